@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The TCP header (RFC 9293 §3.1), as far as a balancer reads it.
+
+/// Length of a header without options, bytes.
+pub const HEADER_LEN: usize = 20;
+
+/// Where the checksum is in the header, bytes.
+pub const CHECKSUM_OFFSET: usize = 16;
+
+const FLAGS: usize = 13;
+
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
+
+/// The control bits of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// The control bits in a header.
+    #[inline]
+    #[must_use]
+    pub fn parse(header: &[u8; HEADER_LEN]) -> Flags {
+        Flags(header[FLAGS])
+    }
+
+    /// The control bits from their byte, the header's fourteenth.
+    #[inline]
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Flags {
+        Flags(byte)
+    }
+
+    /// Synchronize sequence numbers: the segment opens a connection.
+    #[inline]
+    #[must_use]
+    pub const fn syn(self) -> bool {
+        self.0 & SYN != 0
+    }
+
+    /// The acknowledgment number is significant.
+    #[inline]
+    #[must_use]
+    pub const fn ack(self) -> bool {
+        self.0 & ACK != 0
+    }
+
+    /// The sender has no more data.
+    #[inline]
+    #[must_use]
+    pub const fn fin(self) -> bool {
+        self.0 & FIN != 0
+    }
+
+    /// The connection is aborted.
+    #[inline]
+    #[must_use]
+    pub const fn rst(self) -> bool {
+        self.0 & RST != 0
+    }
+}

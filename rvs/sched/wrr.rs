@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Weighted round-robin (`wrr`), the interleaved form of IPVS: laps over the list with a falling threshold,
+//! each lap giving a turn to every server whose weight reaches it.
+//!
+//! With `d` the greatest common divisor of the weights and `M` = greatest weight − (`d` − 1), the
+//! thresholds are `M`, `M − d`, … , 1, then `M` again. A server of weight `w` thus gets exactly `w / d` turns in
+//! such a cycle, spread over it rather than in a burst: A = 4, B = 2 gives A A B.
+//!
+//! IPVS walks lap by lap even where nobody reaches the threshold, which takes long when the heavy servers
+//! are overloaded. Here such laps are skipped: the next turn that anybody gets is that of the first among
+//! the heaviest servers available, in the lap with the highest threshold that its weight reaches.
+
+use super::{Candidate, Cursor, Pick, Prepared};
+
+pub(super) fn prepare<C: Candidate>(servers: &[C]) -> Prepared {
+    let mut step = 0;
+    let mut greatest = 0;
+    for weight in servers.iter().map(C::weight) {
+        step = gcd(step, weight);
+        greatest = weight.max(greatest);
+    }
+    Prepared {
+        step,
+        top: threshold_of(greatest, step),
+    }
+}
+
+fn gcd(mut a: u32, mut b: u32) -> u32 {
+    while let Some(rest) = a.checked_rem(b) {
+        (a, b) = (b, rest);
+    }
+    a
+}
+
+/// The highest threshold that a server of this weight reaches.
+#[inline]
+fn threshold_of(weight: u32, step: u32) -> u32 {
+    weight.saturating_sub(step.saturating_sub(1))
+}
+
+#[inline]
+pub(super) fn pick<C: Candidate>(
+    servers: &[C],
+    prepared: Prepared,
+    cursor: Cursor,
+) -> Option<Pick> {
+    let Prepared { step, top } = prepared;
+    let picked = |index, threshold| Pick {
+        index,
+        cursor: Cursor::picked(index, threshold),
+    };
+    let first = |from: usize, threshold| {
+        let rest = servers.get(from..)?;
+        let offset = rest
+            .iter()
+            .position(|server| server.weight() >= threshold && !server.is_overloaded())?;
+        Some(picked(from.wrapping_add(offset), threshold))
+    };
+    let current = match cursor.threshold {
+        0 => top,
+        threshold => threshold.min(top),
+    };
+    if current == 0 {
+        return None;
+    }
+    let next = match current.saturating_sub(step) {
+        0 => top,
+        threshold => threshold,
+    };
+    first(cursor.passed as usize, current)
+        .or_else(|| first(0, next))
+        .or_else(|| {
+            let (index, weight) = heaviest(servers)?;
+            Some(picked(index, threshold_of(weight, step).max(1)))
+        })
+}
+
+/// Index and weight of the first among the heaviest available servers.
+fn heaviest<C: Candidate>(servers: &[C]) -> Option<(usize, u32)> {
+    let mut best = None;
+    let mut best_weight = 0;
+    // A range counts without the overflow check that `enumerate` carries.
+    for (index, server) in (0..servers.len()).zip(servers) {
+        let weight = server.weight();
+        if weight > best_weight && !server.is_overloaded() {
+            best_weight = weight;
+            best = Some((index, weight));
+        }
+    }
+    best
+}
+
+/// Any change goes back to the head of the list; the threshold stays where it was if it still is one.
+pub(super) fn after_change(cursor: Cursor, prepared: Prepared) -> Cursor {
+    let Prepared { step, top } = prepared;
+    let threshold = match cursor.threshold {
+        0 => top,
+        threshold if threshold > top => top,
+        threshold if step > 1 => {
+            // Thresholds are multiples of the step plus 1.
+            let laps = threshold.checked_div(step).unwrap_or(0);
+            laps.wrapping_mul(step).saturating_add(1)
+        }
+        threshold => threshold,
+    };
+    Cursor {
+        passed: 0,
+        threshold,
+    }
+}
