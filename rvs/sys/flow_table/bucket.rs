@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! One cache line of the table: seven slots, their fingerprints, and the lock
+//! of the bucket. How slots change under readers is decided here; which
+//! bucket holds what is not.
+
+use super::{Link, Node};
+use core::{
+    hint::spin_loop,
+    marker::PhantomData,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+};
+
+/// Slots in a bucket.
+pub(super) const SLOTS: usize = 7;
+/// The slot that holds the link to the next bucket of the chain when [`CHAINED`] is set.
+const LINK_SLOT: usize = SLOTS - 1;
+/// Bit of the word: a writer holds the bucket and its chain.
+const LOCKED: u64 = 1 << 63;
+/// Bit of the word: the last slot links to a further bucket.
+const CHAINED: u64 = 1 << 62;
+/// The bytes of the word that hold fingerprints.
+const FINGERPRINTS: u64 = (1 << (8 * SLOTS)) - 1;
+const EACH_BYTE: u64 = 0x0001_0101_0101_0101;
+
+/// Tag of a slot's pointer: the entry stands under its reverse key.
+const TAG_REVERSE: usize = 1;
+/// Tag of a slot's pointer: this is the link to the next bucket.
+const TAG_CHAIN: usize = 2;
+const TAGS: usize = TAG_REVERSE | TAG_CHAIN;
+
+/// Seven slots under one word.
+///
+/// Byte `i` of `word` is the fingerprint of slot `i`, 0 where the slot is free; byte 7 holds the
+/// flags. Storing the word publishes a change of the slots, so a reader that loads the word with
+/// acquire order sees the pointers it speaks of.
+///
+/// A slot keeps its stale pointer when it is freed: only a reader that loaded the word before can
+/// still follow it, and the entry outlives that reader by a grace period.
+///
+/// # Invariants
+///
+/// A slot with a non-zero fingerprint holds a tagged pointer to a live `Node<T>`, and with
+/// [`CHAINED`] the last slot holds a pointer tagged [`TAG_CHAIN`] to a live `Bucket`. "Live" means:
+/// not freed before a grace period after it was unlinked. Only the holder of the chain's lock (the
+/// [`LOCKED`] bit of its first bucket) writes to the words and slots of a chain.
+#[repr(C, align(64))]
+pub struct Bucket<T> {
+    word: AtomicU64,
+    slots: [AtomicPtr<u8>; SLOTS],
+    _entries: PhantomData<*mut Node<T>>,
+}
+
+/// What a reader found in a chain.
+pub(super) enum Scan<T> {
+    /// The entry and the key under which it stands.
+    Found(NonNull<Node<T>>, Link),
+    /// Nothing; certain only if the table's geometry did not change meanwhile.
+    Missed,
+    /// A writer moved slots under the reader: look again.
+    Moved,
+}
+
+fn tag(node: NonNull<Node<impl Sized>>, link: Link) -> *mut u8 {
+    let tag = match link {
+        Link::Forward => 0,
+        Link::Reverse => TAG_REVERSE,
+    };
+    node.as_ptr().cast::<u8>().map_addr(|addr| addr | tag)
+}
+
+fn untag<T>(tagged: *mut u8) -> (Option<NonNull<Node<T>>>, Link) {
+    let link = if tagged.addr() & TAG_REVERSE == 0 {
+        Link::Forward
+    } else {
+        Link::Reverse
+    };
+    let node = tagged.map_addr(|addr| addr & !TAGS);
+    (NonNull::new(node.cast()), link)
+}
+
+/// Bit 7 of each byte of the result tells whether that fingerprint is `fingerprint`. A byte above
+/// a true match may be a false one: the entry's key decides.
+#[inline]
+fn matches(word: u64, fingerprint: u8) -> u64 {
+    let difference = (word & FINGERPRINTS) ^ (EACH_BYTE.wrapping_mul(u64::from(fingerprint)));
+    difference.wrapping_sub(EACH_BYTE) & !difference & EACH_BYTE.wrapping_shl(7)
+}
+
+#[inline]
+fn first_match(matches: u64) -> usize {
+    (matches.trailing_zeros() / 8) as usize
+}
+
+impl<T> Default for Bucket<T> {
+    fn default() -> Self {
+        Self {
+            word: AtomicU64::new(0),
+            slots: [const { AtomicPtr::new(ptr::null_mut()) }; SLOTS],
+            _entries: PhantomData,
+        }
+    }
+}
+
+impl<T> Bucket<T> {
+    /// Looks through the chain that starts here.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the RCU read side, or the lock of this chain.
+    #[inline]
+    pub(super) unsafe fn scan(
+        &self,
+        fingerprint: u8,
+        is_match: &impl Fn(&T, Link) -> bool,
+    ) -> Scan<T> {
+        let mut bucket = self;
+        loop {
+            let word = bucket.word.load(Ordering::Acquire);
+            let mut candidates = matches(word, fingerprint);
+            while candidates != 0 {
+                let Some(slot) = bucket.slots.get(first_match(candidates)) else {
+                    break;
+                };
+                candidates &= candidates.wrapping_sub(1);
+                let tagged = slot.load(Ordering::Acquire);
+                if tagged.addr() & TAG_CHAIN != 0 {
+                    return Scan::Moved;
+                }
+                let (Some(node), link) = untag::<T>(tagged) else {
+                    continue;
+                };
+                // SAFETY: by the type invariants the node was live when the word was loaded, and
+                // it is freed only a grace period after it was unlinked.
+                if is_match(unsafe { &node.as_ref().value }, link) {
+                    return Scan::Found(node, link);
+                }
+            }
+            if word & CHAINED == 0 {
+                return Scan::Missed;
+            }
+            // SAFETY: the caller's guarantee is ours.
+            match unsafe { bucket.follow() } {
+                Some(next) => bucket = next,
+                None => return Scan::Moved,
+            }
+        }
+    }
+
+    /// The next bucket of the chain, `None` if the last slot holds an entry by now.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Bucket::scan`].
+    unsafe fn follow(&self) -> Option<&Bucket<T>> {
+        let tagged = self.slots[LINK_SLOT].load(Ordering::Acquire);
+        if tagged.addr() & TAG_CHAIN == 0 {
+            return None;
+        }
+        let next = tagged.map_addr(|addr| addr & !TAGS).cast::<Bucket<T>>();
+        // SAFETY: by the type invariants a chain link points to a bucket that is freed only a grace
+        // period after it was unlinked; the caller holds that off.
+        unsafe { next.as_ref() }
+    }
+
+    /// Takes the lock of the chain that starts here, with bottom halves off.
+    pub(super) fn lock(&self) -> LockedChain<'_, T> {
+        let bh = crate::sys::cpu::BottomHalvesOff::new();
+        loop {
+            let word = self.word.load(Ordering::Relaxed);
+            if word & LOCKED == 0
+                && self
+                    .word
+                    .compare_exchange_weak(
+                        word,
+                        word | LOCKED,
+                        Ordering::Acquire,
+                        Ordering::Relaxed,
+                    )
+                    .is_ok()
+            {
+                return LockedChain {
+                    first: self,
+                    _bh: bh,
+                };
+            }
+            spin_loop();
+        }
+    }
+}
+
+/// A chain of buckets that only this writer changes.
+///
+/// # Invariants
+///
+/// The [`LOCKED`] bit of `first` was set by this guard.
+pub(super) struct LockedChain<'a, T> {
+    first: &'a Bucket<T>,
+    _bh: crate::sys::cpu::BottomHalvesOff,
+}
+
+impl<T> Drop for LockedChain<'_, T> {
+    fn drop(&mut self) {
+        let word = self.first.word.load(Ordering::Relaxed);
+        self.first.word.store(word & !LOCKED, Ordering::Release);
+    }
+}
+
+impl<'a, T> LockedChain<'a, T> {
+    fn buckets(&self) -> impl Iterator<Item = &'a Bucket<T>> {
+        core::iter::successors(Some(self.first), |bucket| {
+            if bucket.word.load(Ordering::Relaxed) & CHAINED == 0 {
+                return None;
+            }
+            // SAFETY: the chain is locked by the type invariants.
+            unsafe { bucket.follow() }
+        })
+    }
+
+    /// Every entry of the chain with the key under which it stands here.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (NonNull<Node<T>>, Link, u8)> + use<'a, T> {
+        self.buckets().flat_map(|bucket| {
+            let word = bucket.word.load(Ordering::Relaxed);
+            bucket.slots.iter().enumerate().filter_map(move |(i, slot)| {
+                let fingerprint = (word >> (8 * i)) as u8;
+                let (node, link) = untag(slot.load(Ordering::Relaxed));
+                (fingerprint != 0).then_some((node?, link, fingerprint))
+            })
+        })
+    }
+
+    /// Looks for an entry in the locked chain.
+    pub(super) fn find(
+        &self,
+        fingerprint: u8,
+        is_match: &impl Fn(&T, Link) -> bool,
+    ) -> Option<NonNull<Node<T>>> {
+        // SAFETY: this guard holds the chain's lock.
+        match unsafe { self.first.scan(fingerprint, is_match) } {
+            Scan::Found(node, _) => Some(node),
+            Scan::Missed | Scan::Moved => None,
+        }
+    }
+
+    /// Puts an entry into a free slot, into a new bucket from `more` where none is free. Gives the
+    /// number of buckets in the chain, or `None` when there was no memory.
+    ///
+    /// # Safety
+    ///
+    /// `node` is live until a grace period after it is removed, and a bucket from `more` is fresh
+    /// and lives until it comes back from [`LockedChain::trim`] plus a grace period.
+    pub(super) unsafe fn insert(
+        &self,
+        fingerprint: u8,
+        node: NonNull<Node<T>>,
+        link: Link,
+        more: impl FnOnce() -> Option<NonNull<Bucket<T>>>,
+    ) -> Option<usize> {
+        let mut depth = 0;
+        let mut last = self.first;
+        for bucket in self.buckets() {
+            depth += 1;
+            last = bucket;
+            let word = bucket.word.load(Ordering::Relaxed);
+            let usable = if word & CHAINED == 0 { SLOTS } else { LINK_SLOT };
+            let free = matches(word, 0);
+            let index = first_match(free);
+            if free != 0 && index < usable {
+                bucket.fill(index, tag(node, link), fingerprint);
+                return Some(depth);
+            }
+        }
+        let fresh = more()?;
+        // SAFETY: by the safety requirement it is a live bucket; nobody else knows it yet.
+        let overflow = unsafe { fresh.as_ref() };
+        let word = last.word.load(Ordering::Relaxed);
+        // The entry in the last slot moves over to make room for the link. A reader that still
+        // expects it there sees the tag and looks again.
+        let moved = last.slots[LINK_SLOT].load(Ordering::Relaxed);
+        overflow.fill(0, moved, (word >> (8 * LINK_SLOT)) as u8);
+        overflow.fill(1, tag(node, link), fingerprint);
+        let next = fresh.as_ptr().cast::<u8>().map_addr(|addr| addr | TAG_CHAIN);
+        last.slots[LINK_SLOT].store(next, Ordering::Release);
+        let emptied = word & !(0xff << (8 * LINK_SLOT));
+        last.word.store(emptied | CHAINED, Ordering::Release);
+        Some(depth + 1)
+    }
+
+    /// Frees the slot of this very entry and key. Whether it was there.
+    pub(super) fn remove(&self, node: NonNull<Node<T>>, link: Link) -> bool {
+        let wanted = tag(node, link);
+        for bucket in self.buckets() {
+            let word = bucket.word.load(Ordering::Relaxed);
+            for (i, slot) in bucket.slots.iter().enumerate() {
+                let used = (word >> (8 * i)) as u8 != 0;
+                if used && slot.load(Ordering::Relaxed) == wanted {
+                    bucket.word.store(word & !(0xff << (8 * i)), Ordering::Release);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Unlinks the last bucket of the chain if it is an overflow bucket without entries.
+    pub(super) fn trim(&self) -> Option<NonNull<Bucket<T>>> {
+        let mut before_last = None;
+        let mut last = self.first;
+        for bucket in self.buckets().skip(1) {
+            before_last = Some(last);
+            last = bucket;
+        }
+        let before_last = before_last?;
+        if last.word.load(Ordering::Relaxed) & FINGERPRINTS != 0 {
+            return None;
+        }
+        let word = before_last.word.load(Ordering::Relaxed);
+        before_last.word.store(word & !CHAINED, Ordering::Release);
+        Some(NonNull::from(last))
+    }
+
+    /// Buckets in the chain beyond the first.
+    pub(super) fn overflow_count(&self) -> usize {
+        self.buckets().count().saturating_sub(1)
+    }
+
+    /// Frees all slots of the chain and gives back its overflow buckets, last first.
+    pub(super) fn clear(&self, mut unlinked: impl FnMut(NonNull<Bucket<T>>)) {
+        for bucket in self.buckets() {
+            let word = bucket.word.load(Ordering::Relaxed);
+            bucket.word.store(word & !FINGERPRINTS, Ordering::Release);
+        }
+        while let Some(bucket) = self.trim() {
+            unlinked(bucket);
+        }
+    }
+}
+
+impl<T> Bucket<T> {
+    fn fill(&self, index: usize, tagged: *mut u8, fingerprint: u8) {
+        if let Some(slot) = self.slots.get(index) {
+            slot.store(tagged, Ordering::Release);
+            let word = self.word.load(Ordering::Relaxed);
+            self.word.store(
+                word | u64::from(fingerprint) << (8 * index),
+                Ordering::Release,
+            );
+        }
+    }
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Who owns the entries of a table. The table only points to them; its one
+//! keeper has them on lists, looks at them when it is time or when asked, and
+//! has them freed when no reader is left. What the lists mean is up to the
+//! keeper's owner.
+
+use super::{resize::Need, Bucket, Entry, FlowTable, Lent, Memory, Node};
+use crate::sys::{
+    cpu,
+    memory::Array,
+    rcu::{self, GracePeriod, Held},
+    Arc,
+};
+use core::{
+    mem,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+/// Why the keeper looks at an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Occasion {
+    /// It is new.
+    Arrived,
+    /// Somebody asked for it.
+    Asked,
+    /// Its list is visited.
+    Visited,
+}
+
+/// What the keeper does with an entry it looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Keeps it on the list of this number (modulo the number of lists).
+    List(usize),
+    /// Removes it from the table and has it freed.
+    Remove,
+}
+
+/// Empty overflow buckets that one batch takes; further ones stay linked, where later entries use
+/// them.
+const BUCKETS: usize = 64;
+/// After so many entries a walk lets others run.
+const BREATH: u32 = 256;
+
+/// What waits for the same grace period.
+struct Batch<T> {
+    nodes: *mut Node<T>,
+    buckets: [Option<NonNull<Bucket<T>>>; BUCKETS],
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self {
+            nodes: ptr::null_mut(),
+            buckets: [None; BUCKETS],
+        }
+    }
+}
+
+impl<T> Batch<T> {
+    fn is_empty(&self) -> bool {
+        self.nodes.is_null() && self.buckets.iter().all(Option::is_none)
+    }
+
+    /// # Safety
+    ///
+    /// The node is live, on no list, no longer in the table, and ours to free.
+    unsafe fn bury(&mut self, node: NonNull<Node<T>>) {
+        // SAFETY: live by the safety requirement.
+        let this = unsafe { node.as_ref() };
+        this.holder.store(ptr::null_mut(), Ordering::Relaxed);
+        this.next.store(self.nodes, Ordering::Relaxed);
+        self.nodes = node.as_ptr();
+    }
+
+    fn room_for_buckets(&self) -> usize {
+        self.buckets.iter().filter(|b| b.is_none()).count()
+    }
+
+    /// # Safety
+    ///
+    /// A grace period has passed since the last of it was unlinked, and no letter refers to it.
+    unsafe fn free(&mut self, memory: &Memory<T>) {
+        let mut head = mem::replace(&mut self.nodes, ptr::null_mut());
+        let mut freed = 0u32;
+        while let Some(node) = NonNull::new(head) {
+            // SAFETY: buried nodes are live and linked by `next`; nobody else refers to them.
+            unsafe {
+                head = node.as_ref().next.load(Ordering::Relaxed);
+                ptr::drop_in_place(node.as_ptr());
+                memory.nodes.free(node);
+            }
+            freed = freed.wrapping_add(1);
+            if freed % BREATH == 0 {
+                cpu::breathe();
+            }
+        }
+        for bucket in self.buckets.iter_mut().filter_map(Option::take) {
+            // SAFETY: unlinked, and no reader is left; buckets need no drop.
+            unsafe { memory.buckets.free(bucket) };
+        }
+    }
+}
+
+/// Overflow buckets that left their chains and wait for the last reader.
+pub(super) struct Retired<'k, T>(&'k mut Batch<T>);
+
+impl<T> Retired<'_, T> {
+    /// How many more it takes.
+    pub(super) fn room(&self) -> usize {
+        self.0.room_for_buckets()
+    }
+
+    /// Takes an unlinked bucket, for which there must be room; else it leaks.
+    pub(super) fn take(&mut self, bucket: NonNull<Bucket<T>>) {
+        if let Some(place) = self.0.buckets.iter_mut().find(|b| b.is_none()) {
+            *place = Some(bucket);
+        }
+    }
+}
+
+/// The one keeper of a table.
+///
+/// # Invariants
+///
+/// The lists hold live nodes of `table`, linked by `next`; the `holder` of each points to the
+/// pointer that points to it, and is null exactly for nodes on no list. Only the keeper writes
+/// these links once an entry arrived.
+pub struct Keeper<T: Entry> {
+    table: Arc<FlowTable<T>>,
+    lists: NonNull<AtomicPtr<Node<T>>>,
+    list_count: usize,
+    entries: u64,
+    links: u64,
+    fresh: Batch<T>,
+    waiting: Batch<T>,
+    grace_period: Option<GracePeriod>,
+}
+
+// SAFETY: the nodes hold `T: Send + Sync`; the rest is plain memory of the keeper's own.
+unsafe impl<T: Entry> Send for Keeper<T> {}
+
+impl<T: Entry> Keeper<T> {
+    /// A table and its keeper, who has `list_count` lists. `None` when memory is out. Sleeps.
+    pub fn with_table(
+        secret: T::Secret,
+        memory: Arc<Memory<T>>,
+        list_count: usize,
+    ) -> Option<(Arc<FlowTable<T>>, Self)> {
+        let lists: Array<AtomicPtr<Node<T>>> = Array::new(list_count.max(1))?;
+        let table = FlowTable::new(secret, memory)?;
+        let keeper = Self {
+            table: table.clone(),
+            lists: NonNull::new(lists.into_raw())?,
+            list_count: list_count.max(1),
+            entries: 0,
+            links: 0,
+            fresh: Batch::default(),
+            waiting: Batch::default(),
+            grace_period: None,
+        };
+        Some((table, keeper))
+    }
+
+    /// Entries on the keeper's lists.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Slots of the table that they use.
+    pub fn links(&self) -> u64 {
+        self.links
+    }
+
+    fn list(&self, list: usize) -> &AtomicPtr<Node<T>> {
+        // SAFETY: the index is below the length of the array, which lives as long as we do.
+        unsafe { self.lists.add(list % self.list_count).as_ref() }
+    }
+
+    /// # Safety
+    ///
+    /// The node is live, in our custody and on no list.
+    unsafe fn push(&self, list: usize, node: NonNull<Node<T>>) {
+        let head = self.list(list);
+        // SAFETY: live by the safety requirement; all on our lists are.
+        unsafe {
+            let first = head.load(Ordering::Relaxed);
+            node.as_ref().next.store(first, Ordering::Relaxed);
+            node.as_ref()
+                .holder
+                .store(ptr::from_ref(head).cast_mut(), Ordering::Relaxed);
+            if let Some(first) = first.as_ref() {
+                first
+                    .holder
+                    .store(ptr::from_ref(&node.as_ref().next).cast_mut(), Ordering::Relaxed);
+            }
+        }
+        head.store(node.as_ptr(), Ordering::Relaxed);
+    }
+
+    /// Takes a node off its list; `false` if it is on none.
+    ///
+    /// # Safety
+    ///
+    /// The node is live.
+    unsafe fn take_off(&self, node: NonNull<Node<T>>) -> bool {
+        // SAFETY: live by the safety requirement; a holder is the link of a live node or a head.
+        unsafe {
+            let this = node.as_ref();
+            let holder = this.holder.swap(ptr::null_mut(), Ordering::Relaxed);
+            let Some(holder) = holder.as_ref() else {
+                return false;
+            };
+            let next = this.next.load(Ordering::Relaxed);
+            holder.store(next, Ordering::Relaxed);
+            if let Some(next) = next.as_ref() {
+                next.holder
+                    .store(ptr::from_ref(holder).cast_mut(), Ordering::Relaxed);
+            }
+        }
+        true
+    }
+
+    fn links_of(&self, entry: &T) -> u64 {
+        1 + u64::from(entry.has_reverse())
+    }
+
+    /// # Safety
+    ///
+    /// The node is live, in our custody, on no list, and counted.
+    unsafe fn settle(&mut self, node: NonNull<Node<T>>, fate: Fate) {
+        match fate {
+            // SAFETY: by the safety requirement.
+            Fate::List(list) => unsafe { self.push(list, node) },
+            Fate::Remove => {
+                // SAFETY: live by the safety requirement.
+                let entry = unsafe { &node.as_ref().value };
+                self.entries = self.entries.saturating_sub(1);
+                self.links = self.links.saturating_sub(self.links_of(entry));
+                let guard = rcu::read_lock();
+                let mut retired = Retired(&mut self.fresh);
+                self.table
+                    .unlink_node(node, Some(&mut retired), Held::from(&guard));
+                // SAFETY: out of the table and on no list.
+                unsafe { self.fresh.bury(node) };
+            }
+        }
+    }
+
+    /// Takes in what was posted and asked for since the last time, and frees what no reader can see
+    /// any more. Whether something still waits to be freed. Sleeps.
+    pub fn collect(&mut self, mut decide: impl FnMut(&T, Occasion) -> Fate) -> bool {
+        // Letters about buried entries come from readers of before the burial: once the grace
+        // period is over, the letters taken below are the last of them.
+        let is_over = self.grace_period.is_some_and(GracePeriod::is_over);
+        let table = self.table.clone();
+        for desk in table.desks() {
+            desk.take_arrivals(|node| {
+                // SAFETY: live and in our custody from here on, on no list.
+                unsafe {
+                    let entry = &node.as_ref().value;
+                    self.entries = self.entries.saturating_add(1);
+                    self.links = self.links.saturating_add(self.links_of(entry));
+                    let fate = decide(entry, Occasion::Arrived);
+                    self.settle(node, fate);
+                }
+            });
+            // SAFETY: nothing is freed before the end of this function.
+            unsafe {
+                desk.take_letters(|node| {
+                    // An entry that has not arrived yet, or is buried, is on no list.
+                    if self.take_off(node) {
+                        let fate = decide(&node.as_ref().value, Occasion::Asked);
+                        self.settle(node, fate);
+                    }
+                });
+            }
+        }
+        if is_over {
+            self.grace_period = None;
+            // SAFETY: all of the batch was unlinked before the grace period started, and the
+            // letters about it are taken.
+            unsafe { self.waiting.free(self.table.memory()) };
+        }
+        if self.grace_period.is_none() && !self.fresh.is_empty() {
+            mem::swap(&mut self.fresh, &mut self.waiting);
+            self.grace_period = Some(GracePeriod::start());
+        }
+        self.grace_period.is_some()
+    }
+
+    /// Looks at every entry of a list. Sleeps.
+    pub fn visit(&mut self, list: usize, mut decide: impl FnMut(&T) -> Fate) {
+        let mut head = self.list(list).swap(ptr::null_mut(), Ordering::Relaxed);
+        let mut visited = 0u32;
+        while let Some(node) = NonNull::new(head) {
+            // SAFETY: a live node of our list, which is taken off it here.
+            unsafe {
+                head = node.as_ref().next.load(Ordering::Relaxed);
+                node.as_ref().holder.store(ptr::null_mut(), Ordering::Relaxed);
+                let fate = decide(&node.as_ref().value);
+                self.settle(node, fate);
+            }
+            visited = visited.wrapping_add(1);
+            if visited % BREATH == 0 {
+                cpu::breathe();
+            }
+        }
+    }
+
+    /// Removes an entry of this keeper's table. `false` if it was not in the table any more.
+    pub fn remove(&mut self, entry: Lent<'_, T>) -> bool {
+        let guard = rcu::read_lock();
+        let node = NonNull::from(entry.node);
+        if !self.table.unlink_node(node, None, Held::from(&guard)) {
+            return false;
+        }
+        // SAFETY: it was in our table until just now, and only we have nodes of it freed.
+        unsafe {
+            if self.take_off(node) {
+                self.entries = self.entries.saturating_sub(1);
+                self.links = self.links.saturating_sub(self.links_of(&entry));
+                self.fresh.bury(node);
+            }
+        }
+        true
+    }
+
+    /// Every entry of a list, last arrived first, until `each` says no.
+    pub fn for_each<'a>(&'a self, list: usize, mut each: impl FnMut(&'a T) -> bool) {
+        let mut head = self.list(list).load(Ordering::Relaxed);
+        // SAFETY: nodes on our lists are live and stay there while we are borrowed.
+        while let Some(node) = unsafe { head.as_ref() } {
+            if !each(&node.value) {
+                return;
+            }
+            head = node.next.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Makes the table fit the number of its entries, a bounded step at a time. Whether there is
+    /// more to do. Sleeps.
+    pub fn resize(&mut self, mut steps: u32) -> bool {
+        let table = self.table.clone();
+        while steps > 0 {
+            let mut retired = Retired(&mut self.fresh);
+            let done = match table.need(self.links) {
+                Need::Grow => table.grow(&mut retired),
+                Need::Shrink => table.shrink(&mut retired),
+                Need::Fine => return false,
+            };
+            if done.is_none() {
+                return false;
+            }
+            steps -= 1;
+            if steps % BREATH == 0 {
+                cpu::breathe();
+            }
+        }
+        true
+    }
+}
+
+impl<T: Entry> Drop for Keeper<T> {
+    /// Removes and frees all entries. Sleeps. Nothing may be inserted any more.
+    fn drop(&mut self) {
+        for list in 0..self.list_count {
+            self.visit(list, |_| Fate::Remove);
+        }
+        self.collect(|_, _| Fate::Remove);
+        GracePeriod::start().wait();
+        for desk in self.table.desks() {
+            // SAFETY: nothing is freed before this loop ends. The letters are the last, since no
+            // reader is left.
+            unsafe { desk.take_letters(|_| {}) };
+        }
+        // SAFETY: everything was unlinked before the grace period that just passed; the array of
+        // heads came from `into_raw`.
+        unsafe {
+            self.waiting.free(self.table.memory());
+            self.fresh.free(self.table.memory());
+            drop(Array::from_raw(self.lists.as_ptr(), self.list_count));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the kernel offers only as inline functions or macros, one function for
+ * each, so that Rust can call it. No logic lives here.
+ */
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <net/dst.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/ip_fib.h>
+#include <net/netns/generic.h>
+#include <linux/seq_file_net.h>
+
+#include "helpers.h"
+
+void rvs_local_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+void rvs_local_bh_enable(void)
+{
+	local_bh_enable();
+}
+
+void rvs_cpu_relax(void)
+{
+	cpu_relax();
+}
+
+void rvs_cond_resched(void)
+{
+	cond_resched();
+}
+
+void __percpu *rvs_alloc_percpu(size_t size, size_t align)
+{
+	return __alloc_percpu_gfp(size, align, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+}
+
+void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value)
+{
+	this_cpu_add(*counter, value);
+}
+
+u64 rvs_per_cpu_read_u64(u64 __percpu *counter, unsigned int cpu)
+{
+	return READ_ONCE(*per_cpu_ptr(counter, cpu));
+}
+
+unsigned int rvs_next_possible_cpu(int cpu)
+{
+	return cpumask_next(cpu, cpu_possible_mask);
+}
+
+unsigned int rvs_nr_cpu_ids(void)
+{
+	return nr_cpu_ids;
+}
+
+unsigned int rvs_raw_smp_processor_id(void)
+{
+	return raw_smp_processor_id();
+}
+
+void *rvs_net_generic(const struct net *net, unsigned int id)
+{
+	return net_generic(net, id);
+}
+
+void rvs_init_delayed_work(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
+}
+
+void rvs_skb_dst_drop(struct sk_buff *skb)
+{
+	skb_dst_drop(skb);
+}
+
+void rvs_dst_hold(struct dst_entry *dst)
+{
+	dst_hold(dst);
+}
+
+struct dst_entry *rvs_dst_check(struct dst_entry *dst, u32 cookie)
+{
+	return dst_check(dst, cookie);
+}
+
+u32 rvs_dst_mtu(const struct dst_entry *dst)
+{
+	return dst_mtu(dst);
+}
+
+void rvs_skb_orphan(struct sk_buff *skb)
+{
+	skb_orphan(skb);
+}
+
+void rvs_nf_conntrack_put(unsigned long nfct)
+{
+	nf_conntrack_put((struct nf_conntrack *)(nfct & NFCT_PTRMASK));
+}
+
+int rvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
+{
+	return skb_cow_head(skb, headroom);
+}
+
+unsigned char *rvs_skb_push(struct sk_buff *skb, unsigned int len)
+{
+	return __skb_push(skb, len);
+}
+
+unsigned int rvs_ll_reserved_space(const struct dst_entry *dst)
+{
+	return LL_RESERVED_SPACE(dst->dev);
+}
+
+int rvs_dst_output(struct net *net, struct sk_buff *skb)
+{
+	return dst_output(net, NULL, skb);
+}
+
+void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info)
+{
+	icmp_send(skb, type, code, info);
+}
+
+void rvs_ip_select_ident(struct net *net, struct sk_buff *skb)
+{
+	ip_select_ident(net, skb, NULL);
+}
+
+u16 rvs_skb_checksum(const struct sk_buff *skb, int offset, int len)
+{
+	return csum_fold(skb_checksum(skb, offset, len, 0));
+}
+
+void rvs_dst_link_failure(struct sk_buff *skb)
+{
+	dst_link_failure(skb);
+}
+
+struct sk_buff *rvs_genlmsg_new(void)
+{
+	return genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+}
+
+void rvs_nlmsg_free(struct sk_buff *skb)
+{
+	nlmsg_free(skb);
+}
+
+const struct genl_info *rvs_genl_info_dump(struct netlink_callback *cb)
+{
+	return genl_info_dump(cb);
+}
+
+int rvs_genlmsg_reply(struct sk_buff *skb, struct genl_info *info)
+{
+	return genlmsg_reply(skb, info);
+}
+
+void rvs_genlmsg_end(struct sk_buff *skb, void *header)
+{
+	genlmsg_end(skb, header);
+}
+
+void rvs_genlmsg_cancel(struct sk_buff *skb, void *header)
+{
+	genlmsg_cancel(skb, header);
+}
+
+struct net *rvs_genl_info_net(const struct genl_info *info)
+{
+	return genl_info_net(info);
+}
+
+struct proc_dir_entry *rvs_net_proc(struct net *net)
+{
+	return net->proc_net;
+}
+
+struct net *rvs_seq_file_net(struct seq_file *seq)
+{
+	return seq_file_net(seq);
+}

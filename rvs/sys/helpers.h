@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef RVS_SYS_HELPERS_H
+#define RVS_SYS_HELPERS_H
+
+#include <linux/seq_file.h>
+#include <linux/skbuff.h>
+#include <linux/workqueue.h>
+#include <net/dst.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+
+void rvs_local_bh_disable(void);
+void rvs_local_bh_enable(void);
+void rvs_cpu_relax(void);
+void rvs_cond_resched(void);
+void __percpu *rvs_alloc_percpu(size_t size, size_t align);
+void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value);
+u64 rvs_per_cpu_read_u64(u64 __percpu *counter, unsigned int cpu);
+unsigned int rvs_next_possible_cpu(int cpu);
+unsigned int rvs_nr_cpu_ids(void);
+unsigned int rvs_raw_smp_processor_id(void);
+void *rvs_net_generic(const struct net *net, unsigned int id);
+void rvs_init_delayed_work(struct delayed_work *work, work_func_t func);
+void rvs_skb_dst_drop(struct sk_buff *skb);
+void rvs_dst_hold(struct dst_entry *dst);
+struct dst_entry *rvs_dst_check(struct dst_entry *dst, u32 cookie);
+u32 rvs_dst_mtu(const struct dst_entry *dst);
+void rvs_skb_orphan(struct sk_buff *skb);
+void rvs_nf_conntrack_put(unsigned long nfct);
+int rvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
+unsigned char *rvs_skb_push(struct sk_buff *skb, unsigned int len);
+unsigned int rvs_ll_reserved_space(const struct dst_entry *dst);
+int rvs_dst_output(struct net *net, struct sk_buff *skb);
+void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info);
+void rvs_ip_select_ident(struct net *net, struct sk_buff *skb);
+u16 rvs_skb_checksum(const struct sk_buff *skb, int offset, int len);
+void rvs_dst_link_failure(struct sk_buff *skb);
+struct sk_buff *rvs_genlmsg_new(void);
+void rvs_nlmsg_free(struct sk_buff *skb);
+const struct genl_info *rvs_genl_info_dump(struct netlink_callback *cb);
+int rvs_genlmsg_reply(struct sk_buff *skb, struct genl_info *info);
+void rvs_genlmsg_end(struct sk_buff *skb, void *header);
+void rvs_genlmsg_cancel(struct sk_buff *skb, void *header);
+struct net *rvs_genl_info_net(const struct genl_info *info);
+struct proc_dir_entry *rvs_net_proc(struct net *net);
+struct net *rvs_seq_file_net(struct seq_file *seq);
+
+#endif

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Safe wrappers over the kernel's C interfaces: the only folder with
+//! `unsafe`. Nothing here knows of load balancing; what is balanced, and
+//! where to, is decided above.
+
+mod bindings;
+pub mod cpu;
+pub mod flow_table;
+pub mod genl;
+pub mod memory;
+pub mod net;
+pub mod netfilter;
+pub mod per_cpu;
+pub mod procfs;
+pub mod random;
+pub mod rcu;
+pub mod route;
+pub mod skb;
+pub mod slab;
+pub mod time;
+pub mod worker;
+
+pub use kernel::sync::Arc;
+
+/// Puts a value behind an [`Arc`]; `None` when memory is out. Sleeps.
+pub fn new_arc<T>(value: T) -> Option<Arc<T>> {
+    Arc::new(value, kernel::alloc::flags::GFP_KERNEL).ok()
+}

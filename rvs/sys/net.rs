@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Network namespaces, and a value that each of them owns while the module is
+//! loaded.
+//!
+//! C header: `include/net/net_namespace.h`
+
+use super::bindings;
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    net::Ipv4Addr,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicBool, AtomicPtr, Ordering},
+};
+use kernel::{
+    error::{from_result, to_result},
+    prelude::*,
+    types::Opaque,
+};
+
+/// A network namespace that stays alive for `'a`.
+///
+/// # Invariants
+///
+/// The pointer is valid for `'a`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Net<'a> {
+    ptr: NonNull<bindings::net>,
+    _alive: PhantomData<&'a ()>,
+}
+
+// SAFETY: a namespace is shared by all CPUs; what this type does with it is safe from any of them.
+unsafe impl Send for Net<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Net<'_> {}
+
+impl<'a> Net<'a> {
+    /// # Safety
+    ///
+    /// `ptr` is non-null and valid for `'a`.
+    #[inline]
+    pub(super) unsafe fn from_ptr(ptr: *mut bindings::net) -> Self {
+        // INVARIANT: by the safety requirement.
+        Self {
+            // SAFETY: by the safety requirement.
+            ptr: unsafe { NonNull::new_unchecked(ptr) },
+            _alive: PhantomData,
+        }
+    }
+
+    #[inline]
+    pub(super) fn as_ptr(self) -> *mut bindings::net {
+        self.ptr.as_ptr()
+    }
+
+    /// Whether routes of this namespace depend on more than the destination: policy rules were
+    /// added to the ones that exist from the start.
+    #[inline]
+    pub fn has_routing_rules(self) -> bool {
+        // SAFETY: the namespace is alive; the flag is a plain byte that changes under RTNL.
+        unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).ipv4.fib_has_custom_rules) }
+    }
+
+    /// Whether an IPv4 address is one that a host can have: a local or a unicast one by routing.
+    pub fn is_host_address(self, addr: Ipv4Addr) -> bool {
+        let addr = u32::from_ne_bytes(addr.octets());
+        // SAFETY: the namespace is alive.
+        let kind = unsafe { bindings::inet_addr_type(self.as_ptr(), addr) };
+        kind == RTN_LOCAL || kind == RTN_UNICAST
+    }
+}
+
+const RTN_UNICAST: u32 = bindings::RTN_UNICAST as u32;
+const RTN_LOCAL: u32 = bindings::RTN_LOCAL as u32;
+
+/// Where the kernel and the module keep what all values of a [`PerNet`] have in common: one `static`
+/// for each type.
+pub struct NetId<S: 'static> {
+    index: UnsafeCell<u32>,
+    shared: AtomicPtr<S>,
+    is_registered: AtomicBool,
+}
+
+// SAFETY: the kernel writes the index while it registers the operations, before any namespace has a
+// value, and everybody else only reads it after that. What is shared is `Sync`.
+unsafe impl<S: Send + Sync> Sync for NetId<S> {}
+
+impl<S> NetId<S> {
+    /// Nothing is registered yet.
+    pub const fn new() -> Self {
+        Self {
+            index: UnsafeCell::new(0),
+            shared: AtomicPtr::new(ptr::null_mut()),
+            is_registered: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What each namespace owns.
+pub trait PerNet: Send + Sync + 'static {
+    /// What the values of all namespaces share.
+    type Shared: Send + Sync;
+
+    /// The static of this type.
+    fn id() -> &'static NetId<Self::Shared>;
+
+    /// Makes the value for a namespace, which outlives it. Sleeps.
+    fn new(net: Net<'static>, shared: &Self::Shared) -> Result<KBox<Self>>;
+
+    /// The namespace is about to go: no new packet may reach the value when this returns. A grace
+    /// period passes between this and the drop. Sleeps.
+    fn quiesce(&self);
+}
+
+/// Keeps a `T` for each network namespace until it is dropped.
+///
+/// # Invariants
+///
+/// `ops` is registered, and the static of `T` points to `shared`.
+pub struct PerNetRegistration<T: PerNet> {
+    ops: Pin<KBox<Opaque<bindings::pernet_operations>>>,
+    _shared: KBox<T::Shared>,
+}
+
+// SAFETY: the operations are only touched by the kernel, under its own locks.
+unsafe impl<T: PerNet> Send for PerNetRegistration<T> {}
+// SAFETY: as above.
+unsafe impl<T: PerNet> Sync for PerNetRegistration<T> {}
+
+/// The memory that the kernel gives each namespace for us: a pointer to the boxed value.
+type Slot<T> = *mut T;
+
+impl<T: PerNet> PerNetRegistration<T> {
+    /// Makes the values of all namespaces that exist, and of those to come. Fails with `EBUSY` if
+    /// there is a registration already. Sleeps.
+    pub fn new(shared: T::Shared) -> Result<Self> {
+        let shared = KBox::new(shared, GFP_KERNEL)?;
+        let id = T::id();
+        let ops = KBox::pin(
+            Opaque::new(bindings::pernet_operations {
+                init: Some(init::<T>),
+                pre_exit: Some(pre_exit::<T>),
+                exit: Some(exit::<T>),
+                id: id.index.get(),
+                size: size_of::<Slot<T>>(),
+                ..Default::default()
+            }),
+            GFP_KERNEL,
+        )?;
+        let claimed = id.shared.compare_exchange(
+            ptr::null_mut(),
+            ptr::from_ref(&*shared).cast_mut(),
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        if claimed.is_err() {
+            return Err(EBUSY);
+        }
+        // SAFETY: complete operations that stay where they are until `drop` unregisters them.
+        if let Err(error) = to_result(unsafe { bindings::register_pernet_subsys(ops.get()) }) {
+            id.shared.store(ptr::null_mut(), Ordering::Release);
+            return Err(error);
+        }
+        id.is_registered.store(true, Ordering::Release);
+        // INVARIANT: registered just now.
+        Ok(Self {
+            ops,
+            _shared: shared,
+        })
+    }
+}
+
+impl<T: PerNet> Drop for PerNetRegistration<T> {
+    fn drop(&mut self) {
+        T::id().is_registered.store(false, Ordering::Release);
+        // SAFETY: registered by the type invariants.
+        unsafe { bindings::unregister_pernet_subsys(self.ops.get()) };
+        T::id().shared.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// # Safety
+///
+/// `net` is valid and the operations of `T` are registered.
+unsafe fn slot<T: PerNet>(net: *mut bindings::net) -> *mut Slot<T> {
+    // SAFETY: by the safety requirement the index is assigned.
+    unsafe { bindings::rvs_net_generic(net, *T::id().index.get()).cast() }
+}
+
+/// The value of a namespace, `None` while it is being set up or taken down, or the module is.
+///
+/// To be called only from what [`PerNet`] values or the module itself registered with the kernel
+/// and take back before the values go: netlink commands, files below `/proc/net`.
+pub fn of<'a, T: PerNet>(net: Net<'a>) -> Option<&'a T> {
+    if !T::id().is_registered.load(Ordering::Acquire) {
+        return None;
+    }
+    // SAFETY: the index is assigned; the slot is null or points to the box that lives until `exit`,
+    // which comes after the end of our caller.
+    unsafe {
+        let slot = slot::<T>(net.as_ptr());
+        (*slot).as_ref()
+    }
+}
+
+unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
+    from_result(|| {
+        // SAFETY: null, or the box of the registration, which lives until no namespace has a value.
+        let shared = unsafe { T::id().shared.load(Ordering::Acquire).as_ref() }.ok_or(EINVAL)?;
+        // SAFETY: the kernel passes a valid namespace, which outlives the value by `PerNet`.
+        let value = T::new(unsafe { Net::from_ptr(net) }, shared)?;
+        // SAFETY: registered, or we would not be called; the slot is ours to write.
+        unsafe { *slot::<T>(net) = KBox::into_raw(value) };
+        Ok(0)
+    })
+}
+
+unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
+    // SAFETY: the kernel passes a valid namespace whose `init` has run or failed; the slot is null
+    // or holds its box.
+    if let Some(value) = unsafe { (*slot::<T>(net)).as_ref() } {
+        value.quiesce();
+    }
+}
+
+unsafe extern "C" fn exit<T: PerNet>(net: *mut bindings::net) {
+    // SAFETY: as in `pre_exit`; a grace period has passed since, so no packet refers to the box,
+    // and it is taken only once.
+    unsafe {
+        let slot = slot::<T>(net);
+        let value = core::mem::replace(&mut *slot, ptr::null_mut());
+        if !value.is_null() {
+            drop(KBox::from_raw(value));
+        }
+    }
+}

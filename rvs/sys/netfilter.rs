@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Hooks of netfilter.
+//!
+//! C header: `include/linux/netfilter.h`
+
+use super::{
+    bindings,
+    net::Net,
+    rcu::{GracePeriod, Held},
+    skb::{Skb, Verdict},
+    Arc,
+};
+use core::{ffi::c_void, pin::Pin, ptr};
+use kernel::{error::to_result, prelude::*, types::Opaque};
+
+/// Where in the IPv4 stack a hook stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum HookPoint {
+    /// Packets for this host, after routing.
+    LocalIn = bindings::nf_inet_hooks_NF_INET_LOCAL_IN,
+    /// Packets that are routed through this host.
+    Forward = bindings::nf_inet_hooks_NF_INET_FORWARD,
+    /// Packets that this host sends.
+    LocalOut = bindings::nf_inet_hooks_NF_INET_LOCAL_OUT,
+}
+
+/// Priority of source NAT; smaller numbers come first.
+pub const PRIORITY_NAT_SRC: i32 = bindings::nf_ip_hook_priorities_NF_IP_PRI_NAT_SRC;
+/// Priority of destination NAT.
+pub const PRIORITY_NAT_DST: i32 = bindings::nf_ip_hook_priorities_NF_IP_PRI_NAT_DST;
+
+/// What a hook knows besides the packet.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Where it is called.
+    pub point: HookPoint,
+    /// The namespace of the packet.
+    pub net: Net<'a>,
+    /// Netfilter holds the read side around every hook.
+    pub rcu: Held<'a>,
+}
+
+/// What handles the packets of a hook.
+pub trait Handler: Send + Sync + 'static {
+    /// Decides on one packet. Runs in softirq or process context and must not sleep.
+    fn handle<'a>(&'a self, skb: Skb<'a>, context: Context<'a>) -> Verdict<'a>;
+}
+
+/// Hooks of one namespace that are registered while this exists.
+///
+/// # Invariants
+///
+/// `ops` is registered in `net`, and each `priv` points to the value of `handler`.
+pub struct Hooks<T: Handler, const N: usize> {
+    ops: Pin<KBox<Opaque<[bindings::nf_hook_ops; N]>>>,
+    net: Net<'static>,
+    handler: Arc<T>,
+}
+
+// SAFETY: the operations are only touched by the kernel, the handler is `Sync`.
+unsafe impl<T: Handler, const N: usize> Send for Hooks<T, N> {}
+// SAFETY: as above.
+unsafe impl<T: Handler, const N: usize> Sync for Hooks<T, N> {}
+
+impl<T: Handler, const N: usize> Hooks<T, N> {
+    /// Registers hooks for IPv4, each with its priority. Sleeps.
+    pub fn register(
+        handler: Arc<T>,
+        net: Net<'static>,
+        points: [(HookPoint, i32); N],
+    ) -> Result<Self> {
+        let ops = points.map(|(point, priority)| bindings::nf_hook_ops {
+            hook: Some(trampoline::<T>),
+            priv_: ptr::from_ref(&*handler).cast_mut().cast(),
+            pf: bindings::NFPROTO_IPV4 as u8,
+            hooknum: point as u32,
+            priority,
+            ..Default::default()
+        });
+        let ops = KBox::pin(Opaque::new(ops), GFP_KERNEL)?;
+        // SAFETY: the operations stay where they are until `drop` unregisters them.
+        to_result(unsafe {
+            bindings::nf_register_net_hooks(net.as_ptr(), ops.get().cast(), N as u32)
+        })?;
+        // INVARIANT: registered just now; we hold the handler.
+        Ok(Self { ops, net, handler })
+    }
+
+    /// What handles the packets.
+    pub fn handler(&self) -> &Arc<T> {
+        &self.handler
+    }
+}
+
+impl<T: Handler, const N: usize> Drop for Hooks<T, N> {
+    /// Unregisters the hooks and waits for the packets in them. Sleeps.
+    fn drop(&mut self) {
+        // SAFETY: registered by the type invariants.
+        unsafe {
+            bindings::nf_unregister_net_hooks(self.net.as_ptr(), self.ops.get().cast(), N as u32);
+        }
+        // After this the handler and the operations may go.
+        GracePeriod::start().wait();
+    }
+}
+
+unsafe extern "C" fn trampoline<T: Handler>(
+    handler: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    state: *const bindings::nf_hook_state,
+) -> u32 {
+    // SAFETY: the kernel passes the `priv` of the registration, a live `T` by the invariants of
+    // `Hooks`; a packet that is ours to decide on; and the state of this call, with RCU held.
+    unsafe {
+        let state = &*state;
+        let point = match u32::from(state.hook) {
+            bindings::nf_inet_hooks_NF_INET_LOCAL_IN => HookPoint::LocalIn,
+            bindings::nf_inet_hooks_NF_INET_FORWARD => HookPoint::Forward,
+            _ => HookPoint::LocalOut,
+        };
+        let context = Context {
+            point,
+            net: Net::from_ptr(state.net),
+            rcu: Held::assume(),
+        };
+        (*handler.cast::<T>())
+            .handle(Skb::from_ptr(skb), context)
+            .into_raw()
+    }
+}
+
+/// Whether the only hook at a point of the IPv4 stack is the one of `handler`.
+#[inline]
+pub fn is_only_hook<T: Handler>(
+    handler: &T,
+    net: Net<'_>,
+    point: HookPoint,
+    _rcu: Held<'_>,
+) -> bool {
+    // SAFETY: the namespace is alive; the entries are RCU-protected and the read side is held. The
+    // index is one of the enum's, which all lie in the array; the first element is there when the
+    // number of elements is one.
+    unsafe {
+        let entries = ptr::read_volatile(
+            (&raw const (*net.as_ptr()).nf.hooks_ipv4)
+                .cast::<*const bindings::nf_hook_entries>()
+                .add(point as usize),
+        );
+        !entries.is_null()
+            && (*entries).num_hook_entries == 1
+            && ptr::eq(
+                (*(*entries).hooks.as_ptr()).priv_.cast::<T>(),
+                ptr::from_ref(handler),
+            )
+    }
+}

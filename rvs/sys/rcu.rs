@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! RCU as the packet path needs it: a zero-sized proof that the read side is
+//! held, and a cell whose value is replaced as a whole and read without
+//! waiting.
+//!
+//! C header: `include/linux/rcupdate.h`
+
+use super::bindings;
+use core::{
+    marker::PhantomData,
+    ptr,
+    sync::atomic::{AtomicPtr, Ordering},
+};
+use kernel::{prelude::*, sync::rcu};
+
+/// Proof that the RCU read side is held for `'a`.
+///
+/// It costs nothing to pass along. Netfilter holds the read side around every hook, so a hook gets
+/// one from its caller; others borrow it from a guard with [`Held::from`].
+///
+/// # Invariants
+///
+/// The RCU read side is held by the running context for as long as `'a` lasts. The type is neither
+/// `Send` nor `Sync`: the read side belongs to one context.
+#[derive(Clone, Copy)]
+pub struct Held<'a>(PhantomData<(&'a (), *mut ())>);
+
+impl<'a> Held<'a> {
+    /// States that the caller holds the read side.
+    ///
+    /// # Safety
+    ///
+    /// The RCU read side must be held by the running context during the whole of `'a`.
+    #[inline]
+    pub(super) unsafe fn assume() -> Self {
+        // INVARIANT: by the safety requirement.
+        Self(PhantomData)
+    }
+
+    /// Borrows the proof from a guard.
+    #[inline]
+    pub fn from(_guard: &'a rcu::Guard) -> Self {
+        // INVARIANT: the guard holds the read side until it is dropped, which the borrow of `'a`
+        // prevents.
+        Self(PhantomData)
+    }
+}
+
+#[repr(C)]
+struct Boxed<T> {
+    head: bindings::callback_head,
+    value: T,
+}
+
+/// Takes the read side, for contexts that nobody took it for.
+pub use rcu::read_lock;
+
+/// A value that readers see whole: the old one or the new one.
+///
+/// A replaced value is dropped after every reader that might see it has finished, from the RCU
+/// callback (softirq), so dropping `T` must not sleep. Replacing does not wait. Writers that must
+/// not overtake each other hold a lock of their own.
+///
+/// # Invariants
+///
+/// The pointer is null or comes from `KBox::into_raw` of a [`Boxed`], published with release order,
+/// and is given back only to [`defer_drop`] after another pointer took its place, or by `drop`.
+pub struct Cell<T: Send + 'static> {
+    ptr: AtomicPtr<Boxed<T>>,
+}
+
+// SAFETY: values move between threads (`T: Send`) and are shared by readers (`T: Sync`).
+unsafe impl<T: Send + Sync + 'static> Sync for Cell<T> {}
+
+impl<T: Send + Sync + 'static> Cell<T> {
+    /// A cell without a value.
+    pub const fn empty() -> Self {
+        Self {
+            ptr: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// A cell that holds `value`. May sleep.
+    pub fn new(value: T) -> Result<Self> {
+        let cell = Self::empty();
+        cell.replace(value, GFP_KERNEL)?;
+        Ok(cell)
+    }
+
+    /// The present value, valid while the read side stays held.
+    #[inline]
+    pub fn read<'a>(&'a self, _rcu: Held<'a>) -> Option<&'a T> {
+        let ptr = self.ptr.load(Ordering::Acquire);
+        // SAFETY: by the type invariants the pointer is null or was published by `replace`; it is
+        // freed only a grace period after its replacement (or when the cell is dropped, which the
+        // borrow of `self` excludes), and the read side is held for `'a`.
+        unsafe { ptr.as_ref() }.map(|boxed| &boxed.value)
+    }
+
+    /// Publishes `value`; the old one is dropped after a grace period.
+    ///
+    /// Fails with `ENOMEM` and leaves the old value in place.
+    pub fn replace(&self, value: T, flags: kernel::alloc::Flags) -> Result {
+        let boxed = KBox::new(
+            Boxed {
+                head: bindings::callback_head::default(),
+                value,
+            },
+            flags,
+        )?;
+        // INVARIANT: a fresh allocation, published with release order.
+        let old = self.ptr.swap(KBox::into_raw(boxed), Ordering::AcqRel);
+        // SAFETY: `old` came out of the cell just now, so nobody else gives it back.
+        unsafe { defer_drop(old) };
+        Ok(())
+    }
+
+    /// Takes the value away; it is dropped after a grace period.
+    pub fn clear(&self) {
+        let old = self.ptr.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: as in `replace`.
+        unsafe { defer_drop(old) };
+    }
+}
+
+impl<T: Send + 'static> Drop for Cell<T> {
+    fn drop(&mut self) {
+        // SAFETY: the cell goes away, so no new reader can find the value, and `defer_drop` waits
+        // for the old ones.
+        unsafe { defer_drop(*self.ptr.get_mut()) };
+    }
+}
+
+/// Drops a boxed value after a grace period.
+///
+/// # Safety
+///
+/// `ptr` is null or came from `KBox::into_raw`, is no longer reachable for new readers, and is
+/// given back only once.
+unsafe fn defer_drop<T: Send + 'static>(ptr: *mut Boxed<T>) {
+    if ptr.is_null() {
+        return;
+    }
+    // SAFETY: the box is ours alone to free; its head is not queued yet; `drop_boxed::<T>` gets the
+    // very same head back, and the module waits with `wait_for_callbacks` before its text goes.
+    unsafe { bindings::call_rcu(&raw mut (*ptr).head, Some(drop_boxed::<T>)) };
+}
+
+unsafe extern "C" fn drop_boxed<T>(head: *mut bindings::callback_head) {
+    // SAFETY: `head` is the first field of a `Boxed<T>` that `defer_drop` queued after it came out
+    // of `KBox::into_raw`; the grace period is over, so nobody else refers to it.
+    drop(unsafe { KBox::from_raw(head.cast::<Boxed<T>>()) });
+}
+
+/// Waits until all values that were replaced so far have been dropped. Sleeps.
+pub fn wait_for_callbacks() {
+    rcu::rcu_barrier();
+}
+
+/// A moment after which everything unlinked before it can be freed.
+#[derive(Clone, Copy)]
+pub struct GracePeriod(usize);
+
+impl GracePeriod {
+    /// Starts a grace period, or joins one that has yet to start.
+    pub fn start() -> Self {
+        // SAFETY: an FFI call without preconditions.
+        Self(unsafe { bindings::start_poll_synchronize_rcu() })
+    }
+
+    /// Whether all readers from before [`GracePeriod::start`] have finished.
+    pub fn is_over(self) -> bool {
+        // SAFETY: an FFI call without preconditions on a cookie from `start_poll_…`.
+        unsafe { bindings::poll_state_synchronize_rcu(self.0) }
+    }
+
+    /// Waits until they have. Sleeps; process context only.
+    pub fn wait(self) {
+        // SAFETY: as above; the caller may sleep.
+        unsafe { bindings::cond_synchronize_rcu_expedited(self.0) }
+    }
+}

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A packet that a hook decides on. Whoever has the [`Skb`] has the packet; a
+//! [`Verdict`] exists only once it was given up, so a packet can neither be
+//! forgotten nor touched after it left.
+//!
+//! C header: `include/linux/skbuff.h`
+
+use super::{bindings, cpu::BottomHalvesOff, net::Net, route::Route};
+use core::{
+    marker::PhantomData,
+    ptr::{self, NonNull},
+    slice,
+};
+
+/// What becomes of a packet.
+#[must_use]
+pub struct Verdict<'a>(u32, PhantomData<&'a ()>);
+
+impl Verdict<'_> {
+    #[inline]
+    pub(super) fn into_raw(self) -> u32 {
+        self.0
+    }
+}
+
+/// How much of the transport checksum is in the packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChecksumState {
+    /// All of it.
+    Complete,
+    /// The pseudo-header's part: the device adds the rest.
+    Partial,
+}
+
+/// A packet on its way through a hook, in the hands of one function at a time.
+///
+/// # Invariants
+///
+/// `ptr` is a valid `sk_buff` that the kernel gave to this hook and that was not given back.
+pub struct Skb<'a> {
+    ptr: NonNull<bindings::sk_buff>,
+    _hook: PhantomData<&'a mut bindings::sk_buff>,
+}
+
+impl<'a> Skb<'a> {
+    /// # Safety
+    ///
+    /// `ptr` is a packet that a hook was called with and has not given a verdict on; `'a` ends
+    /// before the hook returns.
+    #[inline]
+    pub(super) unsafe fn from_ptr(ptr: *mut bindings::sk_buff) -> Self {
+        // INVARIANT: by the safety requirement.
+        Self {
+            // SAFETY: a packet is never null.
+            ptr: unsafe { NonNull::new_unchecked(ptr) },
+            _hook: PhantomData,
+        }
+    }
+
+    #[inline]
+    fn raw(&self) -> &bindings::sk_buff {
+        // SAFETY: valid by the type invariants, and borrowed from us.
+        unsafe { self.ptr.as_ref() }
+    }
+
+    #[inline]
+    fn raw_mut(&mut self) -> &mut bindings::sk_buff {
+        // SAFETY: valid by the type invariants, and we have it alone.
+        unsafe { self.ptr.as_mut() }
+    }
+
+    #[inline]
+    pub(super) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.ptr.as_ptr()
+    }
+
+    #[inline]
+    fn give(self, verdict: u32) -> Verdict<'a> {
+        Verdict(verdict, PhantomData)
+    }
+
+    /// Lets the packet go on through the stack.
+    #[inline]
+    pub fn accept(self) -> Verdict<'a> {
+        self.give(bindings::NF_ACCEPT)
+    }
+
+    /// Has the packet freed.
+    #[inline]
+    pub fn drop(self) -> Verdict<'a> {
+        self.give(bindings::NF_DROP)
+    }
+
+    /// Bytes from the network header on.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.raw().len as usize
+    }
+
+    /// The bytes from the network header on that lie in one piece.
+    #[inline]
+    pub fn linear(&self) -> &[u8] {
+        let raw = self.raw();
+        let len = raw.len.wrapping_sub(raw.data_len) as usize;
+        // SAFETY: `data` has `len - data_len` bytes, initialised by whoever received the packet, and
+        // nobody changes them while `self` is borrowed.
+        unsafe { slice::from_raw_parts(raw.data, len) }
+    }
+
+    /// Brings the first `len` bytes into one piece; `false` if the packet is shorter or memory is
+    /// out.
+    #[inline]
+    pub fn pull(&mut self, len: usize) -> bool {
+        let raw = self.raw();
+        let linear = raw.len.wrapping_sub(raw.data_len) as usize;
+        if len <= linear {
+            return true;
+        }
+        if len > raw.len as usize {
+            return false;
+        }
+        // SAFETY: the packet is ours; the missing bytes exist behind the linear part.
+        unsafe { !bindings::__pskb_pull_tail(self.as_ptr(), (len - linear) as i32).is_null() }
+    }
+
+    /// The first `len` bytes to write to, which nobody else sees: copied if they were shared.
+    /// `None` if the packet is shorter or memory is out.
+    #[inline]
+    pub fn writable(&mut self, len: usize) -> Option<&mut [u8]> {
+        if !self.pull(len) {
+            return None;
+        }
+        if self.raw().cloned() != 0 {
+            // SAFETY: the packet is ours; the length was checked.
+            if unsafe { bindings::skb_ensure_writable(self.as_ptr(), len as u32) } != 0 {
+                return None;
+            }
+        }
+        // SAFETY: the first `len` bytes are linear, and private to this packet: it is not cloned,
+        // or its head was just copied or found writable. `self` stays borrowed meanwhile.
+        Some(unsafe { slice::from_raw_parts_mut(self.raw().data, len) })
+    }
+
+    #[inline]
+    fn headers(&self) -> &Headers {
+        // SAFETY: the group is one of two views of the same fields; both are plain integers.
+        unsafe { self.raw().__bindgen_anon_4.headers.as_ref() }
+    }
+
+    #[inline]
+    fn headers_mut(&mut self) -> &mut Headers {
+        // SAFETY: as in `headers`, and the packet is ours alone.
+        unsafe { self.raw_mut().__bindgen_anon_4.headers.as_mut() }
+    }
+
+    /// Whether this packet was already handled by a load balancer of this host.
+    #[inline]
+    pub fn is_balanced(&self) -> bool {
+        self.headers().ipvs_property() != 0
+    }
+
+    /// Marks the packet as handled.
+    #[inline]
+    pub fn mark_balanced(&mut self) {
+        self.headers_mut().set_ipvs_property(1);
+    }
+
+    /// Whether it was sent to this host, as opposed to broadcast, or seen in passing.
+    #[inline]
+    pub fn is_for_host(&self) -> bool {
+        u32::from(self.headers().pkt_type()) == bindings::PACKET_HOST
+    }
+
+    /// How much of the transport checksum is in the packet.
+    #[inline]
+    pub fn checksum_state(&self) -> ChecksumState {
+        if u32::from(self.headers().ip_summed()) == bindings::CHECKSUM_PARTIAL {
+            ChecksumState::Partial
+        } else {
+            ChecksumState::Complete
+        }
+    }
+
+    /// Forgets a sum over the packet that the device computed, before headers change.
+    #[inline]
+    pub fn forget_device_checksum(&mut self) {
+        if u32::from(self.headers().ip_summed()) == bindings::CHECKSUM_COMPLETE {
+            self.headers_mut().set_ip_summed(bindings::CHECKSUM_NONE as u8);
+        }
+    }
+
+    /// Whether it has no whole packet's room on a path of this MTU: longer, and not going to be
+    /// cut into segments that fit.
+    #[inline]
+    pub fn exceeds(&self, mtu: u32) -> bool {
+        if self.raw().len <= mtu {
+            return false;
+        }
+        // SAFETY: the packet is valid; the function only reads it.
+        !(self.is_gso() && unsafe { bindings::skb_gso_validate_network_len(self.as_ptr(), mtu) })
+    }
+
+    /// Whether it stands for several segments that are cut later.
+    #[inline]
+    pub fn is_gso(&self) -> bool {
+        let raw = self.raw();
+        // SAFETY: the shared information lies behind the buffer of every packet.
+        unsafe {
+            let info = raw.head.add(raw.end as usize).cast::<bindings::skb_shared_info>();
+            (*info).gso_size != 0
+        }
+    }
+
+    /// The route attached to the packet, as a pointer; null if there is none.
+    #[inline]
+    fn attached_route(&self) -> *const bindings::rtable {
+        // SAFETY: packets in hooks use this member of the union for the route.
+        let refdst = unsafe { self.raw().__bindgen_anon_3.__bindgen_anon_1._skb_refdst };
+        (refdst & !NOREF) as *const bindings::rtable
+    }
+
+    /// Whether a route is attached.
+    #[inline]
+    pub fn is_routed(&self) -> bool {
+        !self.attached_route().is_null()
+    }
+
+    /// Whether the attached route leads to this host.
+    #[inline]
+    pub fn is_routed_locally(&self) -> bool {
+        // SAFETY: the attached route lives as long as the packet has it; an IPv4 packet has an
+        // `rtable`.
+        unsafe { self.attached_route().as_ref() }
+            .is_some_and(|route| route.rt_flags & bindings::RTCF_LOCAL != 0)
+    }
+
+    /// The MTU of the attached route, `None` without a route.
+    pub fn route_mtu(&self) -> Option<u32> {
+        let route = NonNull::new(self.attached_route().cast_mut())?;
+        // SAFETY: as in `is_routed_locally`; the `dst` is its first field.
+        Some(unsafe { bindings::rvs_dst_mtu(route.as_ptr().cast()) })
+    }
+
+    /// Replaces the attached route by one that stays alive at least until the read side of RCU,
+    /// which every hook holds, is released.
+    #[inline]
+    pub fn attach_route(&mut self, route: &Route) {
+        // SAFETY: packets in hooks use this member of the union for the route.
+        let refdst = unsafe { self.raw().__bindgen_anon_3.__bindgen_anon_1._skb_refdst };
+        if refdst != 0 && refdst & NOREF == 0 {
+            // SAFETY: the packet is ours.
+            unsafe { bindings::rvs_skb_dst_drop(self.as_ptr()) };
+        }
+        self.raw_mut().__bindgen_anon_3.__bindgen_anon_1._skb_refdst =
+            route.as_dst().addr() | NOREF;
+    }
+
+    /// Takes connection tracking off the packet: rules see it as untracked from here on.
+    #[inline]
+    pub fn untrack(&mut self) {
+        let tracked = self.raw()._nfct;
+        if tracked & !CT_INFO != 0 {
+            // SAFETY: the packet holds this reference, which is replaced below.
+            unsafe { bindings::rvs_nf_conntrack_put(tracked) };
+        }
+        self.raw_mut()._nfct = CT_UNTRACKED;
+    }
+
+    /// Detaches a local socket, before the packet leaves the host.
+    #[inline]
+    pub fn orphan(&mut self) {
+        if !self.raw().sk.is_null() {
+            // SAFETY: the packet is ours.
+            unsafe { bindings::rvs_skb_orphan(self.as_ptr()) };
+        }
+    }
+
+    /// Leaves the decision about the packet's length to what was decided here: a later
+    /// fragmentation does not look at DF.
+    #[inline]
+    pub fn ignore_df(&mut self) {
+        self.headers_mut().set_ignore_df(1);
+    }
+
+    /// Answers the packet with an ICMP error. Only for packets with a route.
+    pub fn send_icmp_error(&mut self, kind: u8, code: u8, info: u32) {
+        if self.is_routed() {
+            // SAFETY: the packet is valid, with a route, and its control block is the IP layer's,
+            // since hooks run within it.
+            unsafe { bindings::rvs_icmp_send(self.as_ptr(), kind, code, info.to_be()) };
+        }
+    }
+
+    /// Tells whoever routed this packet that its next hop can't be reached.
+    pub fn report_link_failure(&mut self) {
+        // SAFETY: the packet is valid.
+        unsafe { bindings::rvs_dst_link_failure(self.as_ptr()) };
+    }
+
+    /// Collects fragments: the whole packet once the last fragment is there, else the verdict on
+    /// a fragment that is kept.
+    pub fn defragment(self, net: Net<'_>, user: DefragmentFor) -> Result<Self, Verdict<'a>> {
+        let _bh = BottomHalvesOff::new();
+        // SAFETY: the packet is ours, and ours no more if the result is not 0.
+        match unsafe { bindings::ip_defrag(net.as_ptr(), self.as_ptr(), user as u32) } {
+            0 => Ok(self),
+            _ => Err(self.give(bindings::NF_STOLEN)),
+        }
+    }
+
+    /// Finds the attached route anew for a packet whose source address changed, as if this host
+    /// sent it. `false` if there is none.
+    pub fn reroute(&mut self, net: Net<'_>) -> bool {
+        let sk = self.raw().sk;
+        // SAFETY: the packet and the namespace are valid; `sk` is the packet's own.
+        unsafe { bindings::ip_route_me_harder(net.as_ptr(), sk, self.as_ptr(), RTN_LOCAL) == 0 }
+    }
+
+    /// Puts room for a further IPv4 header in front, which becomes the packet's network header,
+    /// and marks the packet as IP-in-IP so that offloads find the inner headers. `None` when memory
+    /// is out.
+    pub fn encapsulate_ipip(&mut self, route: &Route) -> Option<&mut [u8; IPV4_HEADER]> {
+        let headroom = route.device_headroom().checked_add(IPV4_HEADER as u32)?;
+        // SAFETY: the packet is ours throughout. After `rvs_skb_cow_head` the room in front is
+        // there and private; the header positions are offsets from `head`, set to where the headers
+        // are.
+        unsafe {
+            if bindings::rvs_skb_cow_head(self.as_ptr(), headroom) != 0 {
+                return None;
+            }
+            if bindings::iptunnel_handle_offloads(self.as_ptr(), bindings::SKB_GSO_IPXIP4 as i32)
+                != 0
+            {
+                return None;
+            }
+            let inner = self.headers().network_header;
+            let headers = self.headers_mut();
+            headers.transport_header = inner;
+            headers.set_inner_protocol_type(ENCAP_TYPE_IPPROTO);
+            headers.__bindgen_anon_5.inner_ipproto = IPPROTO_IPIP;
+            let outer = bindings::rvs_skb_push(self.as_ptr(), IPV4_HEADER as u32);
+            self.headers_mut().network_header = inner.wrapping_sub(IPV4_HEADER as u16);
+            self.control_block().opt = bindings::ip_options::default();
+            outer.cast::<[u8; IPV4_HEADER]>().as_mut()
+        }
+    }
+
+    #[inline]
+    fn control_block(&mut self) -> &mut bindings::inet_skb_parm {
+        // SAFETY: within the IP layer the control block holds an `inet_skb_parm`, which fits it;
+        // hooks run within that layer.
+        unsafe { &mut *(&raw mut self.raw_mut().cb).cast() }
+    }
+
+    /// Writes a fresh identification into the packet's IPv4 header, which must be private, and the
+    /// checksum with it.
+    pub fn select_ident(&mut self, net: Net<'_>) {
+        // SAFETY: hooks of IPv4 get packets with a linear IPv4 header at `data`.
+        unsafe {
+            bindings::rvs_ip_select_ident(net.as_ptr(), self.as_ptr());
+            bindings::ip_send_check(self.raw().data.cast());
+        }
+    }
+
+    /// Writes the checksum of the IPv4 header of a packet that was reassembled.
+    pub fn refresh_header_checksum(&mut self) {
+        // SAFETY: as in `select_ident`; reassembly made the header private.
+        unsafe { bindings::ip_send_check(self.raw().data.cast()) };
+    }
+
+    /// The Internet checksum over the packet from `offset` on: 0xffff or 0 if it includes a right
+    /// checksum. `None` if the packet is shorter.
+    pub fn checksum_from(&self, offset: usize) -> Option<u16> {
+        let len = self.len().checked_sub(offset)?;
+        // SAFETY: the range lies within the packet.
+        Some(unsafe { bindings::rvs_skb_checksum(self.as_ptr(), offset as i32, len as i32) })
+    }
+
+    /// Sends the packet along its attached route, through the hooks for packets of this host. The
+    /// IPv4 header gets its length and checksum there.
+    #[inline]
+    pub fn local_out(self, net: Net<'_>) -> Verdict<'a> {
+        // SAFETY: the packet is ours and has a route; ours no more afterwards.
+        unsafe { bindings::ip_local_out(net.as_ptr(), ptr::null_mut(), self.as_ptr()) };
+        self.give(bindings::NF_STOLEN)
+    }
+
+    /// Sends the packet along its attached route, past the hooks for packets of this host.
+    #[inline]
+    pub fn output(self, net: Net<'_>) -> Verdict<'a> {
+        // SAFETY: as in `local_out`.
+        unsafe { bindings::rvs_dst_output(net.as_ptr(), self.as_ptr()) };
+        self.give(bindings::NF_STOLEN)
+    }
+}
+
+type Headers = bindings::sk_buff__bindgen_ty_4__bindgen_ty_2;
+
+/// Bit of the route pointer: the packet holds no reference.
+const NOREF: usize = 1;
+/// Bits of the connection tracking word below the pointer.
+const CT_INFO: usize = 7;
+/// The word of a packet that is not tracked.
+const CT_UNTRACKED: usize = 7;
+const RTN_LOCAL: u32 = bindings::RTN_LOCAL as u32;
+const IPV4_HEADER: usize = 20;
+const IPPROTO_IPIP: u8 = 4;
+/// `inner_ipproto` is valid.
+const ENCAP_TYPE_IPPROTO: u8 = 1;
+
+/// On whose behalf fragments are collected: those of different places never mix.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum DefragmentFor {
+    /// Packets for this host.
+    LocalIn = bindings::ip_defrag_users_IP_DEFRAG_VS_IN,
+    /// Routed packets.
+    Forward = bindings::ip_defrag_users_IP_DEFRAG_VS_FWD,
+    /// Packets of this host.
+    LocalOut = bindings::ip_defrag_users_IP_DEFRAG_VS_OUT,
+}

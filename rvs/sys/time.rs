@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The kernel's tick counter.
+//!
+//! C header: `include/linux/jiffies.h`
+
+use super::bindings;
+
+/// Ticks per second of [`jiffies`].
+pub const HZ: u32 = bindings::HZ;
+
+/// The low 32 bits of the tick counter.
+///
+/// They wrap after 198 days at 250 Hz: compare with [`after_or_equal`] only, and only moments
+/// that are less than half of that apart.
+#[inline]
+pub fn jiffies() -> u32 {
+    // SAFETY: `jiffies` is a live variable of the kernel that the timer interrupt changes; a
+    // volatile read of an aligned word is how C reads it.
+    unsafe { core::ptr::read_volatile(&raw const bindings::jiffies) as u32 }
+}
+
+/// Whether `a` is at or after `b` on the wrapping tick counter.
+#[inline]
+pub fn after_or_equal(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b) as i32 >= 0
+}
+
+/// Seconds as ticks, saturating at the longest span that still compares.
+#[inline]
+pub fn seconds(seconds: u32) -> u32 {
+    seconds.saturating_mul(HZ).min(i32::MAX as u32)
+}
