@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How connections end. Packets only write down when they came; this job
+//! looks at a connection when its deadline might have passed, and frees it or
+//! puts it further along. It also keeps the table's size right, since it
+//! knows how many there are.
+
+use super::{
+    wheel::{Wheel, SLOTS, SLOT_TICKS},
+    Connection,
+};
+use crate::sys::{
+    flow_table::{Fate, Keeper, Occasion},
+    time::jiffies,
+    worker::Job,
+};
+use core::sync::atomic::{AtomicU64, Ordering};
+use kernel::{new_mutex, prelude::*, sync::Mutex};
+
+/// Buckets that one run adds or takes away at most.
+const RESIZE_STEPS: u32 = 16_384;
+
+/// The job that ends connections.
+pub struct Expiry {
+    state: Pin<KBox<Mutex<State>>>,
+    entries: AtomicU64,
+}
+
+struct State {
+    keeper: Keeper<Connection>,
+    wheel: Wheel,
+}
+
+impl Expiry {
+    /// The job for the keeper of a table. Sleeps.
+    pub fn new(keeper: Keeper<Connection>) -> Result<Self> {
+        let state = State {
+            keeper,
+            wheel: Wheel::new(jiffies()),
+        };
+        Ok(Self {
+            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL)?,
+            entries: AtomicU64::new(0),
+        })
+    }
+
+    /// How many lists the keeper needs.
+    pub const LISTS: usize = SLOTS;
+
+    /// Connections as of the last run.
+    pub fn entries(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+}
+
+/// What becomes of a connection that is looked at now.
+fn decide(connection: &Connection) -> Fate {
+    let now = jiffies();
+    let left = connection.ticks_left(now);
+    if left == 0 || connection.status().is_dead() {
+        return Fate::Remove;
+    }
+    let place = Wheel::place(now, left);
+    connection.visit.store(place.due, Ordering::Relaxed);
+    Fate::List(place.slot)
+}
+
+impl Job for Expiry {
+    fn run(&self) -> Option<u32> {
+        let mut state = self.state.lock();
+        let State { keeper, wheel } = &mut *state;
+        let mut has_more = keeper.collect(|connection, _: Occasion| decide(connection));
+        for slot in wheel.advance(jiffies()) {
+            keeper.visit(slot, decide);
+        }
+        let still_resizing = keeper.resize(RESIZE_STEPS);
+        has_more |= keeper.entries() > 0;
+        self.entries.store(keeper.entries(), Ordering::Relaxed);
+        if still_resizing {
+            return Some(1);
+        }
+        has_more.then_some(SLOT_TICKS)
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! State and flags of a connection in one word, so that both directions
+//! change them together or not at all.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+const STATE: u32 = 0xff;
+const ACTIVE: u32 = 1 << 8;
+const OUTPUT_UNSEEN: u32 = 1 << 9;
+const DEAD: u32 = 1 << 10;
+
+/// State and flags of a connection at one moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Status(u32);
+
+impl Status {
+    /// State 0, inactive; `output_unseen` if the real server answers the client itself.
+    pub const fn fresh(output_unseen: bool) -> Self {
+        Self(if output_unseen { OUTPUT_UNSEEN } else { 0 })
+    }
+
+    /// The protocol's state number.
+    #[inline]
+    pub const fn state(self) -> u8 {
+        (self.0 & STATE) as u8
+    }
+
+    /// Whether it counts as active on its real server.
+    #[inline]
+    pub const fn is_active(self) -> bool {
+        self.0 & ACTIVE != 0
+    }
+
+    /// Whether no packet of the real server was seen so far, and none is expected.
+    #[inline]
+    pub const fn is_output_unseen(self) -> bool {
+        self.0 & OUTPUT_UNSEEN != 0
+    }
+
+    /// Whether it was ended before its time.
+    #[inline]
+    pub const fn is_dead(self) -> bool {
+        self.0 & DEAD != 0
+    }
+
+    /// The same flags with another state.
+    #[inline]
+    pub const fn with_state(self, state: u8, is_active: bool) -> Self {
+        let flags = self.0 & !(STATE | ACTIVE);
+        Self(flags | state as u32 | if is_active { ACTIVE } else { 0 })
+    }
+
+    /// A packet of the real server was seen.
+    #[inline]
+    pub const fn with_output_seen(self) -> Self {
+        Self(self.0 & !OUTPUT_UNSEEN)
+    }
+
+    /// Ended.
+    pub const fn killed(self) -> Self {
+        Self(self.0 | DEAD)
+    }
+}
+
+/// A [`Status`] that several CPUs change.
+pub struct AtomicStatus(AtomicU32);
+
+impl AtomicStatus {
+    pub const fn new(status: Status) -> Self {
+        Self(AtomicU32::new(status.0))
+    }
+
+    #[inline]
+    pub fn load(&self) -> Status {
+        Status(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Replaces `from` by `to`; `false` if it was something else by now.
+    #[inline]
+    pub fn replace(&self, from: Status, to: Status) -> bool {
+        self.0
+            .compare_exchange(from.0, to.0, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+}

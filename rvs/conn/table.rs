@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The connections of one namespace: finding them, adding to them, ending
+//! them early.
+
+use super::{expiry::Expiry, hash::HashKey, Connection, Found};
+use crate::{
+    packet::FlowKey,
+    proto::Protocol,
+    service::RealServer,
+    sys::{
+        flow_table::{FlowTable, Keeper, Lent, Memory, NotInserted},
+        random,
+        rcu::Held,
+        worker::Worker,
+        Arc,
+    },
+};
+use kernel::prelude::*;
+
+/// Ticks after which the keeper looks at what is new: a quarter of a second at 250 Hz.
+const COLLECT_TICKS: u32 = super::wheel::SLOT_TICKS;
+
+/// The connections of a namespace.
+pub struct Connections {
+    // The worker stands first: it is stopped, and its entries freed, before the table goes.
+    expiry: Worker<Expiry>,
+    table: Arc<FlowTable<Connection>>,
+}
+
+/// Why no connection was made.
+pub enum CreateError<'a> {
+    /// Another CPU made one for the same flow just now.
+    Exists(Lent<'a, Connection>),
+    /// Memory is out.
+    NoMemory,
+}
+
+impl Connections {
+    /// An empty table. Sleeps.
+    pub fn new(memory: Arc<Memory<Connection>>) -> Result<Self> {
+        let secret = HashKey::new(random::key());
+        let (table, keeper) =
+            Keeper::with_table(secret, memory, Expiry::LISTS).ok_or(ENOMEM)?;
+        Ok(Self {
+            expiry: Worker::new(Expiry::new(keeper)?)?,
+            table,
+        })
+    }
+
+    /// The table, for listings.
+    pub fn table(&self) -> &FlowTable<Connection> {
+        &self.table
+    }
+
+    /// How many there are, as of a quarter of a second ago.
+    pub fn count(&self) -> u64 {
+        self.expiry.job().entries()
+    }
+
+    /// The connection that a packet with this key belongs to.
+    #[inline]
+    pub fn find<'a>(&'a self, flow: &FlowKey, rcu: Held<'a>) -> Option<Found<'a>> {
+        let hash = self
+            .table
+            .secret()
+            .hash_pair(flow.protocol, flow.src, flow.dst);
+        let is_of_flow =
+            |connection: &Connection, link| connection.way_of(flow, link).is_some();
+        let (connection, link) = self.table.lookup(hash, is_of_flow, rcu)?;
+        let way = connection.way_of(flow, link)?;
+        Some((connection, way))
+    }
+
+    /// Makes the connection of a new flow to a real server.
+    pub fn create<'a>(
+        &'a self,
+        flow: &FlowKey,
+        protocol: Protocol,
+        server: Arc<RealServer>,
+        rcu: Held<'a>,
+    ) -> Result<Lent<'a, Connection>, CreateError<'a>> {
+        let value = Connection::new(*flow, protocol, server);
+        let is_same = |other: &Connection| {
+            other.protocol == protocol && other.client == flow.src && other.virt == flow.dst
+        };
+        let inserted = match self.table.insert(value, is_same, rcu) {
+            Ok(inserted) => inserted,
+            Err(NotInserted::Exists(twin)) => return Err(CreateError::Exists(twin)),
+            Err(NotInserted::NoMemory) => return Err(CreateError::NoMemory),
+        };
+        let connection = inserted.entry;
+        if !inserted.is_complete {
+            self.end(connection, rcu);
+        }
+        if self.table.post(inserted.custody) {
+            self.expiry.ask(COLLECT_TICKS);
+        }
+        if inserted.is_crowded {
+            self.expiry.hurry();
+        }
+        if inserted.is_complete {
+            Ok(connection)
+        } else {
+            Err(CreateError::NoMemory)
+        }
+    }
+
+    /// Ends a connection now: packets no longer find it, and its memory follows soon.
+    pub fn end<'a>(&self, connection: Lent<'a, Connection>, rcu: Held<'a>) {
+        loop {
+            let status = connection.status();
+            if status.is_dead() {
+                return;
+            }
+            if connection.advance(status, status.killed()) {
+                break;
+            }
+        }
+        connection.unlink(rcu);
+        self.ask_to_visit(connection);
+    }
+
+    /// Has the keeper look at a connection sooner than planned.
+    pub fn ask_to_visit(&self, connection: Lent<'_, Connection>) {
+        if connection.ask() {
+            self.expiry.ask(COLLECT_TICKS);
+        }
+    }
+}

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The two netlink families: `IPVS`, which every LVS tool speaks, and `RVS`,
+//! its superset. Both run the same commands on the same configuration.
+
+use super::{
+    attr::Attrs,
+    parse::{self, Fault},
+    uapi::{cmd, info, top, IPVS_VERSION},
+    write::{self, Style},
+};
+use crate::{
+    netns::Netns,
+    packet::Endpoint,
+    proto::TimeoutOutOfRange,
+    service::{config::Refusal, ServiceKey},
+    stats::Shown,
+    sys::{
+        genl::{Answers, Command, Kind, Listing, Permission, Position, Request},
+        rcu::{self, Held},
+    },
+};
+use core::{marker::PhantomData, net::Ipv4Addr};
+use kernel::{c_str, prelude::*};
+
+const fn command(number: u8, kind: Kind) -> Command {
+    Command { number, kind }
+}
+
+/// The commands that both families have.
+const COMMON: [Command; 13] = [
+    command(cmd::NEW_SERVICE, Kind::Do),
+    command(cmd::SET_SERVICE, Kind::Do),
+    command(cmd::DEL_SERVICE, Kind::Do),
+    command(cmd::GET_SERVICE, Kind::Both),
+    command(cmd::NEW_DEST, Kind::Do),
+    command(cmd::SET_DEST, Kind::Do),
+    command(cmd::DEL_DEST, Kind::Do),
+    command(cmd::GET_DEST, Kind::Dump),
+    command(cmd::SET_CONFIG, Kind::Do),
+    command(cmd::GET_CONFIG, Kind::Do),
+    command(cmd::GET_INFO, Kind::Do),
+    command(cmd::ZERO, Kind::Do),
+    command(cmd::FLUSH, Kind::Do),
+];
+
+/// What differs between the families.
+pub trait Dialect: 'static {
+    /// The family's name.
+    const NAME: &'static CStr;
+    /// Who may use it.
+    const PERMISSION: Permission;
+    /// Its commands.
+    const COMMANDS: &'static [Command];
+    /// How it writes.
+    const STYLE: Style;
+    /// Whether asking for the real servers of an unknown service is an error.
+    const REFUSES_UNKNOWN: bool;
+}
+
+/// The family of IPVS, to the letter (reference §8).
+pub struct Ipvs;
+
+impl Dialect for Ipvs {
+    const NAME: &'static CStr = c_str!("IPVS");
+    const PERMISSION: Permission = Permission::InitialAdmin;
+    const COMMANDS: &'static [Command] = &IPVS_COMMANDS;
+    const STYLE: Style = Style { marks_nests: false };
+    const REFUSES_UNKNOWN: bool = false;
+}
+
+const IPVS_COMMANDS: [Command; 16] = with(
+    [
+        command(cmd::NEW_DAEMON, Kind::Do),
+        command(cmd::DEL_DAEMON, Kind::Do),
+        command(cmd::GET_DAEMON, Kind::Dump),
+    ],
+);
+
+const fn with<const MORE: usize, const ALL: usize>(more: [Command; MORE]) -> [Command; ALL] {
+    let mut all = [COMMON[0]; ALL];
+    let mut i = 0;
+    while i < ALL {
+        all[i] = if i < COMMON.len() {
+            COMMON[i]
+        } else {
+            more[i - COMMON.len()]
+        };
+        i += 1;
+    }
+    all
+}
+
+/// The native family, as `docs/netlink/rvs.yaml` describes it.
+pub struct Rvs;
+
+impl Dialect for Rvs {
+    const NAME: &'static CStr = c_str!("RVS");
+    const PERMISSION: Permission = Permission::NamespaceAdmin;
+    const COMMANDS: &'static [Command] = &RVS_COMMANDS;
+    const STYLE: Style = Style { marks_nests: true };
+    const REFUSES_UNKNOWN: bool = true;
+}
+
+const RVS_COMMANDS: [Command; 15] = with([
+    command(cmd::GET_CONNECTION, Kind::Dump),
+    command(cmd::GET_TOTALS, Kind::Do),
+]);
+
+/// Answers the commands of a family in its dialect.
+pub struct Dispatcher<D>(PhantomData<D>);
+
+impl<D: Dialect> Answers for Dispatcher<D> {
+    const NAME: &'static CStr = D::NAME;
+    const VERSION: u32 = 1;
+    const PERMISSION: Permission = D::PERMISSION;
+    const COMMANDS: &'static [Command] = D::COMMANDS;
+
+    fn run(request: &Request<'_>) -> Result {
+        let netns = Netns::of(request.net)?;
+        explained(request, run::<D>(netns, request))
+    }
+
+    fn list(request: &Request<'_>, position: &mut Position, listing: &mut Listing<'_>) -> Result {
+        let netns = Netns::of(request.net)?;
+        match request.command {
+            cmd::GET_SERVICE => {
+                list_services::<D>(netns, position, listing);
+                Ok(())
+            }
+            cmd::GET_DEST => {
+                let listed = list_servers::<D>(netns, request, position, listing);
+                if D::REFUSES_UNKNOWN {
+                    explained(request, listed)
+                } else {
+                    Ok(())
+                }
+            }
+            cmd::GET_CONNECTION => {
+                list_connections::<D>(netns, position, listing);
+                Ok(())
+            }
+            // No synchronisation daemon runs, so there is none to list.
+            cmd::GET_DAEMON => Ok(()),
+            _ => Err(EOPNOTSUPP),
+        }
+    }
+}
+
+type Outcome<'a> = core::result::Result<(), Fault<'a>>;
+
+fn explained(request: &Request<'_>, outcome: Outcome<'_>) -> Result {
+    outcome.map_err(|fault| {
+        request.explain(fault.message, fault.attribute);
+        fault.errno
+    })
+}
+
+impl From<Refusal> for Fault<'_> {
+    fn from(refusal: Refusal) -> Self {
+        let (errno, message) = match refusal {
+            Refusal::ServiceExists => (EEXIST, c_str!("the service exists already")),
+            Refusal::NoSuchService => (ESRCH, c_str!("there is no such service")),
+            Refusal::ServerExists => {
+                (EEXIST, c_str!("the service has this real server already"))
+            }
+            Refusal::NoSuchServer => (ENOENT, c_str!("the service has no such real server")),
+            Refusal::NotAHostAddress => (
+                EINVAL,
+                c_str!("the real server's address is neither a unicast nor a local one"),
+            ),
+            Refusal::Kernel(errno) if errno == ENOMEM => (errno, c_str!("memory is out")),
+            Refusal::Kernel(errno) => (errno, c_str!("the kernel refused to register the hooks")),
+        };
+        Self::new(errno, message)
+    }
+}
+
+impl From<Error> for Fault<'_> {
+    fn from(errno: Error) -> Self {
+        Self::new(errno, c_str!("the answer could not be sent"))
+    }
+}
+
+fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
+    let attrs = parse::attributes(request.attributes)?;
+    match request.command {
+        cmd::NEW_SERVICE => {
+            let service = parse::service(attrs)?;
+            let key = parse::service_key(service)?;
+            let settings = parse::service_settings(service, key)?.apply(0);
+            netns.add_service(key, settings)?;
+        }
+        cmd::SET_SERVICE => {
+            let service = parse::service(attrs)?;
+            let key = parse::service_key(service)?;
+            let change = parse::service_settings(service, key)?;
+            netns.change_service(key, |flags| change.apply(flags))?;
+        }
+        cmd::DEL_SERVICE => netns.remove_service(service_key(attrs)?)?,
+        cmd::GET_SERVICE => {
+            let key = service_key(attrs)?;
+            let view = netns
+                .read_config(|config| config.service(key))
+                .ok_or(Refusal::NoSuchService)??;
+            request.reply(cmd::NEW_SERVICE, |message| {
+                write::service(message, D::STYLE, &view)
+            })?;
+        }
+        cmd::NEW_DEST | cmd::SET_DEST => {
+            let key = service_key(attrs)?;
+            let server = parse::server(attrs)?;
+            let endpoint = parse::server_endpoint(server)?;
+            let settings = parse::server_settings(server)?;
+            if request.command == cmd::NEW_DEST {
+                netns.add_server(key, endpoint, settings)?;
+            } else {
+                netns.change_server(key, endpoint, settings)?;
+            }
+        }
+        cmd::DEL_DEST => {
+            let key = service_key(attrs)?;
+            let endpoint = parse::server_endpoint(parse::server(attrs)?)?;
+            netns.remove_server(key, endpoint)?;
+        }
+        cmd::SET_CONFIG => set_timeouts(netns, attrs)?,
+        cmd::GET_CONFIG => get_timeouts(netns, request)?,
+        cmd::GET_INFO => get_info(netns, request)?,
+        cmd::ZERO => {
+            let key = if parse::names_service(attrs) {
+                Some(service_key(attrs)?)
+            } else {
+                None
+            };
+            netns.zero(key)?;
+        }
+        cmd::FLUSH => netns.flush(),
+        cmd::GET_TOTALS => get_totals::<D>(netns, request)?,
+        cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
+            let message = c_str!("state synchronisation is not supported yet");
+            return Err(Fault::new(EOPNOTSUPP, message));
+        }
+        _ => return Err(Fault::new(EOPNOTSUPP, c_str!("there is no such command"))),
+    }
+    Ok(())
+}
+
+fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
+    parse::service_key(parse::service(attrs)?)
+}
+
+fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {
+    let [tcp, tcp_fin, udp] = parse::timeouts(attrs)?;
+    netns
+        .set_timeouts(tcp, tcp_fin, udp)
+        .map_err(|out_of_range| {
+            let message = match out_of_range {
+                TimeoutOutOfRange::Tcp => c_str!("the TCP timeout is out of range"),
+                TimeoutOutOfRange::TcpFin => c_str!("the TCP FIN timeout is out of range"),
+                TimeoutOutOfRange::Udp => c_str!("the UDP timeout is out of range"),
+            };
+            Fault::new(EINVAL, message)
+        })
+}
+
+fn get_timeouts<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
+    use crate::proto::tcp::State;
+    let timeouts = netns.timeouts();
+    request.reply(cmd::SET_CONFIG, |message| {
+        write::u32_attr(message, top::TIMEOUT_TCP, timeouts.tcp(State::Established))?;
+        write::u32_attr(message, top::TIMEOUT_TCP_FIN, timeouts.tcp(State::FinWait))?;
+        write::u32_attr(message, top::TIMEOUT_UDP, timeouts.udp)
+    })?;
+    Ok(())
+}
+
+fn get_info<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
+    let size = netns
+        .balancer()
+        .map_or(0, |balancer| balancer.connections.table().size());
+    request.reply(cmd::SET_INFO, |message| {
+        write::u32_attr(message, info::VERSION, IPVS_VERSION)?;
+        write::u32_attr(message, info::CONN_TAB_SIZE, size)
+    })?;
+    Ok(())
+}
+
+fn get_totals<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
+    let shown = netns
+        .read_config(|config| config.stats())
+        .unwrap_or(Shown::default());
+    let balancer = netns.balancer();
+    request.reply(cmd::NEW_TOTALS, |message| {
+        write::totals(message, D::STYLE, &shown, balancer.as_deref())
+    })?;
+    Ok(())
+}
+
+/// The first word of a listing's position: where it stands.
+const BEGIN: u64 = 0;
+const INSIDE: u64 = 1;
+const END: u64 = 2;
+
+/// Lists services in the order of their keys; the position is the key that comes next, so changes
+/// between two parts neither hide nor repeat a service that stays.
+fn list_services<D: Dialect>(
+    netns: &Netns,
+    position: &mut Position,
+    listing: &mut Listing<'_>,
+) {
+    let [place, id, addr, ..] = position.0;
+    let from = match place {
+        BEGIN => None,
+        INSIDE => Some(ServiceKey {
+            protocol: (id >> 16) as u8,
+            endpoint: Endpoint {
+                addr: Ipv4Addr::from_bits(addr as u32),
+                port: id as u16,
+            },
+        }),
+        _ => return,
+    };
+    let mut next = [END, 0, 0, 0, 0];
+    netns.read_config(|config| {
+        config.show_services(from, |view| {
+            let fits = listing.push(cmd::NEW_SERVICE, |message| {
+                write::service(message, D::STYLE, &view)
+            });
+            if !fits {
+                let key = view.key;
+                let id = u64::from(key.protocol) << 16 | u64::from(key.endpoint.port);
+                next = [INSIDE, id, u64::from(key.endpoint.addr.to_bits()), 0, 0];
+            }
+            fits
+        });
+    });
+    position.0 = next;
+}
+
+/// Lists the real servers of a service; the position is the number of those listed.
+fn list_servers<'a, D: Dialect>(
+    netns: &Netns,
+    request: &Request<'a>,
+    position: &mut Position,
+    listing: &mut Listing<'_>,
+) -> Outcome<'a> {
+    let attrs = parse::attributes(request.attributes)?;
+    let key = service_key(attrs)?;
+    let [place, listed, ..] = position.0;
+    if place == END {
+        return Ok(());
+    }
+    let mut now_listed = listed;
+    let mut place = END;
+    let shown = netns.read_config(|config| {
+        config.show_servers(key, listed as usize, |view| {
+            let fits = listing.push(cmd::NEW_DEST, |message| {
+                write::server(message, D::STYLE, &view)
+            });
+            if fits {
+                now_listed = now_listed.wrapping_add(1);
+            } else {
+                place = INSIDE;
+            }
+            fits
+        })
+    });
+    position.0 = [place, now_listed, 0, 0, 0];
+    shown.unwrap_or(Err(Refusal::NoSuchService))?;
+    Ok(())
+}
+
+/// Lists connections bucket by bucket; the position is a bucket and how many of its connections
+/// were listed.
+fn list_connections<D: Dialect>(
+    netns: &Netns,
+    position: &mut Position,
+    listing: &mut Listing<'_>,
+) {
+    let Some(balancer) = netns.balancer() else {
+        return;
+    };
+    let [bucket, listed, ..] = position.0;
+    let (mut bucket, mut skip) = (bucket as u32, listed);
+    loop {
+        let guard = rcu::read_lock();
+        let mut seen = 0u64;
+        let mut is_full = false;
+        let visited = balancer.connections.table().bucket_entries(
+            bucket,
+            |connection| {
+                if seen >= skip && !is_full {
+                    is_full = !listing.push(cmd::NEW_CONNECTION, |message| {
+                        write::connection(message, D::STYLE, &connection)
+                    });
+                }
+                if !is_full {
+                    seen = seen.wrapping_add(1);
+                }
+            },
+            Held::from(&guard),
+        );
+        if is_full || visited.is_none() {
+            position.0 = [u64::from(bucket), seen.max(skip), 0, 0, 0];
+            return;
+        }
+        bucket = bucket.wrapping_add(1);
+        skip = 0;
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The numbers of the netlink families `IPVS` (`include/uapi/linux/ip_vs.h`)
+//! and `RVS` (`docs/netlink/rvs.yaml`), under their UAPI names.
+
+#![forbid(unsafe_code)]
+
+/// Commands. Those of `RVS` alone come after [`cmd::FLUSH`].
+pub mod cmd {
+    pub const NEW_SERVICE: u8 = 1;
+    pub const SET_SERVICE: u8 = 2;
+    pub const DEL_SERVICE: u8 = 3;
+    pub const GET_SERVICE: u8 = 4;
+    pub const NEW_DEST: u8 = 5;
+    pub const SET_DEST: u8 = 6;
+    pub const DEL_DEST: u8 = 7;
+    pub const GET_DEST: u8 = 8;
+    pub const NEW_DAEMON: u8 = 9;
+    pub const DEL_DAEMON: u8 = 10;
+    pub const GET_DAEMON: u8 = 11;
+    pub const SET_CONFIG: u8 = 12;
+    pub const GET_CONFIG: u8 = 13;
+    pub const SET_INFO: u8 = 14;
+    pub const GET_INFO: u8 = 15;
+    pub const ZERO: u8 = 16;
+    pub const FLUSH: u8 = 17;
+    pub const GET_CONNECTION: u8 = 18;
+    pub const NEW_CONNECTION: u8 = 19;
+    pub const GET_TOTALS: u8 = 20;
+    pub const NEW_TOTALS: u8 = 21;
+}
+
+/// Attributes at the top of a message.
+pub mod top {
+    pub const SERVICE: u16 = 1;
+    pub const DEST: u16 = 2;
+    pub const TIMEOUT_TCP: u16 = 4;
+    pub const TIMEOUT_TCP_FIN: u16 = 5;
+    pub const TIMEOUT_UDP: u16 = 6;
+    pub const CONNECTION: u16 = 7;
+    pub const TOTALS: u16 = 8;
+}
+
+/// Attributes of the answer to [`cmd::GET_INFO`].
+pub mod info {
+    pub const VERSION: u16 = 1;
+    pub const CONN_TAB_SIZE: u16 = 2;
+}
+
+/// Attributes of a service.
+pub mod svc {
+    pub const AF: u16 = 1;
+    pub const PROTOCOL: u16 = 2;
+    pub const ADDR: u16 = 3;
+    pub const PORT: u16 = 4;
+    pub const FWMARK: u16 = 5;
+    pub const SCHED_NAME: u16 = 6;
+    pub const FLAGS: u16 = 7;
+    pub const TIMEOUT: u16 = 8;
+    pub const NETMASK: u16 = 9;
+    pub const STATS: u16 = 10;
+    pub const PE_NAME: u16 = 11;
+    pub const STATS64: u16 = 12;
+}
+
+/// Attributes of a real server.
+pub mod dest {
+    pub const ADDR: u16 = 1;
+    pub const PORT: u16 = 2;
+    pub const FWD_METHOD: u16 = 3;
+    pub const WEIGHT: u16 = 4;
+    pub const U_THRESH: u16 = 5;
+    pub const L_THRESH: u16 = 6;
+    pub const ACTIVE_CONNS: u16 = 7;
+    pub const INACT_CONNS: u16 = 8;
+    pub const PERSIST_CONNS: u16 = 9;
+    pub const STATS: u16 = 10;
+    pub const ADDR_FAMILY: u16 = 11;
+    pub const STATS64: u16 = 12;
+    pub const TUN_TYPE: u16 = 13;
+    pub const TUN_PORT: u16 = 14;
+    pub const TUN_FLAGS: u16 = 15;
+}
+
+/// Attributes of counters and rates; the rates follow the counters in the same order.
+pub mod stats {
+    pub const CONNS: u16 = 1;
+    pub const INPKTS: u16 = 2;
+    pub const OUTPKTS: u16 = 3;
+    pub const INBYTES: u16 = 4;
+    pub const OUTBYTES: u16 = 5;
+    pub const CPS: u16 = 6;
+    pub const INPPS: u16 = 7;
+    pub const OUTPPS: u16 = 8;
+    pub const INBPS: u16 = 9;
+    pub const OUTBPS: u16 = 10;
+}
+
+/// Attributes of a connection.
+pub mod conn {
+    pub const AF: u16 = 1;
+    pub const PROTOCOL: u16 = 2;
+    pub const CLIENT_ADDR: u16 = 3;
+    pub const CLIENT_PORT: u16 = 4;
+    pub const VIRTUAL_ADDR: u16 = 5;
+    pub const VIRTUAL_PORT: u16 = 6;
+    pub const SERVER_ADDR: u16 = 7;
+    pub const SERVER_PORT: u16 = 8;
+    pub const FWD_METHOD: u16 = 9;
+    pub const STATE: u16 = 10;
+    pub const EXPIRES: u16 = 11;
+    pub const FLAGS: u16 = 12;
+}
+
+/// Attributes of a namespace's totals.
+pub mod totals {
+    pub const STATS64: u16 = 1;
+    pub const CONNECTIONS: u16 = 2;
+    pub const DROP: u16 = 3;
+}
+
+/// Attributes of a drop reason.
+pub mod drop {
+    pub const REASON: u16 = 1;
+    pub const COUNT: u16 = 2;
+    pub const MEANING: u16 = 3;
+}
+
+/// The version of IPVS that clients expect: 1.2.1.
+pub const IPVS_VERSION: u32 = 0x01_02_01;
+pub const AF_INET: u16 = 2;
+pub const AF_INET6: u16 = 10;
+/// `IP_VS_SVC_F_PERSISTENT`
+pub const SVC_F_PERSISTENT: u32 = 0x1;
+/// `IP_VS_SVC_F_HASHED`: set in every answer, as clients check.
+pub const SVC_F_HASHED: u32 = 0x2;
+/// `IP_VS_SVC_F_ONEPACKET`
+pub const SVC_F_ONEPACKET: u32 = 0x4;
+/// Longest scheduler name.
+pub const SCHED_NAME_MAX: usize = 15;
+/// Longest name of a persistence engine.
+pub const PE_NAME_MAX: usize = 16;

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What answers look like: services, real servers, connections and counters
+//! as netlink attributes, in the order and with the lengths that clients of
+//! IPVS rely on (reference §8.3).
+
+use super::uapi::{
+    conn, dest, drop, stats, svc, top, totals, AF_INET, SVC_F_HASHED,
+};
+use crate::{
+    conn::Connection,
+    director::Balancer,
+    service::config::{ServerView, ServiceView},
+    stats::{Shown, Totals},
+    sys::{genl::Message, time},
+};
+use core::net::Ipv4Addr;
+use kernel::prelude::*;
+
+/// How a family writes.
+#[derive(Clone, Copy)]
+pub struct Style {
+    /// Whether nests are marked as such. Clients of `IPVS` compare types without the mark.
+    pub marks_nests: bool,
+}
+
+fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+    message.put(kind, &value.to_ne_bytes())
+}
+
+fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+    message.put(kind, &value.to_be_bytes())
+}
+
+/// Appends a 32-bit number in host order.
+pub fn u32_attr(message: &mut Message<'_>, kind: u16, value: u32) -> Result {
+    message.put(kind, &value.to_ne_bytes())
+}
+
+fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
+    message.put(kind, &value.to_ne_bytes())
+}
+
+/// Appends a text with the zero that ends it.
+fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
+    let mut bytes = [0u8; 160];
+    let len = text.len();
+    bytes
+        .get_mut(..len)
+        .ok_or(EMSGSIZE)?
+        .copy_from_slice(text.as_bytes());
+    let with_end = bytes.get(..=len).ok_or(EMSGSIZE)?;
+    message.put(kind, with_end)
+}
+
+/// An address is always 16 bytes long, an IPv4 one stands first.
+fn addr_attr(message: &mut Message<'_>, kind: u16, addr: Ipv4Addr) -> Result {
+    let [a, b, c, d] = addr.octets();
+    message.put(kind, &[a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+}
+
+fn stats_attrs(
+    message: &mut Message<'_>,
+    style: Style,
+    kinds: [u16; 2],
+    shown: &Shown,
+) -> Result {
+    let [narrow, wide] = kinds;
+    message.nest(narrow, style.marks_nests, |message| stats32(message, shown))?;
+    message.nest(wide, style.marks_nests, |message| stats64(message, shown))
+}
+
+/// The counters cut to 32 bits, bytes excepted.
+fn stats32(message: &mut Message<'_>, shown: &Shown) -> Result {
+    let (totals, rates) = (&shown.totals, &shown.rates);
+    u32_attr(message, stats::CONNS, totals.conns as u32)?;
+    u32_attr(message, stats::INPKTS, totals.in_pkts as u32)?;
+    u32_attr(message, stats::OUTPKTS, totals.out_pkts as u32)?;
+    u64_attr(message, stats::INBYTES, totals.in_bytes)?;
+    u64_attr(message, stats::OUTBYTES, totals.out_bytes)?;
+    u32_attr(message, stats::CPS, rates.conns as u32)?;
+    u32_attr(message, stats::INPPS, rates.in_pkts as u32)?;
+    u32_attr(message, stats::OUTPPS, rates.out_pkts as u32)?;
+    u32_attr(message, stats::INBPS, rates.in_bytes as u32)?;
+    u32_attr(message, stats::OUTBPS, rates.out_bytes as u32)
+}
+
+fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
+    let mut put = |first: u16, values: &Totals| {
+        let values = [
+            values.conns,
+            values.in_pkts,
+            values.out_pkts,
+            values.in_bytes,
+            values.out_bytes,
+        ];
+        (first..)
+            .zip(values)
+            .try_for_each(|(kind, value)| u64_attr(message, kind, value))
+    };
+    put(stats::CONNS, &shown.totals)?;
+    put(stats::CPS, &shown.rates)
+}
+
+/// Appends a service.
+pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> Result {
+    message.nest(top::SERVICE, style.marks_nests, |message| {
+        let (key, settings) = (&view.key, &view.settings);
+        u16_attr(message, svc::AF, AF_INET)?;
+        u16_attr(message, svc::PROTOCOL, u16::from(key.protocol))?;
+        addr_attr(message, svc::ADDR, key.endpoint.addr)?;
+        be16_attr(message, svc::PORT, key.endpoint.port)?;
+        let scheduler = settings.scheduler.map_or("none", |it| it.name());
+        text_attr(message, svc::SCHED_NAME, scheduler)?;
+        let [f0, f1, f2, f3] = (settings.flags | SVC_F_HASHED).to_ne_bytes();
+        message.put(svc::FLAGS, &[f0, f1, f2, f3, 0xff, 0xff, 0xff, 0xff])?;
+        u32_attr(message, svc::TIMEOUT, settings.timeout)?;
+        u32_attr(message, svc::NETMASK, settings.netmask)?;
+        stats_attrs(message, style, [svc::STATS, svc::STATS64], &view.stats)
+    })
+}
+
+/// Appends a real server.
+pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Result {
+    message.nest(top::DEST, style.marks_nests, |message| {
+        let settings = &view.settings;
+        addr_attr(message, dest::ADDR, view.endpoint.addr)?;
+        be16_attr(message, dest::PORT, view.endpoint.port)?;
+        u32_attr(message, dest::FWD_METHOD, settings.method as u32)?;
+        u32_attr(message, dest::WEIGHT, settings.weight)?;
+        message.put(dest::TUN_TYPE, &[0])?;
+        be16_attr(message, dest::TUN_PORT, 0)?;
+        u16_attr(message, dest::TUN_FLAGS, 0)?;
+        u32_attr(message, dest::U_THRESH, settings.upper_threshold)?;
+        u32_attr(message, dest::L_THRESH, settings.lower_threshold)?;
+        u32_attr(message, dest::ACTIVE_CONNS, view.active)?;
+        u32_attr(message, dest::INACT_CONNS, view.inactive)?;
+        u32_attr(message, dest::PERSIST_CONNS, 0)?;
+        u16_attr(message, dest::ADDR_FAMILY, AF_INET)?;
+        stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)
+    })
+}
+
+/// Appends a connection.
+pub fn connection(message: &mut Message<'_>, style: Style, entry: &Connection) -> Result {
+    message.nest(top::CONNECTION, style.marks_nests, |message| {
+        u16_attr(message, conn::AF, AF_INET)?;
+        u16_attr(message, conn::PROTOCOL, entry.protocol as u16)?;
+        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr)?;
+        be16_attr(message, conn::CLIENT_PORT, entry.client.port)?;
+        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr)?;
+        be16_attr(message, conn::VIRTUAL_PORT, entry.virt.port)?;
+        addr_attr(message, conn::SERVER_ADDR, entry.server_endpoint.addr)?;
+        be16_attr(message, conn::SERVER_PORT, entry.server_endpoint.port)?;
+        u32_attr(message, conn::FWD_METHOD, entry.method as u32)?;
+        text_attr(message, conn::STATE, entry.state_name())?;
+        let left = u64::from(entry.ticks_left(time::jiffies()));
+        let milliseconds = left.saturating_mul(1000) / u64::from(time::HZ);
+        u32_attr(
+            message,
+            conn::EXPIRES,
+            u32::try_from(milliseconds).unwrap_or(u32::MAX),
+        )?;
+        u32_attr(message, conn::FLAGS, entry.wire_flags())
+    })
+}
+
+/// Appends the totals of a namespace, which has no balancer before its first service.
+pub fn totals(
+    message: &mut Message<'_>,
+    style: Style,
+    shown: &Shown,
+    balancer: Option<&Balancer>,
+) -> Result {
+    message.nest(top::TOTALS, style.marks_nests, |message| {
+        message.nest(totals::STATS64, style.marks_nests, |message| {
+            stats64(message, shown)
+        })?;
+        let connections = balancer.map_or(0, |balancer| balancer.connections.count());
+        u64_attr(message, totals::CONNECTIONS, connections)?;
+        let Some(balancer) = balancer else {
+            return Ok(());
+        };
+        for (reason, count) in balancer.drops.counts() {
+            message.nest(totals::DROP, style.marks_nests, |message| {
+                text_attr(message, drop::REASON, reason.name())?;
+                u64_attr(message, drop::COUNT, count)?;
+                text_attr(message, drop::MEANING, reason.meaning())
+            })?;
+        }
+        Ok(())
+    })
+}

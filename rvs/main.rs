@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! rvs: the Linux Virtual Server. What the module registers with the kernel,
+//! in which order, and how that is undone.
+
+#![deny(unsafe_code)]
+// The pure rooms are also part of the host tests, where `pub` reaches further.
+#![allow(unreachable_pub)]
+
+mod conn;
+mod control;
+mod director;
+mod icmp;
+mod netns;
+mod packet;
+mod proto;
+mod sched;
+mod service;
+mod stats;
+#[allow(unsafe_code)]
+mod sys;
+mod timeouts;
+mod xmit;
+
+use control::{CompatibleFamily, NativeFamily};
+use kernel::prelude::*;
+use netns::{Netns, Shared};
+use sys::{net::PerNetRegistration, rcu};
+
+module! {
+    type: Rvs,
+    name: "rvs",
+    authors: ["The rvs developers"],
+    description: "Linux Virtual Server: a load balancer at layer 4",
+    license: "GPL",
+    alias: ["net-pf-16-proto-16-family-IPVS", "net-pf-16-proto-16-family-RVS"],
+}
+
+/// What is registered while the module is loaded.
+struct Rvs {
+    // In the order of their drops: no command runs when the namespaces' balancers go, and no
+    // value waits for its grace period when the module's text goes.
+    _native: NativeFamily,
+    _compatible: Option<CompatibleFamily>,
+    _namespaces: PerNetRegistration<Netns>,
+    _callbacks: Callbacks,
+}
+
+/// Waits for what RCU will still call when it is dropped, after everything else is gone.
+struct Callbacks;
+
+impl Drop for Callbacks {
+    fn drop(&mut self) {
+        rcu::wait_for_callbacks();
+    }
+}
+
+impl kernel::Module for Rvs {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let callbacks = Callbacks;
+        let compatible = control::register_compatible(module)?;
+        let shared = Shared::new(compatible.is_some())?;
+        let namespaces = PerNetRegistration::new(shared)?;
+        Ok(Self {
+            _native: NativeFamily::register(module)?,
+            _compatible: compatible,
+            _namespaces: namespaces,
+            _callbacks: callbacks,
+        })
+    }
+}

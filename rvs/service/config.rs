@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The configuration of one namespace: which services and real servers there
+//! are, what changes are allowed, what of removed ones is remembered. Whoever
+//! has it, has the lock of the namespace; the packet path reads only what is
+//! published from here.
+
+use super::{
+    find_entry, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
+    Snapshot,
+};
+use crate::{
+    packet::Endpoint,
+    sched::{Candidate, Change, Cursor},
+    stats::{Meter, Shown, Totals},
+    sys::{
+        flow_table::{Fate, FlowTable, Keeper, NotInserted},
+        rcu::{self, Held},
+        Arc,
+    },
+};
+use kernel::{
+    prelude::*,
+    rbtree::{RBTree, RBTreeNode},
+};
+
+/// Why a change was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// There is a service of this key.
+    ServiceExists,
+    /// There is none.
+    NoSuchService,
+    /// The service has a real server at this address and port.
+    ServerExists,
+    /// It has none there.
+    NoSuchServer,
+    /// No host can have this address.
+    NotAHostAddress,
+    /// The kernel refused something.
+    Kernel(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Kernel(error)
+    }
+}
+
+impl From<kernel::alloc::AllocError> for Refusal {
+    fn from(_: kernel::alloc::AllocError) -> Self {
+        Self::Kernel(ENOMEM)
+    }
+}
+
+/// A configured real server.
+struct ServerRecord {
+    server: Arc<RealServer>,
+    meter: Meter,
+}
+
+/// A configured service.
+struct ServiceRecord {
+    service: Arc<Service>,
+    /// Tells services of the same key apart that were configured one after the other.
+    generation: u64,
+    settings: ServiceSettings,
+    /// Newest first.
+    servers: KVec<ServerRecord>,
+    /// What removed real servers have counted.
+    retired: Totals,
+    meter: Meter,
+}
+
+impl ServiceRecord {
+    fn totals(&self) -> Totals {
+        self.servers.iter().fold(self.retired, |sum, record| {
+            sum.plus(record.server.counters.totals())
+        })
+    }
+
+    fn position(&self, endpoint: Endpoint) -> Option<usize> {
+        self.servers
+            .iter()
+            .position(|record| record.server.endpoint == endpoint)
+    }
+
+    fn server(&self, endpoint: Endpoint) -> Result<&ServerRecord, Refusal> {
+        self.servers
+            .iter()
+            .find(|record| record.server.endpoint == endpoint)
+            .ok_or(Refusal::NoSuchServer)
+    }
+
+    /// The real servers as a snapshot has them, without the one at `skipped`.
+    fn snapshot_servers(
+        &self,
+        first: Option<&Arc<RealServer>>,
+        skipped: Option<usize>,
+    ) -> Result<KVec<Arc<RealServer>>, Refusal> {
+        let mut servers = KVec::with_capacity(self.servers.len().saturating_add(1), GFP_KERNEL)?;
+        if let Some(first) = first {
+            servers.push(first.clone(), GFP_KERNEL)?;
+        }
+        for (i, record) in self.servers.iter().enumerate() {
+            if Some(i) != skipped {
+                servers.push(record.server.clone(), GFP_KERNEL)?;
+            }
+        }
+        Ok(servers)
+    }
+
+    fn publish(&self, servers: KVec<Arc<RealServer>>, change: Change) -> Result<(), Refusal> {
+        let adapt = |cursor: Cursor, snapshot: &Snapshot| match snapshot.settings.scheduler {
+            Some(scheduler) => scheduler.after_change(cursor, change, &snapshot.servers),
+            None => cursor,
+        };
+        self.service
+            .publish(Snapshot::new(self.settings, servers), adapt)?;
+        Ok(())
+    }
+}
+
+/// A real server that was removed while connections were bound to it, which come back to life if it
+/// is configured again in time (reference §5.5).
+struct Removed {
+    service: ServiceKey,
+    generation: u64,
+    server: Arc<RealServer>,
+    meter: Meter,
+    /// What it had counted when it was removed.
+    counted: Totals,
+}
+
+/// What a listing shows of a service.
+pub struct ServiceView {
+    /// What identifies it.
+    pub key: ServiceKey,
+    /// Settings.
+    pub settings: ServiceSettings,
+    /// Counters and rates.
+    pub stats: Shown,
+}
+
+/// What a listing shows of a real server.
+pub struct ServerView {
+    /// Address and port.
+    pub endpoint: Endpoint,
+    /// Settings.
+    pub settings: ServerSettings,
+    /// Active connections.
+    pub active: u32,
+    /// Inactive connections.
+    pub inactive: u32,
+    /// Counters and rates.
+    pub stats: Shown,
+}
+
+/// See the module's description.
+pub struct Config {
+    services: RBTree<ServiceKey, ServiceRecord>,
+    removed: KVec<Removed>,
+    /// What removed services have counted.
+    retired: Totals,
+    meter: Meter,
+    next_generation: u64,
+    table: Arc<FlowTable<ServiceEntry>>,
+    keeper: Keeper<ServiceEntry>,
+}
+
+impl Config {
+    /// A configuration without services, which publishes them in `table`.
+    pub fn new(table: Arc<FlowTable<ServiceEntry>>, keeper: Keeper<ServiceEntry>) -> Self {
+        Self {
+            services: RBTree::new(),
+            removed: KVec::new(),
+            retired: Totals::default(),
+            meter: Meter::new(Totals::default()),
+            next_generation: 0,
+            table,
+            keeper,
+        }
+    }
+
+    /// Whether no service is configured.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
+    fn record(&self, key: ServiceKey) -> Result<&ServiceRecord, Refusal> {
+        self.services.get(&key).ok_or(Refusal::NoSuchService)
+    }
+
+    fn record_mut(&mut self, key: ServiceKey) -> Result<&mut ServiceRecord, Refusal> {
+        self.services.get_mut(&key).ok_or(Refusal::NoSuchService)
+    }
+
+    /// Takes in what was published, and frees what was removed some time ago.
+    fn tidy(&mut self) {
+        self.keeper.collect(|_, _| Fate::List(0));
+        self.keeper.resize(u32::MAX);
+        self.removed.retain(|removed| removed.server.total() > 0);
+    }
+
+    /// Whether a service of this key exists.
+    pub fn check_new_service(&self, key: ServiceKey) -> Result<(), Refusal> {
+        match self.services.get(&key) {
+            Some(_) => Err(Refusal::ServiceExists),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a service without real servers. Sleeps.
+    pub fn add_service(
+        &mut self,
+        key: ServiceKey,
+        settings: ServiceSettings,
+    ) -> Result<(), Refusal> {
+        self.check_new_service(key)?;
+        let service = Arc::new(
+            Service::new(key, Snapshot::new(settings, KVec::new()))?,
+            GFP_KERNEL,
+        )?;
+        let record = ServiceRecord {
+            service: service.clone(),
+            generation: self.next_generation,
+            settings,
+            servers: KVec::new(),
+            retired: Totals::default(),
+            meter: Meter::new(Totals::default()),
+        };
+        let node = RBTreeNode::new(key, record, GFP_KERNEL)?;
+        self.next_generation = self.next_generation.wrapping_add(1);
+        {
+            let guard = rcu::read_lock();
+            let is_same = |other: &ServiceEntry| other.key == key;
+            let entry = ServiceEntry(service);
+            match self.table.insert(entry, is_same, Held::from(&guard)) {
+                Ok(inserted) => {
+                    self.table.post(inserted.custody);
+                }
+                Err(NotInserted::Exists(_)) => return Err(Refusal::ServiceExists),
+                Err(NotInserted::NoMemory) => return Err(Refusal::Kernel(ENOMEM)),
+            }
+        }
+        self.services.insert(node);
+        self.tidy();
+        Ok(())
+    }
+
+    /// Changes the settings of a service. Sleeps.
+    pub fn change_service(
+        &mut self,
+        key: ServiceKey,
+        settings: ServiceSettings,
+    ) -> Result<(), Refusal> {
+        let record = self.record_mut(key)?;
+        let servers = record.snapshot_servers(None, None)?;
+        let is_other_scheduler = record.settings.scheduler != settings.scheduler;
+        let adapt = |cursor: Cursor, _: &Snapshot| {
+            if is_other_scheduler {
+                Cursor::default()
+            } else {
+                cursor
+            }
+        };
+        record
+            .service
+            .publish(Snapshot::new(settings, servers), adapt)?;
+        record.settings = settings;
+        Ok(())
+    }
+
+    /// The flags of a service, to which a change is relative.
+    pub fn flags(&self, key: ServiceKey) -> Result<u32, Refusal> {
+        Ok(self.record(key)?.settings.flags)
+    }
+
+    /// Removes a service and its real servers; their connections stay. Sleeps.
+    pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
+        let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
+        {
+            let guard = rcu::read_lock();
+            let entry = find_entry(&self.table, key, Held::from(&guard));
+            if let Some(entry) = entry {
+                self.keeper.remove(entry);
+            }
+        }
+        self.retired = self.retired.plus(record.totals());
+        let generation = record.generation;
+        for server in record.servers {
+            self.retire(key, generation, server);
+        }
+        self.tidy();
+        Ok(())
+    }
+
+    /// Removes all services. Sleeps.
+    pub fn flush(&mut self) {
+        loop {
+            let first = self.services.cursor_front().map(|at| *at.current().0);
+            match first {
+                Some(key) if self.remove_service(key).is_ok() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Remembers a real server that is no longer configured as long as something is bound to it.
+    fn retire(&mut self, service: ServiceKey, generation: u64, record: ServerRecord) {
+        record.server.set_available(false);
+        if record.server.total() == 0 {
+            return;
+        }
+        let removed = Removed {
+            service,
+            generation,
+            counted: record.server.counters.totals(),
+            server: record.server,
+            meter: record.meter,
+        };
+        // Without memory it is only not found again: its connections end by their timeouts.
+        let _ = self.removed.push(removed, GFP_KERNEL);
+    }
+
+    /// Whether a real server can be added, or is one that comes back; then its address needs no
+    /// check.
+    pub fn check_new_server(&self, key: ServiceKey, endpoint: Endpoint) -> Result<bool, Refusal> {
+        let record = self.record(key)?;
+        if record.position(endpoint).is_some() {
+            return Err(Refusal::ServerExists);
+        }
+        Ok(self.removed_position(key, endpoint).is_some())
+    }
+
+    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint) -> Option<usize> {
+        self.removed
+            .iter()
+            .position(|removed| removed.service == key && removed.server.endpoint == endpoint)
+    }
+
+    /// Adds a real server to a service; one that was removed comes back with its connections.
+    /// Sleeps.
+    pub fn add_server(
+        &mut self,
+        key: ServiceKey,
+        endpoint: Endpoint,
+        settings: ServerSettings,
+    ) -> Result<(), Refusal> {
+        self.check_new_server(key, endpoint)?;
+        let position = self.removed_position(key, endpoint);
+        let returning = position.and_then(|position| self.removed.get(position));
+        let server = match returning {
+            Some(removed) => removed.server.clone(),
+            None => RealServer::new(endpoint, settings)?,
+        };
+        let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
+        let servers = record.snapshot_servers(Some(&server), None)?;
+        record.servers.reserve(1, GFP_KERNEL)?;
+        server.change(settings);
+        record.publish(servers, Change::Added)?;
+        server.set_available(true);
+        let mut meter = Meter::new(server.counters.totals());
+        if let Some(removed) = position.and_then(|position| self.removed.remove(position).ok()) {
+            // What it counted is in the sum of whoever it was removed from.
+            record.retired = record.retired.since(removed.counted);
+            if removed.generation == record.generation {
+                meter = removed.meter;
+            }
+        }
+        record
+            .servers
+            .insert_within_capacity(0, ServerRecord { server, meter })
+            .map_err(|_| ENOMEM)?;
+        Ok(())
+    }
+
+    /// Changes the settings of a real server. Sleeps.
+    pub fn change_server(
+        &mut self,
+        key: ServiceKey,
+        endpoint: Endpoint,
+        settings: ServerSettings,
+    ) -> Result<(), Refusal> {
+        let record = self.record(key)?;
+        let server = &record.server(endpoint)?.server;
+        let servers = record.snapshot_servers(None, None)?;
+        server.change(settings);
+        record.publish(servers, Change::Edited)
+    }
+
+    /// Removes a real server; its connections stay, but pass no packets. Sleeps.
+    pub fn remove_server(&mut self, key: ServiceKey, endpoint: Endpoint) -> Result<(), Refusal> {
+        let record = self.record_mut(key)?;
+        let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
+        let servers = record.snapshot_servers(None, Some(index))?;
+        record.publish(servers, Change::Removed { index })?;
+        let removed = record.servers.remove(index).map_err(|_| EINVAL)?;
+        record.retired = record.retired.plus(removed.server.counters.totals());
+        let generation = record.generation;
+        self.retire(key, generation, removed);
+        self.tidy();
+        Ok(())
+    }
+
+    /// Takes the present counters of a service and its real servers as 0.
+    pub fn zero_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
+        let record = self.record_mut(key)?;
+        zero(record);
+        Ok(())
+    }
+
+    /// Takes all present counters as 0.
+    pub fn zero_all(&mut self) {
+        for record in self.services.values_mut() {
+            zero(record);
+        }
+        let totals = self.totals();
+        self.meter.zero(totals);
+    }
+
+    fn totals(&self) -> Totals {
+        self.services
+            .values()
+            .fold(self.retired, |sum, record| sum.plus(record.totals()))
+    }
+
+    /// Counters and rates of the namespace.
+    pub fn stats(&mut self) -> Shown {
+        let totals = self.totals();
+        self.meter.read(totals)
+    }
+
+    /// Shows services in the order of their keys, from `from` on, until `show` says no.
+    pub fn show_services(
+        &mut self,
+        from: Option<ServiceKey>,
+        mut show: impl FnMut(ServiceView) -> bool,
+    ) {
+        let mut cursor = match from {
+            Some(key) => self.services.cursor_lower_bound_mut(&key),
+            None => self.services.cursor_front_mut(),
+        };
+        while let Some(mut at) = cursor {
+            let (key, record) = at.current_mut();
+            if !show(view(*key, record)) {
+                return;
+            }
+            cursor = at.move_next();
+        }
+    }
+
+    /// What to show of one service.
+    pub fn service(&mut self, key: ServiceKey) -> Result<ServiceView, Refusal> {
+        Ok(view(key, self.record_mut(key)?))
+    }
+
+    /// Shows the real servers of a service, newest first, behind the first `skip`, until `show` says
+    /// no.
+    pub fn show_servers(
+        &mut self,
+        key: ServiceKey,
+        skip: usize,
+        mut show: impl FnMut(ServerView) -> bool,
+    ) -> Result<(), Refusal> {
+        let record = self.record_mut(key)?;
+        for ServerRecord { server, meter } in record.servers.iter_mut().skip(skip) {
+            let (active, total) = (server.active(), server.total());
+            let shown = show(ServerView {
+                endpoint: server.endpoint,
+                settings: server.settings(),
+                active,
+                inactive: total.saturating_sub(active),
+                stats: meter.read(server.counters.totals()),
+            });
+            if !shown {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn view(key: ServiceKey, record: &mut ServiceRecord) -> ServiceView {
+    let totals = record.totals();
+    ServiceView {
+        key,
+        settings: record.settings,
+        stats: record.meter.read(totals),
+    }
+}
+
+fn zero(record: &mut ServiceRecord) {
+    let totals = record.totals();
+    record.meter.zero(totals);
+    for ServerRecord { server, meter } in record.servers.iter_mut() {
+        meter.zero(server.counters.totals());
+    }
+}

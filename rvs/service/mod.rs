@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Virtual services and real servers as the packet path sees them: found by
+//! the packet's destination, read without waiting, changed as a whole by the
+//! configuration.
+
+pub mod config;
+mod server;
+
+pub use server::{Method, RealServer, ServerSettings};
+
+use crate::{
+    conn::hash::HashKey,
+    packet::Endpoint,
+    sched::{Cursor, Prepared, Scheduler},
+    sys::{
+        flow_table::{Entry, FlowTable, Lent, Link},
+        rcu::{Cell, Held},
+        Arc,
+    },
+};
+use core::{
+    net::Ipv4Addr,
+    ops::Deref,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use kernel::prelude::*;
+
+/// What identifies a virtual service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServiceKey {
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Virtual address and port.
+    pub endpoint: Endpoint,
+}
+
+impl Ord for ServiceKey {
+    /// By protocol, address and port: the order of listings.
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        let rank = |key: &Self| (key.protocol, key.endpoint.addr, key.endpoint.port);
+        rank(self).cmp(&rank(other))
+    }
+}
+
+impl PartialOrd for ServiceKey {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl ServiceKey {
+    fn hash(self, secret: &HashKey) -> u64 {
+        let nobody = Endpoint {
+            addr: Ipv4Addr::UNSPECIFIED,
+            port: 0,
+        };
+        secret.hash_pair(self.protocol, self.endpoint, nobody)
+    }
+}
+
+/// What of a service can be changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServiceSettings {
+    /// Who chooses the real server; without one no connection is scheduled.
+    pub scheduler: Option<Scheduler>,
+    /// `IP_VS_SVC_F_*`, stored and shown.
+    pub flags: u32,
+    /// Persistence timeout in seconds, stored and shown.
+    pub timeout: u32,
+    /// Persistence netmask as on the wire, stored and shown.
+    pub netmask: u32,
+}
+
+/// The settings and real servers of a service at one moment.
+pub struct Snapshot {
+    /// Settings.
+    pub settings: ServiceSettings,
+    /// Real servers in IPVS list order: newest first.
+    pub servers: KVec<Arc<RealServer>>,
+    /// What the scheduler wants to know of them as a whole.
+    pub prepared: Prepared,
+}
+
+impl Snapshot {
+    /// A snapshot, prepared for its scheduler.
+    pub fn new(settings: ServiceSettings, servers: KVec<Arc<RealServer>>) -> Self {
+        let prepared = settings
+            .scheduler
+            .map(|scheduler| scheduler.prepare(&servers))
+            .unwrap_or_default();
+        Self {
+            settings,
+            servers,
+            prepared,
+        }
+    }
+}
+
+/// A virtual service.
+pub struct Service {
+    /// What identifies it.
+    pub key: ServiceKey,
+    snapshot: Cell<Snapshot>,
+    cursor: AtomicU64,
+}
+
+impl Service {
+    /// A service with its first snapshot. Sleeps.
+    pub fn new(key: ServiceKey, snapshot: Snapshot) -> Result<Self> {
+        Ok(Self {
+            key,
+            snapshot: Cell::new(snapshot)?,
+            cursor: AtomicU64::new(Cursor::default().to_bits()),
+        })
+    }
+
+    /// The present snapshot.
+    #[inline]
+    pub fn snapshot<'a>(&'a self, rcu: Held<'a>) -> Option<&'a Snapshot> {
+        self.snapshot.read(rcu)
+    }
+
+    /// Publishes a snapshot and moves the scheduler's cursor along. Only with the configuration's
+    /// lock held. Sleeps.
+    pub fn publish(&self, snapshot: Snapshot, adapt: impl FnOnce(Cursor, &Snapshot) -> Cursor) -> Result {
+        let cursor = Cursor::from_bits(self.cursor.load(Ordering::Relaxed));
+        let adapted = adapt(cursor, &snapshot);
+        self.snapshot.replace(snapshot, GFP_KERNEL)?;
+        self.cursor.store(adapted.to_bits(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The real server for a new connection.
+    pub fn schedule<'a>(&'a self, rcu: Held<'a>) -> Option<&'a Arc<RealServer>> {
+        let snapshot = self.snapshot.read(rcu)?;
+        let scheduler = snapshot.settings.scheduler?;
+        let mut bits = self.cursor.load(Ordering::Relaxed);
+        loop {
+            let cursor = Cursor::from_bits(bits);
+            let pick = scheduler.pick(&snapshot.servers, snapshot.prepared, cursor)?;
+            let next = pick.cursor.to_bits();
+            // Schedulers without a memory leave the shared word alone.
+            if next != bits {
+                let swapped = self.cursor.compare_exchange_weak(
+                    bits,
+                    next,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                );
+                if let Err(now) = swapped {
+                    bits = now;
+                    continue;
+                }
+            }
+            return snapshot.servers.get(pick.index);
+        }
+    }
+}
+
+/// A service's place in the table that packets look into.
+pub struct ServiceEntry(pub Arc<Service>);
+
+impl Deref for ServiceEntry {
+    type Target = Service;
+
+    #[inline]
+    fn deref(&self) -> &Service {
+        &self.0
+    }
+}
+
+impl Entry for ServiceEntry {
+    type Secret = HashKey;
+
+    fn hash(&self, link: Link, secret: &HashKey) -> Option<u64> {
+        (link == Link::Forward).then(|| self.key.hash(secret))
+    }
+
+    fn has_reverse(&self) -> bool {
+        false
+    }
+}
+
+/// Finds the service of a key.
+#[inline]
+pub fn find<'a>(
+    services: &'a FlowTable<ServiceEntry>,
+    key: ServiceKey,
+    rcu: Held<'a>,
+) -> Option<&'a Service> {
+    find_entry(services, key, rcu).map(|entry| &**entry.get())
+}
+
+/// Finds the place of a service in the table.
+#[inline]
+pub fn find_entry<'a>(
+    services: &'a FlowTable<ServiceEntry>,
+    key: ServiceKey,
+    rcu: Held<'a>,
+) -> Option<Lent<'a, ServiceEntry>> {
+    let hash = key.hash(services.secret());
+    services
+        .lookup(hash, |service, _| service.key == key, rcu)
+        .map(|(service, _)| service)
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A real server: where it is, how packets get there, how busy it is. It
+//! outlives its configuration as long as connections are bound to it.
+
+use crate::{
+    packet::Endpoint,
+    sched::Candidate,
+    stats::Counters,
+    sys::{route::RouteCache, Arc},
+};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
+use kernel::prelude::*;
+
+/// How packets get to a real server. The numbers are those of the connection flags of IPVS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Method {
+    /// Destination address and port are replaced, those of the answers restored.
+    Masquerading = 0,
+    /// Wrapped into a packet to the real server, which answers the client itself.
+    Tunneling = 2,
+    /// Sent to the real server's link-layer address, unchanged.
+    DirectRouting = 3,
+}
+
+impl Method {
+    /// The method of this number, if it is supported.
+    pub const fn from_u32(number: u32) -> Option<Self> {
+        match number {
+            0 => Some(Self::Masquerading),
+            2 => Some(Self::Tunneling),
+            3 => Some(Self::DirectRouting),
+            _ => None,
+        }
+    }
+}
+
+/// What of a real server can be changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServerSettings {
+    /// Forwarding method of new connections.
+    pub method: Method,
+    /// Share of new connections; 0 takes none.
+    pub weight: u32,
+    /// Connections at which it takes no more; 0 for no limit.
+    pub upper_threshold: u32,
+    /// Connections below which it takes some again; 0 for three quarters of the upper threshold.
+    pub lower_threshold: u32,
+}
+
+impl ServerSettings {
+    fn effective_lower(&self) -> u32 {
+        if self.lower_threshold != 0 {
+            self.lower_threshold
+        } else {
+            self.upper_threshold - self.upper_threshold / 4
+        }
+    }
+}
+
+/// Counters that connections of all CPUs write, on a line of their own.
+#[repr(align(64))]
+struct Load {
+    /// Active connections in the upper half, all bound ones in the lower.
+    bound: AtomicU64,
+    is_overloaded: AtomicBool,
+}
+
+const ONE_ACTIVE: u64 = 1 << 32;
+
+/// A real server of one virtual service.
+pub struct RealServer {
+    /// Address and port, the port 0 to keep the packet's.
+    pub endpoint: Endpoint,
+    method: AtomicU8,
+    is_available: AtomicBool,
+    weight: AtomicU32,
+    upper_threshold: AtomicU32,
+    lower_threshold: AtomicU32,
+    /// Packets and connections counted.
+    pub counters: Counters,
+    routes: [RouteCache; 3],
+    load: Load,
+}
+
+impl RealServer {
+    /// A real server that nothing is bound to yet. Sleeps.
+    pub fn new(endpoint: Endpoint, settings: ServerSettings) -> Result<Arc<Self>> {
+        let server = Self {
+            endpoint,
+            method: AtomicU8::new(settings.method as u8),
+            is_available: AtomicBool::new(true),
+            weight: AtomicU32::new(settings.weight),
+            upper_threshold: AtomicU32::new(settings.upper_threshold),
+            lower_threshold: AtomicU32::new(settings.lower_threshold),
+            counters: Counters::new()?,
+            routes: [const { RouteCache::new() }; 3],
+            load: Load {
+                bound: AtomicU64::new(0),
+                is_overloaded: AtomicBool::new(false),
+            },
+        };
+        Ok(Arc::new(server, GFP_KERNEL)?)
+    }
+
+    /// The present settings.
+    pub fn settings(&self) -> ServerSettings {
+        ServerSettings {
+            method: self.method(),
+            weight: self.weight.load(Ordering::Relaxed),
+            upper_threshold: self.upper_threshold.load(Ordering::Relaxed),
+            lower_threshold: self.lower_threshold.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Changes the settings; a snapshot of its service must be published after. Connections keep
+    /// their method. Only with the configuration's lock held.
+    pub fn change(&self, settings: ServerSettings) {
+        let old = self.settings();
+        self.method.store(settings.method as u8, Ordering::Relaxed);
+        self.weight.store(settings.weight, Ordering::Relaxed);
+        self.upper_threshold
+            .store(settings.upper_threshold, Ordering::Relaxed);
+        self.lower_threshold
+            .store(settings.lower_threshold, Ordering::Relaxed);
+        for route in &self.routes {
+            route.clear();
+        }
+        let thresholds_changed = (old.upper_threshold, old.lower_threshold)
+            != (settings.upper_threshold, settings.lower_threshold);
+        if !thresholds_changed {
+            return;
+        }
+        let total = self.total();
+        if settings.upper_threshold == 0 || total < settings.effective_lower() {
+            self.load.is_overloaded.store(false, Ordering::Relaxed);
+        } else if total >= settings.upper_threshold {
+            self.load.is_overloaded.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The forwarding method of new connections.
+    #[inline]
+    pub fn method(&self) -> Method {
+        Method::from_u32(u32::from(self.method.load(Ordering::Relaxed)))
+            .unwrap_or(Method::Masquerading)
+    }
+
+    /// The route of packets that are forwarded by a method: each wants another kind of route.
+    #[inline]
+    pub fn route(&self, method: Method) -> &RouteCache {
+        let [masquerading, tunneling, direct_routing] = &self.routes;
+        match method {
+            Method::Masquerading => masquerading,
+            Method::Tunneling => tunneling,
+            Method::DirectRouting => direct_routing,
+        }
+    }
+
+    /// Whether it is configured at present.
+    #[inline]
+    pub fn is_available(&self) -> bool {
+        self.is_available.load(Ordering::Relaxed)
+    }
+
+    /// Says whether it is configured.
+    pub fn set_available(&self, is_available: bool) {
+        self.is_available.store(is_available, Ordering::Relaxed);
+    }
+
+    /// Counts a connection that is bound to it, inactive at first.
+    pub fn bind(&self) {
+        let before = self.load.bound.fetch_add(1, Ordering::Relaxed) as u32;
+        let upper = self.upper_threshold.load(Ordering::Relaxed);
+        if upper != 0 && before.wrapping_add(1) == upper {
+            self.load.is_overloaded.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a connection less.
+    pub fn unbind(&self, was_active: bool) {
+        let less = 1 + if was_active { ONE_ACTIVE } else { 0 };
+        let before = self.load.bound.fetch_sub(less, Ordering::Relaxed) as u32;
+        if self.load.is_overloaded.load(Ordering::Relaxed)
+            && before <= self.settings().effective_lower()
+        {
+            self.load.is_overloaded.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a bound connection as active, or no longer.
+    #[inline]
+    pub fn count_active(&self, is_active: bool) {
+        if is_active {
+            self.load.bound.fetch_add(ONE_ACTIVE, Ordering::Relaxed);
+        } else {
+            self.load.bound.fetch_sub(ONE_ACTIVE, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Candidate for RealServer {
+    #[inline]
+    fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn active(&self) -> u32 {
+        (self.load.bound.load(Ordering::Relaxed) >> 32) as u32
+    }
+
+    #[inline]
+    fn total(&self) -> u32 {
+        self.load.bound.load(Ordering::Relaxed) as u32
+    }
+
+    #[inline]
+    fn is_overloaded(&self) -> bool {
+        self.load.is_overloaded.load(Ordering::Relaxed)
+    }
+}
+
+impl Candidate for Arc<RealServer> {
+    #[inline]
+    fn weight(&self) -> u32 {
+        (**self).weight()
+    }
+
+    #[inline]
+    fn active(&self) -> u32 {
+        (**self).active()
+    }
+
+    #[inline]
+    fn total(&self) -> u32 {
+        (**self).total()
+    }
+
+    #[inline]
+    fn is_overloaded(&self) -> bool {
+        (**self).is_overloaded()
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Why packets were dropped: one table that the counters, the native netlink
+//! family and `rvsctl stats` share.
+
+use crate::sys::per_cpu;
+use kernel::prelude::*;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $meaning:literal;)*) => {
+        /// Why a packet was dropped.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(usize)]
+        pub enum Reason {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Reason {
+            /// All reasons.
+            pub const ALL: &'static [Reason] = &[$(Reason::$variant,)*];
+
+            /// A stable name for scripts.
+            pub const fn name(self) -> &'static str {
+                match self { $(Reason::$variant => $name,)* }
+            }
+
+            /// One sentence for people.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Reason::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Malformed, "malformed", "The packet ends before its headers do.";
+    NoMemory, "no-memory", "Memory was out: for a connection, or for a header to be rewritten.";
+    NoServer, "no-server", "Every real server of the service has weight 0, is over its threshold, or there is none.";
+    ServerRemoved, "server-removed", "The connection's real server is no longer configured.";
+    TtlExceeded, "ttl-exceeded", "The packet's time to live ran out at the director.";
+    TooBig, "too-big", "The packet exceeds the path's MTU and must not be fragmented.";
+    Unreachable, "unreachable", "Routing knows no way to the real server.";
+    NotLocal, "not-local", "The real server's address became local while the packet was only routed through.";
+    BadChecksum, "bad-checksum", "The checksum of an ICMP error that would have to be rewritten is wrong.";
+}
+
+/// Counts of dropped packets, one for each reason.
+pub struct Drops(per_cpu::Counters<{ Reason::ALL.len() }>);
+
+impl Drops {
+    /// Counts at 0. Sleeps.
+    pub fn new() -> Result<Self> {
+        Ok(Self(per_cpu::Counters::new()?))
+    }
+
+    /// Counts a packet.
+    #[inline]
+    pub fn count(&self, reason: Reason) {
+        self.0.add(reason as usize, 1);
+    }
+
+    /// Each reason and how many packets it cost.
+    pub fn counts(&self) -> impl Iterator<Item = (Reason, u64)> {
+        let sums = self.0.sum();
+        Reason::ALL.iter().copied().zip(sums)
+    }
+}

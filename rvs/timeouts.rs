@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The timeouts of a namespace in ticks, as packets read them while the
+//! configuration changes them.
+
+use crate::{
+    proto::{self, Protocol},
+    sys::time,
+};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+const STATES: usize = proto::tcp::State::COUNT;
+
+/// Timeouts of all states.
+pub struct Timeouts {
+    tcp: [AtomicU32; STATES],
+    udp: AtomicU32,
+}
+
+impl Timeouts {
+    /// Those of the configuration.
+    pub fn new(seconds: &proto::Timeouts) -> Self {
+        let timeouts = Self {
+            tcp: [const { AtomicU32::new(0) }; STATES],
+            udp: AtomicU32::new(0),
+        };
+        timeouts.set(seconds);
+        timeouts
+    }
+
+    /// Takes over those of the configuration; connections follow with their next packet.
+    pub fn set(&self, seconds: &proto::Timeouts) {
+        for (ticks, seconds) in self.tcp.iter().zip(seconds.tcp) {
+            ticks.store(time::seconds(seconds), Ordering::Relaxed);
+        }
+        self.udp.store(time::seconds(seconds.udp), Ordering::Relaxed);
+    }
+
+    /// How many ticks a connection in this state lives without a packet.
+    #[inline]
+    pub fn ticks(&self, protocol: Protocol, state: u8) -> u32 {
+        let ticks = match protocol {
+            Protocol::Tcp => self.tcp.get(usize::from(state)),
+            Protocol::Udp => Some(&self.udp),
+        };
+        ticks.map_or(0, |ticks| ticks.load(Ordering::Relaxed))
+    }
+}
