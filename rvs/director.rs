@@ -7,14 +7,13 @@ use crate::{
     conn::{Connection, Connections, CreateError, Way},
     icmp,
     packet::{
-        ipv4::Header, tcp, transport, udp, Endpoint, FlowKey, IPPROTO_ICMP, IPPROTO_TCP,
-        IPPROTO_UDP,
+        ipv4::Header, tcp, transport, udp, Endpoint, FlowKey, IPPROTO_ICMP,
     },
     proto::{tcp as tcp_machine, Direction, Protocol},
-    service::{self, ServiceEntry, ServiceKey},
+    service::{ServiceKey, Services},
     stats::drops::{Drops, Reason},
     sys::{
-        flow_table::{FlowTable, Lent},
+        flow_table::Lent,
         netfilter::{Context, Handler, HookPoint},
         skb::{DefragmentFor, Skb, Verdict},
         time::jiffies,
@@ -27,7 +26,7 @@ use crate::{
 /// What a namespace's packets are balanced with.
 pub struct Balancer {
     /// Virtual services.
-    pub services: Arc<FlowTable<ServiceEntry>>,
+    pub services: Arc<Services>,
     /// Connections.
     pub connections: Connections,
     /// Timeouts of the protocols' states.
@@ -62,9 +61,8 @@ impl Handler for Balancer {
         let Some(header) = skb.linear().first_chunk().and_then(Header::parse) else {
             return skb.accept();
         };
-        match header.protocol {
-            IPPROTO_TCP | IPPROTO_UDP | IPPROTO_ICMP => {}
-            _ => return skb.accept(),
+        if header.protocol != IPPROTO_ICMP && Protocol::from_u8(header.protocol).is_none() {
+            return skb.accept();
         }
         if header.is_fragment() {
             return self.reassemble(skb, context);
@@ -164,7 +162,7 @@ impl Balancer {
             protocol: segment.flow.protocol,
             endpoint: segment.flow.dst,
         };
-        let Some(service) = service::find(&self.services, key, context.rcu) else {
+        let Some(service) = self.services.find(key, context.rcu) else {
             return skb.accept();
         };
         let Some(server) = service.schedule(context.rcu) else {
@@ -270,9 +268,10 @@ fn takes_requests(skb: &Skb<'_>, context: Context<'_>) -> bool {
 
 #[inline]
 fn parse_segment(skb: &mut Skb<'_>, header: Header) -> Option<Segment> {
-    let (protocol, transport_len) = match header.protocol {
-        IPPROTO_TCP => (Protocol::Tcp, tcp::HEADER_LEN),
-        _ => (Protocol::Udp, udp::HEADER_LEN),
+    let protocol = Protocol::from_u8(header.protocol)?;
+    let transport_len = match protocol {
+        Protocol::Tcp => tcp::HEADER_LEN,
+        Protocol::Udp => udp::HEADER_LEN,
     };
     if !skb.pull(header.header_len.checked_add(transport_len)?) {
         return None;

@@ -6,14 +6,14 @@
 //! while there is one.
 
 use crate::{
-    conn::{hash::HashKey, Connection, Connections},
+    conn::{Connection, Connections},
     control::ConnFile,
     director::Balancer,
     packet::Endpoint,
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        ServerSettings, ServiceEntry, ServiceKey, ServiceSettings,
+        ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
     },
     stats::drops::Drops,
     sys::{
@@ -21,7 +21,7 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
         procfs::File,
-        random, slab, Arc,
+        slab, Arc,
     },
     timeouts::Timeouts,
 };
@@ -128,18 +128,17 @@ impl Netns {
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
-        let secret = HashKey::new(random::key());
-        let (table, keeper) =
-            Keeper::with_table(secret, self.service_memory.clone(), 1).ok_or(ENOMEM)?;
+        let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
+        let services = Arc::new(Services::new(table), GFP_KERNEL)?;
         let balancer = Balancer {
-            services: table.clone(),
+            services: services.clone(),
             connections: Connections::new(self.connection_memory.clone())?,
             timeouts: Timeouts::new(timeouts),
             drops: Drops::new()?,
         };
         Ok(Active {
             hooks: None,
-            config: Config::new(table, keeper),
+            config: Config::new(services, keeper),
             balancer: Arc::new(balancer, GFP_KERNEL)?,
         })
     }

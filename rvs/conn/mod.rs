@@ -17,7 +17,7 @@ use crate::{
     proto::{self, Protocol},
     service::{Method, RealServer},
     sys::{
-        flow_table::{Entry, Lent, Link, Node},
+        flow_table::{Entry, Hashes, Lent, Link, Node},
         time, Arc,
     },
 };
@@ -110,6 +110,24 @@ impl Connection {
         }
     }
 
+    /// Answers of a masqueraded flow come from another address than the client spoke to; all
+    /// others are found under the same pair of endpoints.
+    #[inline]
+    fn has_reverse(&self) -> bool {
+        self.method == Method::Masquerading && self.server_endpoint != self.virt
+    }
+
+    /// The hashes of the keys under which packets find it.
+    fn hashes(&self, secret: &HashKey) -> Hashes {
+        let protocol = self.protocol as u8;
+        Hashes {
+            forward: secret.hash_pair(protocol, self.client, self.virt),
+            reverse: self
+                .has_reverse()
+                .then(|| secret.hash_pair(protocol, self.server_endpoint, self.client)),
+        }
+    }
+
     /// State and flags.
     #[inline]
     pub fn status(&self) -> Status {
@@ -181,26 +199,7 @@ impl Drop for Connection {
     }
 }
 
-impl Entry for Connection {
-    type Secret = HashKey;
-
-    fn hash(&self, link: Link, secret: &HashKey) -> Option<u64> {
-        let protocol = self.protocol as u8;
-        match link {
-            Link::Forward => Some(secret.hash_pair(protocol, self.client, self.virt)),
-            Link::Reverse => self
-                .has_reverse()
-                .then(|| secret.hash_pair(protocol, self.server_endpoint, self.client)),
-        }
-    }
-
-    /// Answers of a masqueraded flow come from another address than the client spoke to; all
-    /// others are found under the same pair of endpoints.
-    #[inline]
-    fn has_reverse(&self) -> bool {
-        self.method == Method::Masquerading && self.server_endpoint != self.virt
-    }
-}
+impl Entry for Connection {}
 
 /// A connection that a packet belongs to.
 pub type Found<'a> = (Lent<'a, Connection>, Way);

@@ -26,6 +26,7 @@ pub struct Connections {
     // The worker stands first: it is stopped, and its entries freed, before the table goes.
     expiry: Worker<Expiry>,
     table: Arc<FlowTable<Connection>>,
+    secret: HashKey,
 }
 
 /// Why no connection was made.
@@ -39,12 +40,11 @@ pub enum CreateError<'a> {
 impl Connections {
     /// An empty table. Sleeps.
     pub fn new(memory: Arc<Memory<Connection>>) -> Result<Self> {
-        let secret = HashKey::new(random::key());
-        let (table, keeper) =
-            Keeper::with_table(secret, memory, Expiry::LISTS).ok_or(ENOMEM)?;
+        let (table, keeper) = Keeper::with_table(memory, Expiry::LISTS).ok_or(ENOMEM)?;
         Ok(Self {
             expiry: Worker::new(Expiry::new(keeper)?)?,
             table,
+            secret: HashKey::new(random::key()),
         })
     }
 
@@ -61,10 +61,7 @@ impl Connections {
     /// The connection that a packet with this key belongs to.
     #[inline]
     pub fn find<'a>(&'a self, flow: &FlowKey, rcu: Held<'a>) -> Option<Found<'a>> {
-        let hash = self
-            .table
-            .secret()
-            .hash_pair(flow.protocol, flow.src, flow.dst);
+        let hash = self.secret.hash_pair(flow.protocol, flow.src, flow.dst);
         let is_of_flow =
             |connection: &Connection, link| connection.way_of(flow, link).is_some();
         let (connection, link) = self.table.lookup(hash, is_of_flow, rcu)?;
@@ -84,7 +81,8 @@ impl Connections {
         let is_same = |other: &Connection| {
             other.protocol == protocol && other.client == flow.src && other.virt == flow.dst
         };
-        let inserted = match self.table.insert(value, is_same, rcu) {
+        let hashes = value.hashes(&self.secret);
+        let inserted = match self.table.insert(value, hashes, is_same, rcu) {
             Ok(inserted) => inserted,
             Err(NotInserted::Exists(twin)) => return Err(CreateError::Exists(twin)),
             Err(NotInserted::NoMemory) => return Err(CreateError::NoMemory),

@@ -11,7 +11,7 @@ use crate::{
     conn::Connection,
     director::Balancer,
     service::config::{ServerView, ServiceView},
-    stats::{Shown, Totals},
+    stats::Shown,
     sys::{genl::Message, time},
 };
 use core::net::Ipv4Addr;
@@ -86,20 +86,17 @@ fn stats32(message: &mut Message<'_>, shown: &Shown) -> Result {
 }
 
 fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
-    let mut put = |first: u16, values: &Totals| {
-        let values = [
-            values.conns,
-            values.in_pkts,
-            values.out_pkts,
-            values.in_bytes,
-            values.out_bytes,
-        ];
-        (first..)
-            .zip(values)
-            .try_for_each(|(kind, value)| u64_attr(message, kind, value))
-    };
-    put(stats::CONNS, &shown.totals)?;
-    put(stats::CPS, &shown.rates)
+    let (totals, rates) = (&shown.totals, &shown.rates);
+    u64_attr(message, stats::CONNS, totals.conns)?;
+    u64_attr(message, stats::INPKTS, totals.in_pkts)?;
+    u64_attr(message, stats::OUTPKTS, totals.out_pkts)?;
+    u64_attr(message, stats::INBYTES, totals.in_bytes)?;
+    u64_attr(message, stats::OUTBYTES, totals.out_bytes)?;
+    u64_attr(message, stats::CPS, rates.conns)?;
+    u64_attr(message, stats::INPPS, rates.in_pkts)?;
+    u64_attr(message, stats::OUTPPS, rates.out_pkts)?;
+    u64_attr(message, stats::INBPS, rates.in_bytes)?;
+    u64_attr(message, stats::OUTBPS, rates.out_bytes)
 }
 
 /// Appends a service.

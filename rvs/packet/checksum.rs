@@ -91,18 +91,3 @@ impl Delta {
 pub fn adjust16(check: u16, from: u16, to: u16) -> u16 {
     Delta::of16(from, to).adjust(check)
 }
-
-/// The checksum field `check` after one 32-bit word changed. All values in wire order.
-#[inline]
-#[must_use]
-pub fn adjust32(check: u16, from: u32, to: u32) -> u16 {
-    Delta::of32(from, to).adjust(check)
-}
-
-/// The checksum field `check` of a packet with only the pseudo-header summed up (`CHECKSUM_PARTIAL`),
-/// after one 32-bit word of the pseudo-header changed. All values in wire order.
-#[inline]
-#[must_use]
-pub fn adjust_pseudo32(check: u16, from: u32, to: u32) -> u16 {
-    Delta::of32(from, to).adjust_pseudo(check)
-}

@@ -19,7 +19,6 @@ pub mod tcp;
 pub mod transport;
 pub mod udp;
 
-pub use rewrite::{ChecksumMode, Side, Truncated};
 
 /// IP protocol number of ICMP (RFC 792).
 pub const IPPROTO_ICMP: u8 = 1;

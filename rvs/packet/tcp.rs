@@ -27,13 +27,6 @@ impl Flags {
         Flags(header[FLAGS])
     }
 
-    /// The control bits from their byte, the header's fourteenth.
-    #[inline]
-    #[must_use]
-    pub const fn from_byte(byte: u8) -> Flags {
-        Flags(byte)
-    }
-
     /// Synchronize sequence numbers: the segment opens a connection.
     #[inline]
     #[must_use]

@@ -68,16 +68,6 @@ pub fn state_name(protocol: Protocol, state: u8) -> &'static str {
     name.unwrap_or("ERR!")
 }
 
-/// Is a connection in this state counted as active on its real server? A number that is no state is not.
-#[inline]
-#[must_use]
-pub fn is_active(protocol: Protocol, state: u8) -> bool {
-    match protocol {
-        Protocol::Tcp => tcp::State::from_u8(state).is_some_and(tcp::State::is_active),
-        Protocol::Udp => udp::State::from_u8(state).is_some_and(udp::State::is_active),
-    }
-}
-
 /// How long a connection in `state` lives without a packet, seconds. A number that is no state gets the
 /// timeout of a connection that has none yet.
 #[inline]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! UDP: a single state. A flow is there until it falls silent.
+//! UDP: a single state, which never counts as active: clients of IPVS rely on a UDP real server
+//! showing `ActiveConn` 0. A flow is there until it falls silent.
 
 /// States of a UDP connection, numbered as on the wire of the synchronisation protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,14 +26,6 @@ impl State {
     #[must_use]
     pub const fn name(self) -> &'static str {
         "UDP"
-    }
-
-    /// UDP connections are never counted as active: clients of IPVS rely on a UDP real server showing
-    /// `ActiveConn` 0.
-    #[inline]
-    #[must_use]
-    pub const fn is_active(self) -> bool {
-        false
     }
 
     /// How long a flow lives without a packet unless configured otherwise, seconds.

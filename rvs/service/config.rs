@@ -6,7 +6,7 @@
 //! published from here.
 
 use super::{
-    find_entry, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
+    RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings, Services,
     Snapshot,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     sched::{Candidate, Change, Cursor},
     stats::{Meter, Shown, Totals},
     sys::{
-        flow_table::{Fate, FlowTable, Keeper, NotInserted},
+        flow_table::{Fate, Keeper},
         rcu::{self, Held},
         Arc,
     },
@@ -164,20 +164,20 @@ pub struct Config {
     retired: Totals,
     meter: Meter,
     next_generation: u64,
-    table: Arc<FlowTable<ServiceEntry>>,
+    published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
 }
 
 impl Config {
-    /// A configuration without services, which publishes them in `table`.
-    pub fn new(table: Arc<FlowTable<ServiceEntry>>, keeper: Keeper<ServiceEntry>) -> Self {
+    /// A configuration without services; `keeper` is that of the table of `published`.
+    pub fn new(published: Arc<Services>, keeper: Keeper<ServiceEntry>) -> Self {
         Self {
             services: RBTree::new(),
             removed: KVec::new(),
             retired: Totals::default(),
             meter: Meter::new(Totals::default()),
             next_generation: 0,
-            table,
+            published,
             keeper,
         }
     }
@@ -231,18 +231,7 @@ impl Config {
         };
         let node = RBTreeNode::new(key, record, GFP_KERNEL)?;
         self.next_generation = self.next_generation.wrapping_add(1);
-        {
-            let guard = rcu::read_lock();
-            let is_same = |other: &ServiceEntry| other.key == key;
-            let entry = ServiceEntry(service);
-            match self.table.insert(entry, is_same, Held::from(&guard)) {
-                Ok(inserted) => {
-                    self.table.post(inserted.custody);
-                }
-                Err(NotInserted::Exists(_)) => return Err(Refusal::ServiceExists),
-                Err(NotInserted::NoMemory) => return Err(Refusal::Kernel(ENOMEM)),
-            }
-        }
+        self.published.publish(service)?;
         self.services.insert(node);
         self.tidy();
         Ok(())
@@ -281,7 +270,7 @@ impl Config {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
         {
             let guard = rcu::read_lock();
-            let entry = find_entry(&self.table, key, Held::from(&guard));
+            let entry = self.published.find_entry(key, Held::from(&guard));
             if let Some(entry) = entry {
                 self.keeper.remove(entry);
             }

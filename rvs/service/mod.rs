@@ -14,8 +14,9 @@ use crate::{
     packet::Endpoint,
     sched::{Cursor, Prepared, Scheduler},
     sys::{
-        flow_table::{Entry, FlowTable, Lent, Link},
-        rcu::{Cell, Held},
+        flow_table::{Entry, FlowTable, Hashes, Lent, NotInserted},
+        random,
+        rcu::{self, Cell, Held},
         Arc,
     },
 };
@@ -46,16 +47,6 @@ impl Ord for ServiceKey {
 impl PartialOrd for ServiceKey {
     fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
         Some(self.cmp(other))
-    }
-}
-
-impl ServiceKey {
-    fn hash(self, secret: &HashKey) -> u64 {
-        let nobody = Endpoint {
-            addr: Ipv4Addr::UNSPECIFIED,
-            port: 0,
-        };
-        secret.hash_pair(self.protocol, self.endpoint, nobody)
     }
 }
 
@@ -115,12 +106,6 @@ impl Service {
         })
     }
 
-    /// The present snapshot.
-    #[inline]
-    pub fn snapshot<'a>(&'a self, rcu: Held<'a>) -> Option<&'a Snapshot> {
-        self.snapshot.read(rcu)
-    }
-
     /// Publishes a snapshot and moves the scheduler's cursor along. Only with the configuration's
     /// lock held. Sleeps.
     pub fn publish(&self, snapshot: Snapshot, adapt: impl FnOnce(Cursor, &Snapshot) -> Cursor) -> Result {
@@ -170,37 +155,62 @@ impl Deref for ServiceEntry {
     }
 }
 
-impl Entry for ServiceEntry {
-    type Secret = HashKey;
+impl Entry for ServiceEntry {}
 
-    fn hash(&self, link: Link, secret: &HashKey) -> Option<u64> {
-        (link == Link::Forward).then(|| self.key.hash(secret))
-    }
-
-    fn has_reverse(&self) -> bool {
-        false
-    }
+/// The services of a namespace, as packets find them.
+pub struct Services {
+    table: Arc<FlowTable<ServiceEntry>>,
+    secret: HashKey,
 }
 
-/// Finds the service of a key.
-#[inline]
-pub fn find<'a>(
-    services: &'a FlowTable<ServiceEntry>,
-    key: ServiceKey,
-    rcu: Held<'a>,
-) -> Option<&'a Service> {
-    find_entry(services, key, rcu).map(|entry| &**entry.get())
-}
+impl Services {
+    /// None yet; they are published in `table`.
+    pub fn new(table: Arc<FlowTable<ServiceEntry>>) -> Self {
+        Self {
+            table,
+            secret: HashKey::new(random::key()),
+        }
+    }
 
-/// Finds the place of a service in the table.
-#[inline]
-pub fn find_entry<'a>(
-    services: &'a FlowTable<ServiceEntry>,
-    key: ServiceKey,
-    rcu: Held<'a>,
-) -> Option<Lent<'a, ServiceEntry>> {
-    let hash = key.hash(services.secret());
-    services
-        .lookup(hash, |service, _| service.key == key, rcu)
-        .map(|(service, _)| service)
+    /// The service of a key.
+    #[inline]
+    pub fn find<'a>(&'a self, key: ServiceKey, rcu: Held<'a>) -> Option<&'a Service> {
+        self.find_entry(key, rcu).map(|entry| &**entry.get())
+    }
+
+    /// The place of a service in the table.
+    #[inline]
+    fn find_entry<'a>(&'a self, key: ServiceKey, rcu: Held<'a>) -> Option<Lent<'a, ServiceEntry>> {
+        self.table
+            .lookup(self.hash(key), |service, _| service.key == key, rcu)
+            .map(|(service, _)| service)
+    }
+
+    fn hash(&self, key: ServiceKey) -> u64 {
+        let nobody = Endpoint {
+            addr: Ipv4Addr::UNSPECIFIED,
+            port: 0,
+        };
+        self.secret.hash_pair(key.protocol, key.endpoint, nobody)
+    }
+
+    /// Lets packets find a service. `EEXIST` if they find one of its key already.
+    fn publish(&self, service: Arc<Service>) -> Result {
+        let guard = rcu::read_lock();
+        let key = service.key;
+        let hashes = Hashes {
+            forward: self.hash(key),
+            reverse: None,
+        };
+        let is_same = |other: &ServiceEntry| other.key == key;
+        let entry = ServiceEntry(service);
+        match self.table.insert(entry, hashes, is_same, Held::from(&guard)) {
+            Ok(inserted) => {
+                self.table.post(inserted.custody);
+                Ok(())
+            }
+            Err(NotInserted::Exists(_)) => Err(EEXIST),
+            Err(NotInserted::NoMemory) => Err(ENOMEM),
+        }
+    }
 }

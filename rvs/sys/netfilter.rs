@@ -52,11 +52,11 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// # Invariants
 ///
-/// `ops` is registered in `net`, and each `priv` points to the value of `handler`.
+/// `ops` is registered in `net`, and each `priv` points to the value of `_handler`.
 pub struct Hooks<T: Handler, const N: usize> {
     ops: Pin<KBox<Opaque<[bindings::nf_hook_ops; N]>>>,
     net: Net<'static>,
-    handler: Arc<T>,
+    _handler: Arc<T>,
 }
 
 // SAFETY: the operations are only touched by the kernel, the handler is `Sync`.
@@ -85,12 +85,11 @@ impl<T: Handler, const N: usize> Hooks<T, N> {
             bindings::nf_register_net_hooks(net.as_ptr(), ops.get().cast(), N as u32)
         })?;
         // INVARIANT: registered just now; we hold the handler.
-        Ok(Self { ops, net, handler })
-    }
-
-    /// What handles the packets.
-    pub fn handler(&self) -> &Arc<T> {
-        &self.handler
+        Ok(Self {
+            ops,
+            net,
+            _handler: handler,
+        })
     }
 }
 

@@ -235,13 +235,6 @@ impl<'a> Skb<'a> {
             .is_some_and(|route| route.rt_flags & bindings::RTCF_LOCAL != 0)
     }
 
-    /// The MTU of the attached route, `None` without a route.
-    pub fn route_mtu(&self) -> Option<u32> {
-        let route = NonNull::new(self.attached_route().cast_mut())?;
-        // SAFETY: as in `is_routed_locally`; the `dst` is its first field.
-        Some(unsafe { bindings::rvs_dst_mtu(route.as_ptr().cast()) })
-    }
-
     /// Replaces the attached route by one that stays alive at least until the read side of RCU,
     /// which every hook holds, is released.
     #[inline]

@@ -7,23 +7,17 @@
 use super::bindings;
 
 /// Ticks per second of [`jiffies`].
-pub const HZ: u32 = bindings::HZ;
+pub const HZ: u32 = bindings::RVS_HZ;
 
 /// The low 32 bits of the tick counter.
 ///
-/// They wrap after 198 days at 250 Hz: compare with [`after_or_equal`] only, and only moments
-/// that are less than half of that apart.
+/// They wrap after 198 days at 250 Hz: only differences between moments less than half of that apart
+/// mean anything.
 #[inline]
 pub fn jiffies() -> u32 {
     // SAFETY: `jiffies` is a live variable of the kernel that the timer interrupt changes; a
     // volatile read of an aligned word is how C reads it.
     unsafe { core::ptr::read_volatile(&raw const bindings::jiffies) as u32 }
-}
-
-/// Whether `a` is at or after `b` on the wrapping tick counter.
-#[inline]
-pub fn after_or_equal(a: u32, b: u32) -> bool {
-    a.wrapping_sub(b) as i32 >= 0
 }
 
 /// Seconds as ticks, saturating at the longest span that still compares.

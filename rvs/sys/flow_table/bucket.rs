@@ -93,6 +93,23 @@ fn first_match(matches: u64) -> usize {
     (matches.trailing_zeros() / 8) as usize
 }
 
+/// Where the fingerprint of a slot stands in the word.
+#[inline]
+fn shift_of(index: usize) -> u32 {
+    (index as u32).wrapping_mul(8)
+}
+
+#[inline]
+fn fingerprint_of(word: u64, index: usize) -> u8 {
+    word.wrapping_shr(shift_of(index)) as u8
+}
+
+/// The word when a slot is free.
+#[inline]
+fn without(word: u64, index: usize) -> u64 {
+    word & !0xff_u64.wrapping_shl(shift_of(index))
+}
+
 impl<T> Default for Bucket<T> {
     fn default() -> Self {
         Self {
@@ -218,16 +235,13 @@ impl<'a, T> LockedChain<'a, T> {
         })
     }
 
-    /// Every entry of the chain with the key under which it stands here.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (NonNull<Node<T>>, Link, u8)> + use<'a, T> {
-        self.buckets().flat_map(|bucket| {
-            let word = bucket.word.load(Ordering::Relaxed);
-            bucket.slots.iter().enumerate().filter_map(move |(i, slot)| {
-                let fingerprint = (word >> (8 * i)) as u8;
-                let (node, link) = untag(slot.load(Ordering::Relaxed));
-                (fingerprint != 0).then_some((node?, link, fingerprint))
-            })
-        })
+    /// Every entry of the chain with the key under which it stands here, and its fingerprint.
+    pub(super) fn entries(&self) -> Entries<'a, T> {
+        Entries {
+            bucket: Some(self.first),
+            word: self.first.word.load(Ordering::Relaxed),
+            index: 0,
+        }
     }
 
     /// Looks for an entry in the locked chain.
@@ -257,10 +271,10 @@ impl<'a, T> LockedChain<'a, T> {
         link: Link,
         more: impl FnOnce() -> Option<NonNull<Bucket<T>>>,
     ) -> Option<usize> {
-        let mut depth = 0;
+        let mut depth = 0usize;
         let mut last = self.first;
         for bucket in self.buckets() {
-            depth += 1;
+            depth = depth.saturating_add(1);
             last = bucket;
             let word = bucket.word.load(Ordering::Relaxed);
             let usable = if word & CHAINED == 0 { SLOTS } else { LINK_SLOT };
@@ -278,13 +292,13 @@ impl<'a, T> LockedChain<'a, T> {
         // The entry in the last slot moves over to make room for the link. A reader that still
         // expects it there sees the tag and looks again.
         let moved = last.slots[LINK_SLOT].load(Ordering::Relaxed);
-        overflow.fill(0, moved, (word >> (8 * LINK_SLOT)) as u8);
+        overflow.fill(0, moved, fingerprint_of(word, LINK_SLOT));
         overflow.fill(1, tag(node, link), fingerprint);
         let next = fresh.as_ptr().cast::<u8>().map_addr(|addr| addr | TAG_CHAIN);
         last.slots[LINK_SLOT].store(next, Ordering::Release);
-        let emptied = word & !(0xff << (8 * LINK_SLOT));
-        last.word.store(emptied | CHAINED, Ordering::Release);
-        Some(depth + 1)
+        last.word
+            .store(without(word, LINK_SLOT) | CHAINED, Ordering::Release);
+        Some(depth.saturating_add(1))
     }
 
     /// Frees the slot of this very entry and key. Whether it was there.
@@ -292,10 +306,10 @@ impl<'a, T> LockedChain<'a, T> {
         let wanted = tag(node, link);
         for bucket in self.buckets() {
             let word = bucket.word.load(Ordering::Relaxed);
-            for (i, slot) in bucket.slots.iter().enumerate() {
-                let used = (word >> (8 * i)) as u8 != 0;
-                if used && slot.load(Ordering::Relaxed) == wanted {
-                    bucket.word.store(word & !(0xff << (8 * i)), Ordering::Release);
+            for (index, slot) in (0..SLOTS).zip(&bucket.slots) {
+                let is_used = fingerprint_of(word, index) != 0;
+                if is_used && slot.load(Ordering::Relaxed) == wanted {
+                    bucket.word.store(without(word, index), Ordering::Release);
                     return true;
                 }
             }
@@ -322,7 +336,8 @@ impl<'a, T> LockedChain<'a, T> {
 
     /// Buckets in the chain beyond the first.
     pub(super) fn overflow_count(&self) -> usize {
-        self.buckets().count().saturating_sub(1)
+        let beyond = self.buckets().skip(1);
+        beyond.fold(0, |count: usize, _| count.saturating_add(1))
     }
 
     /// Frees all slots of the chain and gives back its overflow buckets, last first.
@@ -342,10 +357,44 @@ impl<T> Bucket<T> {
         if let Some(slot) = self.slots.get(index) {
             slot.store(tagged, Ordering::Release);
             let word = self.word.load(Ordering::Relaxed);
-            self.word.store(
-                word | u64::from(fingerprint) << (8 * index),
-                Ordering::Release,
-            );
+            let bits = u64::from(fingerprint).wrapping_shl(shift_of(index));
+            self.word.store(word | bits, Ordering::Release);
+        }
+    }
+}
+
+/// Goes through the entries of a locked chain.
+pub(super) struct Entries<'a, T> {
+    bucket: Option<&'a Bucket<T>>,
+    /// The word of `bucket`, as it was when the walk came to it.
+    word: u64,
+    index: usize,
+}
+
+impl<T> Iterator for Entries<'_, T> {
+    type Item = (NonNull<Node<T>>, Link, u8);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let bucket = self.bucket?;
+            while let Some(slot) = bucket.slots.get(self.index) {
+                let fingerprint = fingerprint_of(self.word, self.index);
+                self.index = self.index.saturating_add(1);
+                let (node, link) = untag(slot.load(Ordering::Relaxed));
+                if let Some(node) = node.filter(|_| fingerprint != 0) {
+                    return Some((node, link, fingerprint));
+                }
+            }
+            self.bucket = if self.word & CHAINED == 0 {
+                None
+            } else {
+                // SAFETY: the walk's owner holds the chain's lock.
+                unsafe { bucket.follow() }
+            };
+            self.index = 0;
+            self.word = self
+                .bucket
+                .map_or(0, |bucket| bucket.word.load(Ordering::Relaxed));
         }
     }
 }

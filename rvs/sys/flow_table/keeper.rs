@@ -25,8 +25,6 @@ pub enum Occasion {
     Arrived,
     /// Somebody asked for it.
     Asked,
-    /// Its list is visited.
-    Visited,
 }
 
 /// What the keeper does with an entry it looked at.
@@ -76,7 +74,8 @@ impl<T> Batch<T> {
     }
 
     fn room_for_buckets(&self) -> usize {
-        self.buckets.iter().filter(|b| b.is_none()).count()
+        let free = self.buckets.iter().filter(|place| place.is_none());
+        free.fold(0, |count: usize, _| count.saturating_add(1))
     }
 
     /// # Safety
@@ -145,12 +144,11 @@ unsafe impl<T: Entry> Send for Keeper<T> {}
 impl<T: Entry> Keeper<T> {
     /// A table and its keeper, who has `list_count` lists. `None` when memory is out. Sleeps.
     pub fn with_table(
-        secret: T::Secret,
         memory: Arc<Memory<T>>,
         list_count: usize,
     ) -> Option<(Arc<FlowTable<T>>, Self)> {
         let lists: Array<AtomicPtr<Node<T>>> = Array::new(list_count.max(1))?;
-        let table = FlowTable::new(secret, memory)?;
+        let table = FlowTable::new(memory)?;
         let keeper = Self {
             table: table.clone(),
             lists: NonNull::new(lists.into_raw())?,
@@ -169,14 +167,10 @@ impl<T: Entry> Keeper<T> {
         self.entries
     }
 
-    /// Slots of the table that they use.
-    pub fn links(&self) -> u64 {
-        self.links
-    }
-
     fn list(&self, list: usize) -> &AtomicPtr<Node<T>> {
+        let index = list.checked_rem(self.list_count).unwrap_or(0);
         // SAFETY: the index is below the length of the array, which lives as long as we do.
-        unsafe { self.lists.add(list % self.list_count).as_ref() }
+        unsafe { self.lists.add(index).as_ref() }
     }
 
     /// # Safety
@@ -223,10 +217,6 @@ impl<T: Entry> Keeper<T> {
         true
     }
 
-    fn links_of(&self, entry: &T) -> u64 {
-        1 + u64::from(entry.has_reverse())
-    }
-
     /// # Safety
     ///
     /// The node is live, in our custody, on no list, and counted.
@@ -236,9 +226,9 @@ impl<T: Entry> Keeper<T> {
             Fate::List(list) => unsafe { self.push(list, node) },
             Fate::Remove => {
                 // SAFETY: live by the safety requirement.
-                let entry = unsafe { &node.as_ref().value };
+                let links = unsafe { node.as_ref() }.hashes.links();
                 self.entries = self.entries.saturating_sub(1);
-                self.links = self.links.saturating_sub(self.links_of(entry));
+                self.links = self.links.saturating_sub(links);
                 let guard = rcu::read_lock();
                 let mut retired = Retired(&mut self.fresh);
                 self.table
@@ -260,10 +250,9 @@ impl<T: Entry> Keeper<T> {
             desk.take_arrivals(|node| {
                 // SAFETY: live and in our custody from here on, on no list.
                 unsafe {
-                    let entry = &node.as_ref().value;
                     self.entries = self.entries.saturating_add(1);
-                    self.links = self.links.saturating_add(self.links_of(entry));
-                    let fate = decide(entry, Occasion::Arrived);
+                    self.links = self.links.saturating_add(node.as_ref().hashes.links());
+                    let fate = decide(&node.as_ref().value, Occasion::Arrived);
                     self.settle(node, fate);
                 }
             });
@@ -321,23 +310,11 @@ impl<T: Entry> Keeper<T> {
         unsafe {
             if self.take_off(node) {
                 self.entries = self.entries.saturating_sub(1);
-                self.links = self.links.saturating_sub(self.links_of(&entry));
+                self.links = self.links.saturating_sub(entry.node.hashes.links());
                 self.fresh.bury(node);
             }
         }
         true
-    }
-
-    /// Every entry of a list, last arrived first, until `each` says no.
-    pub fn for_each<'a>(&'a self, list: usize, mut each: impl FnMut(&'a T) -> bool) {
-        let mut head = self.list(list).load(Ordering::Relaxed);
-        // SAFETY: nodes on our lists are live and stay there while we are borrowed.
-        while let Some(node) = unsafe { head.as_ref() } {
-            if !each(&node.value) {
-                return;
-            }
-            head = node.next.load(Ordering::Relaxed);
-        }
     }
 
     /// Makes the table fit the number of its entries, a bounded step at a time. Whether there is

@@ -38,16 +38,33 @@ pub enum Link {
 }
 
 /// What can be an entry of a [`FlowTable`].
-pub trait Entry: Send + Sync + 'static {
-    /// The secret of the table's hash function.
-    type Secret: Send + Sync;
+pub trait Entry: Send + Sync + 'static {}
 
-    /// The hash of one of the entry's keys, `None` if it does not stand under that link. It never
-    /// changes while the entry is in the table.
-    fn hash(&self, link: Link, secret: &Self::Secret) -> Option<u64>;
+/// The hashes of an entry's keys, by a function that its owner keys with a secret: whoever chooses the
+/// keys must not be able to choose the buckets.
+#[derive(Clone, Copy)]
+pub struct Hashes {
+    /// Of the key under [`Link::Forward`].
+    pub forward: u64,
+    /// Of the key under [`Link::Reverse`], if it stands under that too.
+    pub reverse: Option<u64>,
+}
 
-    /// Whether it stands under [`Link::Reverse`] too.
-    fn has_reverse(&self) -> bool;
+impl Hashes {
+    fn of(&self, link: Link) -> Option<u64> {
+        match link {
+            Link::Forward => Some(self.forward),
+            Link::Reverse => self.reverse,
+        }
+    }
+
+    /// Slots that the entry uses.
+    fn links(&self) -> u64 {
+        match self.reverse {
+            Some(_) => 2,
+            None => 1,
+        }
+    }
 }
 
 /// An entry and the keeper's links, which stand last: readers touch only what `T` puts first.
@@ -60,6 +77,7 @@ pub struct Node<T> {
     holder: AtomicPtr<AtomicPtr<Node<T>>>,
     /// The next letter; null if there is no letter about this node.
     letter: AtomicPtr<Node<T>>,
+    hashes: Hashes,
 }
 
 /// An entry of a table, lent under RCU.
@@ -197,7 +215,6 @@ fn fingerprint(hash: u64) -> u8 {
 /// them. Every non-null pointer of the directory came from [`Array::into_raw`].
 pub struct FlowTable<T: Entry> {
     geometry: AtomicU64,
-    secret: T::Secret,
     pages: [AtomicPtr<AtomicPtr<Bucket<T>>>; PAGES],
     memory: Arc<Memory<T>>,
     desks: Array<Desk<T>>,
@@ -205,10 +222,9 @@ pub struct FlowTable<T: Entry> {
 
 impl<T: Entry> FlowTable<T> {
     /// An empty table; `None` when memory is out. Sleeps.
-    fn new(secret: T::Secret, memory: Arc<Memory<T>>) -> Option<Arc<Self>> {
+    fn new(memory: Arc<Memory<T>>) -> Option<Arc<Self>> {
         let table = Self {
             geometry: AtomicU64::new(u64::from(MIN_BUCKETS)),
-            secret,
             pages: [const { AtomicPtr::new(ptr::null_mut()) }; PAGES],
             memory,
             desks: Array::new(cpu::count())?,
@@ -234,11 +250,6 @@ impl<T: Entry> FlowTable<T> {
     /// The caches of this table.
     pub fn memory(&self) -> &Arc<Memory<T>> {
         &self.memory
-    }
-
-    /// The secret that keys the hash.
-    pub fn secret(&self) -> &T::Secret {
-        &self.secret
     }
 
     /// Slots without overflow buckets: the size that listings show.
@@ -347,20 +358,18 @@ impl<T: Entry> FlowTable<T> {
         Some(bucket)
     }
 
-    /// Puts `value` into the table under all its keys.
+    /// Puts `value` into the table under all its keys, which have these hashes.
     ///
     /// `is_same` tells whether an entry has the same forward key. Never sleeps; may be called from
     /// any context but hard interrupts.
     pub fn insert<'a>(
         &'a self,
         value: T,
+        hashes: Hashes,
         is_same: impl Fn(&T) -> bool,
         rcu: Held<'a>,
     ) -> Result<Inserted<'a, T>, NotInserted<'a, T>> {
-        let Some(hash) = value.hash(Link::Forward, &self.secret) else {
-            return Err(NotInserted::NoMemory);
-        };
-        let reverse = value.hash(Link::Reverse, &self.secret);
+        let hash = hashes.forward;
         let Some(node) = self.memory.nodes.alloc() else {
             return Err(NotInserted::NoMemory);
         };
@@ -371,6 +380,7 @@ impl<T: Entry> FlowTable<T> {
                 next: AtomicPtr::new(ptr::null_mut()),
                 holder: AtomicPtr::new(ptr::null_mut()),
                 letter: AtomicPtr::new(ptr::null_mut()),
+                hashes,
             });
         }
         let linked = self.with_chain(hash, rcu, |chain| {
@@ -392,7 +402,7 @@ impl<T: Entry> FlowTable<T> {
         };
         // SAFETY: the node is live, and this is its first and only custody.
         let custody = unsafe { Custody::new(node) };
-        let reverse_depth = match reverse {
+        let reverse_depth = match hashes.reverse {
             None => Some(0),
             Some(hash) => self.with_chain(hash, rcu, |chain| {
                 self.link(chain, hash, node, Link::Reverse)
@@ -440,8 +450,7 @@ impl<T: Entry> FlowTable<T> {
         let mut was_linked = false;
         for link in [Link::Forward, Link::Reverse] {
             // SAFETY: the caller has the node from the table under RCU, or in its custody.
-            let hash = unsafe { &node.as_ref().value }.hash(link, &self.secret);
-            let Some(hash) = hash else {
+            let Some(hash) = unsafe { node.as_ref() }.hashes.of(link) else {
                 continue;
             };
             self.with_chain(hash, rcu, |chain| {

@@ -79,7 +79,7 @@ impl<T: Entry> FlowTable<T> {
         let fresh = self.bucket(fresh_index, rcu)?.lock();
         for (node, link, _) in split.entries() {
             // SAFETY: in the table, and the read side is held.
-            let hash = unsafe { &node.as_ref().value }.hash(link, &self.secret)?;
+            let hash = unsafe { node.as_ref() }.hashes.of(link)?;
             if new.index(hash) == fresh_index && self.link(&fresh, hash, node, link).is_none() {
                 // Nobody has seen the new bucket: the geometry does not include it.
                 // SAFETY: its overflow buckets came from the cache just now.
@@ -101,7 +101,7 @@ impl<T: Entry> FlowTable<T> {
     fn forget_moved(&self, split: &LockedChain<'_, T>, new: Geometry, moved_to: u32) {
         for (node, link, _) in split.entries() {
             // SAFETY: in the table, and our caller holds the read side.
-            let hash = unsafe { &node.as_ref().value }.hash(link, &self.secret);
+            let hash = unsafe { node.as_ref() }.hashes.of(link);
             if hash.is_some_and(|hash| new.index(hash) == moved_to) {
                 split.remove(node, link);
             }
