@@ -4,7 +4,7 @@
 //! of the bucket. How slots change under readers is decided here; which
 //! bucket holds what is not.
 
-use super::{Link, Node};
+use super::{keeper::Retired, Link, Node};
 use core::{
     hint::spin_loop,
     marker::PhantomData,
@@ -80,12 +80,15 @@ fn untag<T>(tagged: *mut u8) -> (Option<NonNull<Node<T>>>, Link) {
     (NonNull::new(node.cast()), link)
 }
 
-/// Bit 7 of each byte of the result tells whether that fingerprint is `fingerprint`. A byte above
-/// a true match may be a false one: the entry's key decides.
+/// Bit 7 of each byte of the result tells whether that fingerprint is `fingerprint`. It is exact: a
+/// wrong match of the last slot would take a link to the next bucket for an entry.
 #[inline]
 fn matches(word: u64, fingerprint: u8) -> u64 {
-    let difference = (word & FINGERPRINTS) ^ (EACH_BYTE.wrapping_mul(u64::from(fingerprint)));
-    difference.wrapping_sub(EACH_BYTE) & !difference & EACH_BYTE.wrapping_shl(7)
+    let difference = (word & FINGERPRINTS) ^ EACH_BYTE.wrapping_mul(u64::from(fingerprint));
+    // Bit 7 of each byte is set where the byte is not zero; no carry leaves a byte.
+    let low_bits = EACH_BYTE.wrapping_mul(0x7f);
+    let is_other = (difference & low_bits).wrapping_add(low_bits) | difference;
+    !is_other & EACH_BYTE.wrapping_shl(7)
 }
 
 #[inline]
@@ -332,6 +335,50 @@ impl<'a, T> LockedChain<'a, T> {
         let word = before_last.word.load(Ordering::Relaxed);
         before_last.word.store(word & !CHAINED, Ordering::Release);
         Some(NonNull::from(last))
+    }
+
+    /// Moves entries out of the last overflow buckets into free slots before them, and retires what is
+    /// left without entries.
+    ///
+    /// A reader that passed the free slot before it was filled and the old one after it was freed would
+    /// miss the entry: `announce` is called in between, and must have such a reader look again.
+    pub(super) fn compact(&self, announce: impl Fn(), retired: &mut Retired<'_, T>) {
+        while let Some(last) = self.buckets().skip(1).last() {
+            let word = last.word.load(Ordering::Relaxed);
+            let mut left = word;
+            for (index, slot) in (0..SLOTS).zip(&last.slots) {
+                let fingerprint = fingerprint_of(word, index);
+                let tagged = slot.load(Ordering::Relaxed);
+                if fingerprint != 0 && self.fill_before(last, tagged, fingerprint) {
+                    left = without(left, index);
+                }
+            }
+            if left != word {
+                announce();
+                last.word.store(left, Ordering::Release);
+            }
+            if left & FINGERPRINTS != 0 || retired.room() == 0 {
+                return;
+            }
+            match self.trim() {
+                Some(bucket) => retired.take(bucket),
+                None => return,
+            }
+        }
+    }
+
+    /// Puts a slot's contents into a free slot of the buckets before `end`; `false` if all are used.
+    fn fill_before(&self, end: &Bucket<T>, tagged: *mut u8, fingerprint: u8) -> bool {
+        for bucket in self.buckets().take_while(|bucket| !ptr::eq(*bucket, end)) {
+            // All of them link to a next one.
+            let free = matches(bucket.word.load(Ordering::Relaxed), 0);
+            let index = first_match(free);
+            if free != 0 && index < LINK_SLOT {
+                bucket.fill(index, tagged, fingerprint);
+                return true;
+            }
+        }
+        false
     }
 
     /// Buckets in the chain beyond the first.

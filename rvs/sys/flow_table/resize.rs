@@ -89,12 +89,15 @@ impl<T: Entry> FlowTable<T> {
         }
         self.geometry.store(new.0, Ordering::Release);
         self.forget_moved(&split, new, fresh_index);
-        if retired.room() > 0 {
-            if let Some(bucket) = split.trim() {
-                retired.take(bucket);
-            }
-        }
+        split.compact(|| self.announce_move(), retired);
         Some(())
+    }
+
+    /// Has readers that miss an entry now look again.
+    fn announce_move(&self) {
+        let now = self.geometry(Ordering::Relaxed);
+        self.geometry
+            .store(now.with_buckets(now.buckets()).0, Ordering::Release);
     }
 
     /// Frees the slots of a split chain whose entries stand in bucket `moved_to` by now.
