@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The command line: every command, argument and default, declared for `clap`. What the commands do
+//! lives in `commands`.
+
+mod help;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub use self::names::{CompletionShell, Method, OptionalServiceName, ServerName, ServiceName};
+use crate::parse;
+
+/// Configures and observes rvs, the load balancer in the Linux kernel
+///
+/// A virtual service is an address that clients connect to; its real servers
+/// answer them. The kernel module rvs passes each new connection to one of
+/// the servers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rvsctl",
+    version,
+    max_term_width = 80,
+    arg_required_else_help = true,
+    after_help = help::GENERAL
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// Reads the command line of this process. A wrong one ends it with status 2, and `--help` with
+    /// status 0.
+    pub fn of_process() -> Self {
+        let matches = Self::command().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Heading of the options that every command takes.
+const GLOBAL: &str = "Options of every command";
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Work in this network namespace (`ip netns` name or path)
+    #[arg(long, global = true, value_name = "NAME", help_heading = GLOBAL)]
+    pub netns: Option<String>,
+
+    /// Highlighting: auto, always, never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Color::Auto,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = GLOBAL
+    )]
+    pub color: Color,
+}
+
+/// When to colour: `auto` on terminals without `NO_COLOR` in the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Virtual services: add, set, del, list
+    #[command(subcommand, after_help = help::SERVICE)]
+    Service(ServiceCommand),
+
+    /// Real servers of a service: add, set, del, list
+    #[command(subcommand, after_help = help::SERVER)]
+    Server(ServerCommand),
+
+    /// Connections: list
+    #[command(subcommand)]
+    Conn(ConnCommand),
+
+    /// Show totals, and why packets were dropped
+    #[command(after_help = help::STATS)]
+    Stats {
+        /// Also show the drop reasons that never occurred
+        #[arg(long)]
+        all: bool,
+
+        #[command(flatten)]
+        format: Format,
+    },
+
+    /// Timeouts of connections: show, set
+    #[command(subcommand, after_help = help::TIMEOUT)]
+    Timeout(TimeoutCommand),
+
+    /// Zero the counters of a service and its servers, or all
+    #[command(after_help = help::ZERO)]
+    Zero(OptionalServiceName),
+
+    /// Remove all services and real servers
+    #[command(after_help = help::FLUSH)]
+    Flush {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+
+    /// Show the version of the loaded module
+    Info(Format),
+
+    /// Print the completion script for a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        #[arg(value_enum)]
+        shell: CompletionShell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ServiceCommand {
+    /// Add a virtual service
+    #[command(after_help = help::SERVICE_ADD)]
+    Add {
+        #[command(flatten)]
+        service: ServiceName,
+
+        /// How the server of a new connection is chosen
+        #[arg(
+            long,
+            short,
+            default_value = "wlc",
+            value_parser = parse::scheduler,
+            value_name = "NAME"
+        )]
+        scheduler: String,
+    },
+
+    /// Change a virtual service; its servers and connections stay
+    #[command(after_help = "Example:\n  rvsctl service set tcp 192.0.2.10:80 --scheduler rr")]
+    Set {
+        #[command(flatten)]
+        service: ServiceName,
+
+        /// How the server of a new connection is chosen: rr, wrr or wlc
+        #[arg(long, short, value_parser = parse::scheduler, value_name = "NAME")]
+        scheduler: String,
+    },
+
+    /// Delete a virtual service with its real servers
+    #[command(
+        alias = "delete",
+        after_help = "Example:\n  rvsctl service del tcp 192.0.2.10:80"
+    )]
+    Del {
+        #[command(flatten)]
+        service: ServiceName,
+    },
+
+    /// List services with their real servers
+    #[command(alias = "ls", after_help = help::SERVICE_LIST)]
+    List(ListArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ServerCommand {
+    /// Add a real server to a service
+    #[command(after_help = help::SERVER_ADD)]
+    Add {
+        #[command(flatten)]
+        server: ServerName,
+
+        /// How packets reach the server
+        #[arg(
+            long,
+            short,
+            value_enum,
+            default_value_t = Method::DirectRouting,
+            hide_possible_values = true
+        )]
+        method: Method,
+
+        /// Share of new connections relative to the other servers; 0: none
+        #[arg(
+            long,
+            short,
+            default_value_t = 1,
+            value_parser = clap::value_parser!(u32).range(..=MAX_WEIGHT),
+            value_name = "N"
+        )]
+        weight: u32,
+    },
+
+    /// Change a real server; its connections stay
+    #[command(
+        after_help = help::SERVER_SET,
+        override_usage = "rvsctl server set [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>"
+    )]
+    Set {
+        #[command(flatten)]
+        server: ServerName,
+
+        #[command(flatten)]
+        change: ServerChange,
+    },
+
+    /// Remove a real server from a service
+    #[command(
+        alias = "delete",
+        after_help = "Example:\n  rvsctl server del tcp 192.0.2.10:80 10.0.0.1:8080"
+    )]
+    Del {
+        #[command(flatten)]
+        server: ServerName,
+    },
+
+    /// List real servers, by service
+    #[command(
+        alias = "ls",
+        after_help = "Example:\n  rvsctl server list tcp 192.0.2.10:80 --rate"
+    )]
+    List(ListArgs),
+}
+
+/// Largest weight the kernel takes.
+const MAX_WEIGHT: i64 = i32::MAX as i64;
+
+/// What `server set` changes; at least one of it.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct ServerChange {
+    /// How packets reach the server: direct-routing, tunneling, masquerading
+    #[arg(long, short, value_enum, hide_possible_values = true)]
+    pub method: Option<Method>,
+
+    /// Share of new connections relative to the other servers; 0: none
+    #[arg(
+        long,
+        short,
+        value_parser = clap::value_parser!(u32).range(..=MAX_WEIGHT),
+        value_name = "N"
+    )]
+    pub weight: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConnCommand {
+    /// List the connection table
+    #[command(alias = "ls", after_help = help::CONN_LIST)]
+    List(Format),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TimeoutCommand {
+    /// Show after how much silence connections go away
+    Show(Format),
+
+    /// Set timeouts; what is not named stays
+    #[command(
+        after_help = help::TIMEOUT_SET,
+        override_usage = "rvsctl timeout set [--tcp SECONDS] [--tcp-fin SECONDS] [--udp SECONDS]"
+    )]
+    Set(TimeoutArgs),
+}
+
+/// Timeouts to set; at least one of them. 0 is not a timeout: on the wire it means "keep".
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct TimeoutArgs {
+    /// Established TCP connections
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub tcp: Option<u32>,
+
+    /// TCP connections after a FIN
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub tcp_fin: Option<u32>,
+
+    /// UDP
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub udp: Option<u32>,
+}
+
+/// For people or for programs.
+#[derive(Debug, Args)]
+pub struct Format {
+    /// Print JSON; its field names are stable
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a listing of services and servers shows.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub service: OptionalServiceName,
+
+    /// Counters instead of settings
+    #[arg(long)]
+    pub stats: bool,
+
+    /// Rates per second instead of settings
+    #[arg(long, conflicts_with = "stats")]
+    pub rate: bool,
+
+    /// All digits instead of 12.3M
+    #[arg(long)]
+    pub exact: bool,
+
+    #[command(flatten)]
+    pub format: Format,
+}

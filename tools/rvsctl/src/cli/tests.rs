@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Lines that are understood, lines that are refused and how, and the help.
+
+use clap::CommandFactory;
+
+use super::help;
+use super::*;
+use crate::output::samples::fits;
+
+fn parse(line: &str) -> Result<Command, String> {
+    Cli::try_parse_from(line.split_whitespace())
+        .map(|cli| cli.command)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_declaration_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn a_service_is_named_by_protocol_and_address() {
+    let line = "rvsctl service add tcp 192.0.2.10:80";
+    let Ok(Command::Service(ServiceCommand::Add { service, scheduler })) = parse(line) else {
+        panic!("{line}");
+    };
+    assert_eq!(service.0.to_string(), "tcp 192.0.2.10:80");
+    assert_eq!(scheduler, "wlc");
+}
+
+#[test]
+fn a_server_without_port_has_that_of_its_service() {
+    let line = "rvsctl server add udp [2001:db8::10]:53 [2001:db8::2]";
+    let Ok(Command::Server(ServerCommand::Add {
+        server,
+        method,
+        weight,
+    })) = parse(line)
+    else {
+        panic!("{line}");
+    };
+    let (service, server) = server.0;
+    assert_eq!(service.to_string(), "udp [2001:db8::10]:53");
+    assert_eq!(server.to_string(), "[2001:db8::2]:53");
+    assert_eq!((method, weight), (Method::DirectRouting, 1));
+}
+
+#[test]
+fn methods_have_short_names() {
+    for (name, expected) in [
+        ("masquerading", Method::Masquerading),
+        ("nat", Method::Masquerading),
+        ("tunneling", Method::Tunneling),
+        ("tunnel", Method::Tunneling),
+        ("direct-routing", Method::DirectRouting),
+        ("direct", Method::DirectRouting),
+    ] {
+        let line = format!("rvsctl server add tcp 192.0.2.10:80 10.0.0.1 --method {name}");
+        let Ok(Command::Server(ServerCommand::Add { method, .. })) = parse(&line) else {
+            panic!("{line}");
+        };
+        assert_eq!(method, expected);
+    }
+}
+
+#[test]
+fn netns_is_taken_before_and_after_the_command() {
+    for line in ["rvsctl --netns blue stats", "rvsctl stats --netns blue"] {
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        assert_eq!(cli.global.netns.as_deref(), Some("blue"));
+    }
+}
+
+#[test]
+fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
+    for (line, argument, expected) in [
+        (
+            "rvsctl service add tcp 192.0.2.10",
+            "'192.0.2.10' for '<ADDRESS:PORT>'",
+            "as in 192.0.2.10:80",
+        ),
+        (
+            "rvsctl service add icmp 192.0.2.10:80",
+            "'icmp' for '<PROTOCOL>'",
+            "tcp, udp]",
+        ),
+        (
+            "rvsctl service add 192.0.2.10:80",
+            "'192.0.2.10:80' for '<PROTOCOL>'",
+            "tcp, udp]",
+        ),
+        ("rvsctl service add tcp", "<ADDRESS:PORT>", "required"),
+        (
+            "rvsctl service add fwmark web",
+            "'web' for '<ADDRESS:PORT>'",
+            "1 to 4294967295",
+        ),
+        (
+            "rvsctl service add tcp 192.0.2.10:80 --scheduler least+conn",
+            "'least+conn' for '--scheduler <NAME>'",
+            "such as wlc",
+        ),
+        (
+            "rvsctl server add tcp 192.0.2.10:80 web1",
+            "'web1' for '<SERVER[:PORT]>'",
+            "names are not looked up",
+        ),
+        (
+            "rvsctl server add tcp 192.0.2.10:80 10.0.0.1 --method natt",
+            "'natt' for '--method <METHOD>'",
+            "direct-routing, tunneling, masquerading",
+        ),
+        (
+            "rvsctl server add tcp 192.0.2.10:80 10.0.0.1 --weight -1",
+            "'-1'",
+            "usage: rvsctl server add",
+        ),
+        (
+            "rvsctl server add tcp 192.0.2.10:80 10.0.0.1 --weight 2147483648",
+            "'2147483648' for '--weight",
+            "0..=2147483647",
+        ),
+        (
+            "rvsctl server set tcp 192.0.2.10:80 10.0.0.1",
+            "--weight",
+            "required",
+        ),
+        ("rvsctl service list tcp", "<ADDRESS:PORT>", "required"),
+        (
+            "rvsctl service list --stats --rate",
+            "--rate",
+            "cannot be used with",
+        ),
+        ("rvsctl timeout set", "--tcp-fin", "required"),
+        ("rvsctl timeout set --udp 0", "'0' for '--udp", "1.."),
+        ("rvsctl services", "services", "'service'"),
+    ] {
+        let message = parse(line).map(|_| ()).unwrap_err();
+        assert!(message.contains(argument), "{line}: {message}");
+        assert!(
+            message.to_lowercase().contains(&expected.to_lowercase()),
+            "{line}: {message}"
+        );
+    }
+}
+
+#[test]
+fn help_of_every_command_fits_80_columns() {
+    fn check(command: &mut clap::Command) {
+        // What stands below the options is wrapped too, but loses its indentation.
+        fits(
+            80,
+            &command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        );
+        let text = command.render_long_help().to_string();
+        fits(80, &text);
+        for command in command.get_subcommands_mut() {
+            check(command);
+        }
+    }
+    let mut command = Cli::command();
+    command.build();
+    check(&mut command);
+}
+
+#[test]
+fn every_command_with_arguments_shows_an_example() {
+    fn check(command: &clap::Command) {
+        for command in command.get_subcommands() {
+            let plain = matches!(command.get_name(), "help" | "info" | "show" | "conn");
+            assert!(
+                plain || command.get_after_help().is_some(),
+                "{}",
+                command.get_name()
+            );
+            check(command);
+        }
+    }
+    check(&Cli::command());
+}
+
+#[test]
+fn the_schedulers_of_the_help_are_those_of_the_model() {
+    for (name, meaning) in crate::model::SCHEDULERS {
+        let line = format!("  {name:<5}{meaning}\n");
+        assert!(help::SERVICE_ADD.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn the_exit_statuses_of_the_help_are_those_of_the_program() {
+    use crate::error::ExitStatus::{Exists, NoPermission, NotFound, NotLoaded, Refused, Usage};
+
+    for (status, meaning) in [
+        (Refused, "the kernel refused"),
+        (Usage, "the command line is wrong"),
+        (NotFound, "there is no such"),
+        (Exists, "there is such"),
+        (NoPermission, "no permission"),
+        (NotLoaded, "the rvs module is not loaded"),
+    ] {
+        let line = format!("\n  {}  {meaning}", status as u8);
+        assert!(help::GENERAL.contains(&line), "{line}");
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the commands do: one file per noun. They ask the kernel through `netlink` and print through
+//! `output`.
+
+mod connection;
+mod flush;
+mod server;
+mod service;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod timeout;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use clap::CommandFactory;
+use clap_complete::{generate, Shell};
+
+use crate::cli::{Cli, Color, Command, ConnCommand, ServerCommand, ServiceCommand, TimeoutCommand};
+use crate::error::{Attempt, Error, Failure};
+use crate::netlink::{self, Client, KernelSocket, Remark, Transport};
+use crate::netns;
+use crate::output::table::Style;
+
+/// The family this program is made for.
+const FAMILY: &str = "RVS";
+
+/// Environment variable that names another family. `IPVS` has the same commands and attributes as
+/// far as it goes, so most of this program can be tried on the kernel's own `ip_vs`.
+const FAMILY_VARIABLE: &str = "RVSCTL_FAMILY";
+
+/// What a command works with.
+struct Session<'a, T> {
+    client: Client<T>,
+    out: &'a mut dyn Write,
+    style: Style,
+}
+
+/// Says what an error of the kernel means for `attempt`.
+fn explained<R>(result: Result<R, netlink::Error>, attempt: Attempt<'_>) -> Result<R, Failure> {
+    result.map_err(|error| Failure::explain(error, attempt))
+}
+
+/// Passes on what the kernel remarked about a request that it carried out.
+fn performed(result: Result<Remark, netlink::Error>, attempt: Attempt<'_>) -> Result<(), Failure> {
+    if let Some(remark) = explained(result, attempt)? {
+        eprintln!("note: {remark}");
+    }
+    Ok(())
+}
+
+/// Whether `stream` gets colours.
+pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
+    let color = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    Style { color }
+}
+
+/// Carries out what the command line says.
+pub fn run(cli: Cli) -> Result<(), Error> {
+    let stdout = io::stdout();
+    let style = style(cli.global.color, &stdout);
+    let mut out = BufWriter::new(stdout.lock());
+    if let Command::Completions { shell } = cli.command {
+        return print_completions(&mut out, shell.into());
+    }
+    if let Some(name) = &cli.global.netns {
+        netns::enter(name)?;
+    }
+    let attempt = Attempt::Connect;
+    let socket = explained(KernelSocket::open().map_err(netlink::Error::from), attempt)?;
+    let family = std::env::var(FAMILY_VARIABLE).unwrap_or_else(|_| FAMILY.to_string());
+    let client = explained(Client::connect(socket, &family), attempt)?;
+    let mut session = Session {
+        client,
+        out: &mut out,
+        style,
+    };
+    dispatch(&mut session, cli.command)?;
+    Ok(out.flush()?)
+}
+
+/// Prints a shell's script. `generate` panics when its writer fails, so it gets one that cannot.
+fn print_completions(out: &mut dyn Write, shell: Shell) -> Result<(), Error> {
+    let mut script = Vec::new();
+    generate(shell, &mut Cli::command(), "rvsctl", &mut script);
+    out.write_all(&script)?;
+    Ok(out.flush()?)
+}
+
+fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Result<(), Error> {
+    match command {
+        Command::Service(command) => match command {
+            ServiceCommand::Add { service, scheduler } => {
+                service::add(session, &service.0, &scheduler)
+            }
+            ServiceCommand::Set { service, scheduler } => {
+                service::set(session, &service.0, &scheduler)
+            }
+            ServiceCommand::Del { service } => service::delete(session, &service.0),
+            ServiceCommand::List(arguments) => service::list(session, &arguments),
+        },
+        Command::Server(command) => match command {
+            ServerCommand::Add {
+                server,
+                method,
+                weight,
+            } => server::add(session, &server.0, method.into(), weight),
+            ServerCommand::Set { server, change } => server::set(session, &server.0, &change),
+            ServerCommand::Del { server } => server::delete(session, &server.0),
+            ServerCommand::List(arguments) => server::list(session, &arguments),
+        },
+        Command::Conn(ConnCommand::List(format)) => connection::list(session, &format),
+        Command::Stats { all, format } => statistics::show(session, all, &format),
+        Command::Timeout(TimeoutCommand::Show(format)) => timeout::show(session, &format),
+        Command::Timeout(TimeoutCommand::Set(arguments)) => timeout::set(session, &arguments),
+        Command::Zero(service) => statistics::zero(session, service.0.as_ref()),
+        Command::Flush { yes } => flush::flush(session, yes),
+        Command::Info(format) => statistics::info(session, &format),
+        Command::Completions { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the balancer consists of, as typed values: services, real servers, connections, counters.
+//!
+//! The names and shapes that `serde` gives these types are the documented, stable JSON of every
+//! listing (`docs/rvsctl.md`). How the types travel over netlink lives in `netlink`, how they look
+//! to people in `output`.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Serialize, Serializer};
+
+/// Schedulers of the module and what each does. The kernel may have more: it decides.
+pub const SCHEDULERS: [(&str, &str); 3] = [
+    ("rr", "round robin: one server after the other"),
+    ("wrr", "weighted round robin: in proportion to the weights"),
+    (
+        "wlc",
+        "weighted least connections: fewest connections per weight",
+    ),
+];
+
+/// Transport protocol of a service or connection, an IP protocol number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Protocol(pub u16);
+
+impl Protocol {
+    pub const TCP: Self = Self(6);
+    pub const UDP: Self = Self(17);
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.pad("ip"),
+            6 => f.pad("tcp"),
+            17 => f.pad("udp"),
+            50 => f.pad("esp"),
+            51 => f.pad("ah"),
+            132 => f.pad("sctp"),
+            other => f.pad(&format!("proto-{other}")),
+        }
+    }
+}
+
+impl Serialize for Protocol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An address and a port, written `192.0.2.10:80` or `[2001:db8::1]:80`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Endpoint {
+    pub address: IpAddr,
+    /// Host byte order.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self.address {
+            IpAddr::V4(address) => format!("{address}:{}", self.port),
+            IpAddr::V6(address) => format!("[{address}]:{}", self.port),
+        };
+        f.pad(&text)
+    }
+}
+
+/// Address family of a firewall-mark service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
+        }
+    }
+}
+
+/// What identifies a virtual service: a protocol and an endpoint, or a firewall mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum ServiceKey {
+    Endpoint {
+        protocol: Protocol,
+        #[serde(flatten)]
+        endpoint: Endpoint,
+    },
+    Fwmark {
+        fwmark: u32,
+        family: Family,
+    },
+}
+
+impl ServiceKey {
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Endpoint { endpoint, .. } => Family::of(endpoint.address),
+            Self::Fwmark { family, .. } => *family,
+        }
+    }
+
+    /// The port clients connect to; 0 where the service has no single one.
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Endpoint { endpoint, .. } => endpoint.port,
+            Self::Fwmark { .. } => 0,
+        }
+    }
+}
+
+/// As it is typed on the command line: `tcp 192.0.2.10:80`, `fwmark 7`.
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint { protocol, endpoint } => f.pad(&format!("{protocol} {endpoint}")),
+            Self::Fwmark { fwmark, family } => match family {
+                Family::Ipv4 => f.pad(&format!("fwmark {fwmark}")),
+                Family::Ipv6 => f.pad(&format!("fwmark {fwmark} (IPv6)")),
+            },
+        }
+    }
+}
+
+/// Service flags as on the wire. JSON shows the names of those a person may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ServiceFlags(pub u32);
+
+impl ServiceFlags {
+    const NAMES: [(u32, &'static str); 5] = [
+        (0x01, "persistent"),
+        (0x04, "one-packet"),
+        (0x08, "sched-1"),
+        (0x10, "sched-2"),
+        (0x20, "sched-3"),
+    ];
+
+    /// Names of the flags that are set. The kernel's own "hashed" (0x02) is left out: every service
+    /// has it.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES
+            .into_iter()
+            .filter(move |(bit, _)| self.0 & bit != 0)
+            .map(|(_, name)| name)
+    }
+}
+
+impl Serialize for ServiceFlags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.names())
+    }
+}
+
+/// Which part of a client's address persistence goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Netmask {
+    Ipv4(Ipv4Addr),
+    /// Prefix length in bits.
+    Ipv6(u32),
+}
+
+/// Counters since creation or the last zeroing, and how fast they grow now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Statistics {
+    pub counters: Traffic,
+    /// Per second.
+    pub rates: Traffic,
+}
+
+/// An amount of traffic. "In" is from clients to real servers, "out" the replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Traffic {
+    pub connections: u64,
+    pub packets_in: u64,
+    pub packets_out: u64,
+    /// Bytes of whole IP packets.
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+}
+
+/// A virtual service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Service {
+    #[serde(flatten)]
+    pub key: ServiceKey,
+    /// Scheduler name, `none` if the service has none.
+    pub scheduler: String,
+    pub flags: ServiceFlags,
+    #[serde(rename = "persistence_timeout_seconds")]
+    pub timeout: u32,
+    pub netmask: Netmask,
+    #[serde(flatten)]
+    pub statistics: Statistics,
+}
+
+/// How packets reach a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardingMethod {
+    Masquerading,
+    LocalNode,
+    Tunneling,
+    DirectRouting,
+    Bypass,
+    Unknown(u32),
+}
+
+impl ForwardingMethod {
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Masquerading,
+            1 => Self::LocalNode,
+            2 => Self::Tunneling,
+            3 => Self::DirectRouting,
+            4 => Self::Bypass,
+            other => Self::Unknown(other),
+        }
+    }
+
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Masquerading => 0,
+            Self::LocalNode => 1,
+            Self::Tunneling => 2,
+            Self::DirectRouting => 3,
+            Self::Bypass => 4,
+            Self::Unknown(number) => number,
+        }
+    }
+
+    /// Whether the real server may listen on another port than the service.
+    pub fn translates_ports(self) -> bool {
+        self == Self::Masquerading
+    }
+}
+
+impl fmt::Display for ForwardingMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Masquerading => f.pad("masquerading"),
+            Self::LocalNode => f.pad("local-node"),
+            Self::Tunneling => f.pad("tunneling"),
+            Self::DirectRouting => f.pad("direct-routing"),
+            Self::Bypass => f.pad("bypass"),
+            Self::Unknown(number) => f.pad(&format!("method-{number}")),
+        }
+    }
+}
+
+impl Serialize for ForwardingMethod {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Encapsulation of a tunneling server as the kernel reports it, to be handed back unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encapsulation {
+    pub kind: u8,
+    pub port: u16,
+    pub flags: u16,
+}
+
+/// A real server of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Server {
+    #[serde(flatten)]
+    pub endpoint: Endpoint,
+    pub method: ForwardingMethod,
+    /// Share of new connections relative to the other servers; 0 gives it none.
+    pub weight: u32,
+    /// No new connections at this many; 0 for no limit.
+    pub upper_threshold: u32,
+    /// New connections again below this many; 0 for three quarters of the upper threshold.
+    pub lower_threshold: u32,
+    pub active_connections: u32,
+    pub inactive_connections: u32,
+    /// Persistence templates that point here.
+    pub persistent_connections: u32,
+    #[serde(skip)]
+    pub encapsulation: Option<Encapsulation>,
+    #[serde(flatten)]
+    pub statistics: Statistics,
+}
+
+/// A service with its real servers, as listings show them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServiceWithServers {
+    #[serde(flatten)]
+    pub service: Service,
+    pub servers: Vec<Server>,
+}
+
+/// A real server with the service it belongs to, for listings of servers alone.
+#[derive(Debug, Serialize)]
+pub struct ServerOfService<'a> {
+    pub service: ServiceKey,
+    #[serde(flatten)]
+    pub server: &'a Server,
+}
+
+/// An entry of the connection table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Connection {
+    pub protocol: Protocol,
+    pub client: Endpoint,
+    pub r#virtual: Endpoint,
+    pub server: Endpoint,
+    pub method: ForwardingMethod,
+    /// State name as in `/proc/net/ip_vs_conn`.
+    pub state: String,
+    /// Milliseconds until the entry goes away when no packet comes.
+    #[serde(rename = "expires_milliseconds")]
+    pub expires: u32,
+    /// Connection flags as on the synchronisation wire.
+    pub flags: u32,
+}
+
+/// Why packets were dropped, and how many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DropReason {
+    /// Stable name, for programs.
+    pub reason: String,
+    pub count: u64,
+    /// One sentence, for people.
+    pub meaning: String,
+}
+
+/// Figures of the whole network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Entries in the connection table now.
+    #[serde(rename = "connection_entries")]
+    pub connections: u64,
+    #[serde(flatten)]
+    pub statistics: Statistics,
+    pub drops: Vec<DropReason>,
+}
+
+/// Timeouts of connections in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Timeouts {
+    #[serde(rename = "tcp_seconds")]
+    pub tcp: u32,
+    #[serde(rename = "tcp_fin_seconds")]
+    pub tcp_fin: u32,
+    #[serde(rename = "udp_seconds")]
+    pub udp: u32,
+}
+
+/// The module as it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Info {
+    pub version: Version,
+    /// Slots in the connection table.
+    pub connection_table_slots: u32,
+}
+
+/// A version packed as `major << 16 | minor << 8 | patch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(pub u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(packed) = self;
+        write!(
+            f,
+            "{}.{}.{}",
+            packed >> 16,
+            (packed >> 8) & 0xff,
+            packed & 0xff
+        )
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, to_value};
+
+    use super::*;
+    use crate::output::samples;
+
+    #[test]
+    fn a_service_has_its_documented_json() {
+        let services = samples::services();
+        let expected = json!({
+            "protocol": "tcp",
+            "address": "192.0.2.10",
+            "port": 80,
+            "scheduler": "wlc",
+            "flags": [],
+            "persistence_timeout_seconds": 0,
+            "netmask": "255.255.255.255",
+            "counters": {
+                "connections": 100,
+                "packets_in": 101,
+                "packets_out": 102,
+                "bytes_in": 103,
+                "bytes_out": 104
+            },
+            "rates": {
+                "connections": 105,
+                "packets_in": 106,
+                "packets_out": 107,
+                "bytes_in": 108,
+                "bytes_out": 109
+            },
+        });
+        assert_eq!(to_value(&services[0].service).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_server_has_its_documented_json() {
+        let services = samples::services();
+        let expected = json!({
+            "service": {"protocol": "tcp", "address": "192.0.2.10", "port": 80},
+            "address": "10.0.0.1",
+            "port": 8080,
+            "method": "masquerading",
+            "weight": 5,
+            "upper_threshold": 0,
+            "lower_threshold": 0,
+            "active_connections": 12,
+            "inactive_connections": 3,
+            "persistent_connections": 1,
+            "counters": {
+                "connections": 200,
+                "packets_in": 201,
+                "packets_out": 202,
+                "bytes_in": 203,
+                "bytes_out": 204
+            },
+            "rates": {
+                "connections": 205,
+                "packets_in": 206,
+                "packets_out": 207,
+                "bytes_in": 208,
+                "bytes_out": 209
+            },
+        });
+        let server = ServerOfService {
+            service: services[0].service.key,
+            server: &services[0].servers[0],
+        };
+        assert_eq!(to_value(server).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_listed_service_nests_its_servers() {
+        let services = to_value(samples::services()).unwrap();
+        assert_eq!(services[0]["port"], 80);
+        assert_eq!(services[0]["servers"][1]["address"], "10.0.0.2");
+        assert_eq!(services[1]["servers"], json!([]));
+        assert_eq!(services[2]["netmask"], 128);
+    }
+
+    #[test]
+    fn a_firewall_mark_service_has_its_documented_json() {
+        let key = ServiceKey::Fwmark {
+            fwmark: 7,
+            family: Family::Ipv4,
+        };
+        assert_eq!(
+            to_value(key).unwrap(),
+            json!({"fwmark": 7, "family": "ipv4"})
+        );
+    }
+
+    #[test]
+    fn a_connection_has_its_documented_json() {
+        let expected = json!({
+            "protocol": "tcp",
+            "client": {"address": "198.51.100.7", "port": 51234},
+            "virtual": {"address": "192.0.2.10", "port": 80},
+            "server": {"address": "10.0.0.1", "port": 8080},
+            "method": "masquerading",
+            "state": "ESTABLISHED",
+            "expires_milliseconds": 899_250,
+            "flags": 256,
+        });
+        assert_eq!(to_value(samples::connection(51234)).unwrap(), expected);
+    }
+
+    #[test]
+    fn totals_have_their_documented_json() {
+        let totals = to_value(samples::totals()).unwrap();
+        assert_eq!(totals["connection_entries"], 12);
+        assert_eq!(totals["counters"]["packets_in"], (1_u64 << 40) + 1);
+        assert_eq!(totals["rates"]["bytes_out"], (1_u64 << 40) + 9);
+        assert_eq!(
+            totals["drops"][0],
+            json!({"reason": "no-memory", "count": 3, "meaning": "Memory ran out."})
+        );
+    }
+
+    #[test]
+    fn timeouts_and_info_have_their_documented_json() {
+        let timeouts = Timeouts {
+            tcp: 900,
+            tcp_fin: 120,
+            udp: 300,
+        };
+        assert_eq!(
+            to_value(timeouts).unwrap(),
+            json!({"tcp_seconds": 900, "tcp_fin_seconds": 120, "udp_seconds": 300})
+        );
+        let info = Info {
+            version: Version(0x0001_0201),
+            connection_table_slots: 4096,
+        };
+        assert_eq!(
+            to_value(info).unwrap(),
+            json!({"version": "1.2.1", "connection_table_slots": 4096})
+        );
+    }
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Netlink attributes: writing typed values, and reading them back without trusting a length.
+//!
+//! Which attribute a value belongs to is said by an [`AttributeId`]; what a service or a server
+//! consists of lives in the files named after them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use netlink_packet_core::{
+    parse_string, parse_u16, parse_u16_be, parse_u32, parse_u64, parse_u8, Emitable, Nla,
+    NlasIterator, NLA_F_NESTED,
+};
+
+use super::numbers::{AttributeId, AttributeSet};
+
+/// Address family numbers as they stand in `af` attributes (`AF_INET`, `AF_INET6`).
+pub const AF_INET: u16 = 2;
+pub const AF_INET6: u16 = 10;
+
+/// Why an answer of the kernel could not be understood.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DecodeError {
+    #[error("attribute {set}.{name} is missing")]
+    Missing {
+        set: &'static str,
+        name: &'static str,
+    },
+    #[error("attribute {set}.{name} cannot be read: {reason}")]
+    Value {
+        set: &'static str,
+        name: &'static str,
+        reason: String,
+    },
+    #[error("malformed netlink message: {0}")]
+    Malformed(String),
+}
+
+/// An attribute to be sent: its number and its encoded value or its children.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    number: u16,
+    value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Bytes(Vec<u8>),
+    Nest(Vec<Attribute>),
+}
+
+impl Attribute {
+    pub fn bytes(id: AttributeId, bytes: &[u8]) -> Self {
+        Self {
+            number: id.number,
+            value: Value::Bytes(bytes.to_vec()),
+        }
+    }
+
+    pub fn u8(id: AttributeId, value: u8) -> Self {
+        Self::bytes(id, &[value])
+    }
+
+    /// Host byte order.
+    pub fn u16(id: AttributeId, value: u16) -> Self {
+        Self::bytes(id, &value.to_ne_bytes())
+    }
+
+    /// Network byte order.
+    pub fn be16(id: AttributeId, value: u16) -> Self {
+        Self::bytes(id, &value.to_be_bytes())
+    }
+
+    /// Host byte order.
+    pub fn u32(id: AttributeId, value: u32) -> Self {
+        Self::bytes(id, &value.to_ne_bytes())
+    }
+
+    /// NUL-terminated.
+    pub fn string(id: AttributeId, value: &str) -> Self {
+        let mut bytes = value.as_bytes().to_vec();
+        bytes.push(0);
+        Self::bytes(id, &bytes)
+    }
+
+    /// 4 bytes for IPv4, 16 for IPv6, network byte order.
+    pub fn address(id: AttributeId, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self::bytes(id, &v4.octets()),
+            IpAddr::V6(v6) => Self::bytes(id, &v6.octets()),
+        }
+    }
+
+    /// A container, sent with `NLA_F_NESTED`.
+    pub fn nest(id: AttributeId, children: Vec<Attribute>) -> Self {
+        Self {
+            number: id.number,
+            value: Value::Nest(children),
+        }
+    }
+}
+
+impl Nla for Attribute {
+    fn value_len(&self) -> usize {
+        match &self.value {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Nest(children) => children.as_slice().buffer_len(),
+        }
+    }
+
+    fn kind(&self) -> u16 {
+        match self.value {
+            Value::Bytes(_) => self.number,
+            Value::Nest(_) => self.number | NLA_F_NESTED,
+        }
+    }
+
+    fn emit_value(&self, buffer: &mut [u8]) {
+        match &self.value {
+            Value::Bytes(bytes) => buffer.copy_from_slice(bytes),
+            Value::Nest(children) => children.as_slice().emit(buffer),
+        }
+    }
+}
+
+/// The bytes of attributes that stand side by side.
+pub fn encode(attributes: &[Attribute]) -> Vec<u8> {
+    let mut bytes = vec![0; attributes.buffer_len()];
+    attributes.emit(&mut bytes);
+    bytes
+}
+
+/// The attributes of one received container. Attributes this program does not know are skipped,
+/// and the `NLA_F_NESTED` flag may be set or not.
+#[derive(Debug)]
+pub struct Attributes<'a> {
+    set: &'static AttributeSet,
+    found: Vec<(u16, &'a [u8])>,
+}
+
+impl<'a> Attributes<'a> {
+    /// Splits `bytes` into attributes. A length that leaves the buffer is an error.
+    pub fn parse(set: &'static AttributeSet, bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut found = Vec::new();
+        let mut position = 0;
+        for attribute in NlasIterator::new(bytes) {
+            let attribute = attribute.map_err(|error| {
+                DecodeError::Malformed(format!("in {}, at byte {position}: {error}", set.name))
+            })?;
+            let start = position + netlink_packet_core::NLA_HEADER_SIZE;
+            let end = position + usize::from(attribute.length());
+            found.push((attribute.kind(), &bytes[start..end]));
+            position = end.next_multiple_of(netlink_packet_core::NLA_ALIGNTO);
+        }
+        Ok(Self { set, found })
+    }
+
+    /// Values of every occurrence, in the order sent.
+    fn values(&self, id: AttributeId) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.found
+            .iter()
+            .filter(move |(number, _)| *number == id.number)
+            .map(|(_, value)| *value)
+    }
+
+    /// As in the kernel, the last of several equal attributes counts.
+    fn value(&self, id: AttributeId) -> Option<&'a [u8]> {
+        self.values(id).last()
+    }
+
+    fn missing(&self, id: AttributeId) -> DecodeError {
+        DecodeError::Missing {
+            set: self.set.name,
+            name: id.name,
+        }
+    }
+
+    fn unreadable(&self, id: AttributeId, reason: impl ToString) -> DecodeError {
+        DecodeError::Value {
+            set: self.set.name,
+            name: id.name,
+            reason: reason.to_string(),
+        }
+    }
+
+    fn read<T>(
+        &self,
+        id: AttributeId,
+        parse: impl Fn(&[u8]) -> Result<T, netlink_packet_core::DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        self.value(id)
+            .map(|value| parse(value).map_err(|error| self.unreadable(id, error)))
+            .transpose()
+    }
+
+    /// Turns an absent attribute into an error that names it.
+    pub fn require<T>(&self, id: AttributeId, value: Option<T>) -> Result<T, DecodeError> {
+        value.ok_or_else(|| self.missing(id))
+    }
+
+    pub fn u8(&self, id: AttributeId) -> Result<Option<u8>, DecodeError> {
+        self.read(id, parse_u8)
+    }
+
+    /// Host byte order.
+    pub fn u16(&self, id: AttributeId) -> Result<Option<u16>, DecodeError> {
+        self.read(id, parse_u16)
+    }
+
+    /// Network byte order.
+    pub fn be16(&self, id: AttributeId) -> Result<Option<u16>, DecodeError> {
+        self.read(id, parse_u16_be)
+    }
+
+    /// Host byte order.
+    pub fn u32(&self, id: AttributeId) -> Result<Option<u32>, DecodeError> {
+        self.read(id, parse_u32)
+    }
+
+    /// Host byte order.
+    pub fn u64(&self, id: AttributeId) -> Result<Option<u64>, DecodeError> {
+        self.read(id, parse_u64)
+    }
+
+    /// UTF-8, with or without its terminating NUL.
+    pub fn string(&self, id: AttributeId) -> Result<Option<String>, DecodeError> {
+        self.read(id, parse_string)
+    }
+
+    pub fn require_u16(&self, id: AttributeId) -> Result<u16, DecodeError> {
+        self.require(id, self.u16(id)?)
+    }
+
+    pub fn require_be16(&self, id: AttributeId) -> Result<u16, DecodeError> {
+        self.require(id, self.be16(id)?)
+    }
+
+    pub fn require_u32(&self, id: AttributeId) -> Result<u32, DecodeError> {
+        self.require(id, self.u32(id)?)
+    }
+
+    pub fn require_u64(&self, id: AttributeId) -> Result<u64, DecodeError> {
+        self.require(id, self.u64(id)?)
+    }
+
+    pub fn require_string(&self, id: AttributeId) -> Result<String, DecodeError> {
+        self.require(id, self.string(id)?)
+    }
+
+    /// Exactly `N` bytes.
+    pub fn require_bytes<const N: usize>(&self, id: AttributeId) -> Result<[u8; N], DecodeError> {
+        let value = self.require(id, self.value(id))?;
+        value.try_into().map_err(|_| {
+            self.unreadable(id, format!("expected {N} bytes, received {}", value.len()))
+        })
+    }
+
+    /// An address of family `af`: IPv4 in the first four of 4 or 16 bytes, IPv6 in 16.
+    pub fn require_address(&self, id: AttributeId, af: u16) -> Result<IpAddr, DecodeError> {
+        let value = self.require(id, self.value(id))?;
+        match (af, value.len()) {
+            (AF_INET, 4 | 16) => {
+                let octets = [value[0], value[1], value[2], value[3]];
+                Ok(Ipv4Addr::from(octets).into())
+            }
+            (AF_INET6, 16) => Ok(Ipv6Addr::from(self.require_bytes::<16>(id)?).into()),
+            (AF_INET | AF_INET6, length) => {
+                Err(self.unreadable(id, format!("an address of {length} bytes")))
+            }
+            _ => Err(self.unreadable(id, format!("address family {af} is unknown"))),
+        }
+    }
+
+    /// The attributes inside a container.
+    pub fn require_nest(&self, id: AttributeId) -> Result<Attributes<'a>, DecodeError> {
+        self.nests(id)?.pop().ok_or_else(|| self.missing(id))
+    }
+
+    /// Every occurrence of a container that may come several times.
+    pub fn nests(&self, id: AttributeId) -> Result<Vec<Attributes<'a>>, DecodeError> {
+        let Some(set) = id.nested else {
+            return Err(self.unreadable(id, "it is not a container"));
+        };
+        self.values(id)
+            .map(|value| Attributes::parse(set, value))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::numbers::{rvs, service};
+    use super::*;
+
+    #[test]
+    fn values_are_written_in_their_byte_order_padded_and_nested_with_the_flag() {
+        let bytes = encode(&[Attribute::nest(
+            rvs::SERVICE,
+            vec![
+                Attribute::u16(service::AF, 2),
+                Attribute::be16(service::PORT, 80),
+                Attribute::string(service::SCHED_NAME, "wlc"),
+            ],
+        )]);
+        let mut expected = vec![28, 0, 1, 0x80];
+        expected.extend([6, 0, 1, 0, 2, 0, 0, 0]);
+        expected.extend([6, 0, 4, 0, 0, 80, 0, 0]);
+        expected.extend([8, 0, 6, 0, b'w', b'l', b'c', 0]);
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn a_container_is_read_with_and_without_the_nested_flag() {
+        for flag in [0x00, 0x80] {
+            let bytes = [12, 0, 1, flag, 6, 0, 1, 0, 2, 0, 0, 0];
+            let top = Attributes::parse(&rvs::SET, &bytes).unwrap();
+            let nest = top.require_nest(rvs::SERVICE).unwrap();
+            assert_eq!(nest.require_u16(service::AF), Ok(2));
+        }
+    }
+
+    #[test]
+    fn an_attribute_whose_length_leaves_the_buffer_is_an_error() {
+        for bytes in [
+            &[12, 0, 1, 0, 0, 0, 0, 0][..],
+            &[3, 0, 1, 0],
+            &[0, 0, 0, 0],
+            &[8, 0, 1],
+        ] {
+            let error = Attributes::parse(&service::SET, bytes).unwrap_err();
+            assert!(
+                error.to_string().contains("in service, at byte 0"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_short_value_is_an_error_that_names_the_attribute() {
+        let bytes = [5, 0, 4, 0, 80, 0, 0, 0];
+        let attributes = Attributes::parse(&service::SET, &bytes).unwrap();
+        let error = attributes.require_be16(service::PORT).unwrap_err();
+        assert!(
+            error.to_string().starts_with("attribute service.port"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_absent_attribute_is_an_error_that_names_it() {
+        let attributes = Attributes::parse(&service::SET, &[]).unwrap();
+        let error = attributes.require_string(service::SCHED_NAME).unwrap_err();
+        assert_eq!(error.to_string(), "attribute service.sched-name is missing");
+    }
+
+    #[test]
+    fn addresses_of_a_wrong_length_or_family_are_errors() {
+        for (af, length) in [(AF_INET, 3), (AF_INET, 15), (AF_INET6, 4), (77, 16)] {
+            let bytes = encode(&[Attribute::bytes(service::ADDR, &vec![1; length])]);
+            let attributes = Attributes::parse(&service::SET, &bytes).unwrap();
+            assert!(
+                attributes.require_address(service::ADDR, af).is_err(),
+                "family {af}, {length} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_is_read_from_four_and_from_sixteen_bytes() {
+        for length in [4, 16] {
+            let mut value = vec![0; length];
+            value[..4].copy_from_slice(&[192, 0, 2, 10]);
+            let bytes = encode(&[Attribute::bytes(service::ADDR, &value)]);
+            let attributes = Attributes::parse(&service::SET, &bytes).unwrap();
+            assert_eq!(
+                attributes
+                    .require_address(service::ADDR, AF_INET)
+                    .unwrap()
+                    .to_string(),
+                "192.0.2.10"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_of_several_equal_attributes_counts() {
+        let bytes = encode(&[
+            Attribute::u16(service::AF, 2),
+            Attribute::u16(service::AF, 10),
+        ]);
+        let attributes = Attributes::parse(&service::SET, &bytes).unwrap();
+        assert_eq!(attributes.require_u16(service::AF), Ok(10));
+    }
+}

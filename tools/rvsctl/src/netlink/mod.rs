@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The kernel's side of the conversation: the generic netlink family RVS.
+//!
+//! `numbers` holds what `docs/netlink/rvs.yaml` assigns; `attribute` writes and reads values;
+//! `service`, `server`, `connection` and `statistics` translate between attributes and `model`;
+//! `message`, `extack`, `socket` and `client` are netlink itself; `operations` is what the rest of
+//! the program calls. Nothing here prints or knows of the command line.
+
+mod attribute;
+mod client;
+mod connection;
+mod extack;
+#[cfg(test)]
+pub mod fake;
+mod message;
+pub mod numbers;
+mod operations;
+mod server;
+mod service;
+mod socket;
+mod statistics;
+
+pub use client::{Client, Consistency, Error};
+pub use extack::ExtendedAck;
+pub use operations::{Remark, TimeoutChange};
+pub use server::ServerSettings;
+pub use service::ServiceSettings;
+pub use socket::{KernelSocket, Transport};
+
+/// Reading kernel answers, for the tests of other modules.
+#[cfg(test)]
+pub mod decode {
+    pub use super::connection::decode_connection as connection;
+    pub use super::server::decode_server as server;
+    pub use super::service::decode_service as service;
+    pub use super::statistics::decode_totals as totals;
+}
+
+/// Encoded kernel answers for the tests of other modules.
+#[cfg(test)]
+pub mod samples {
+    pub use super::connection::tests::connection_body;
+    pub use super::server::tests::server_body;
+    pub use super::service::tests::service_body;
+    pub use super::statistics::tests::totals_body;
+}

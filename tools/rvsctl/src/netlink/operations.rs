@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the family can be asked for, one function per request, in the terms of `model`.
+
+use super::attribute::{Attribute, Attributes, DecodeError};
+use super::client::{Client, Consistency, Error};
+use super::connection::decode_connection;
+use super::numbers::{command, info, rvs};
+use super::server::{self, decode_server, ServerSettings};
+use super::service::{self, decode_service, ServiceSettings};
+use super::socket::Transport;
+use super::statistics::decode_totals;
+use crate::model::{
+    Connection, Endpoint, Info, Server, Service, ServiceKey, Timeouts, Totals, Version,
+};
+
+/// How often a listing that changed while it was read is read again before it is taken as it is.
+const DUMP_ATTEMPTS: usize = 5;
+
+/// The kernel's remark on a request that it carried out, if it made one.
+pub type Remark = Option<String>;
+
+/// Timeouts to change; the others stay.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TimeoutChange {
+    pub tcp: Option<u32>,
+    pub tcp_fin: Option<u32>,
+    pub udp: Option<u32>,
+}
+
+impl<T: Transport> Client<T> {
+    pub fn add_service(
+        &mut self,
+        key: &ServiceKey,
+        settings: &ServiceSettings,
+    ) -> Result<Remark, Error> {
+        let service = service::encode_service(key, settings);
+        self.perform(command::NEW_SERVICE, &[service])
+    }
+
+    pub fn set_service(
+        &mut self,
+        key: &ServiceKey,
+        settings: &ServiceSettings,
+    ) -> Result<Remark, Error> {
+        let service = service::encode_service(key, settings);
+        self.perform(command::SET_SERVICE, &[service])
+    }
+
+    pub fn delete_service(&mut self, key: &ServiceKey) -> Result<Remark, Error> {
+        self.perform(command::DEL_SERVICE, &[service::encode_key(key)])
+    }
+
+    pub fn service(&mut self, key: &ServiceKey) -> Result<Service, Error> {
+        let key = [service::encode_key(key)];
+        self.get(
+            command::GET_SERVICE,
+            &key,
+            command::NEW_SERVICE,
+            decode_service,
+        )
+    }
+
+    /// All services, in the kernel's order.
+    pub fn services(&mut self) -> Result<Vec<Service>, Error> {
+        self.list(
+            command::GET_SERVICE,
+            &[],
+            command::NEW_SERVICE,
+            decode_service,
+        )
+    }
+
+    pub fn add_server(
+        &mut self,
+        service: &ServiceKey,
+        endpoint: Endpoint,
+        settings: &ServerSettings,
+    ) -> Result<Remark, Error> {
+        let server = server::encode_server(endpoint, settings);
+        self.perform(command::NEW_SERVER, &[service::encode_key(service), server])
+    }
+
+    pub fn set_server(
+        &mut self,
+        service: &ServiceKey,
+        endpoint: Endpoint,
+        settings: &ServerSettings,
+    ) -> Result<Remark, Error> {
+        let server = server::encode_server(endpoint, settings);
+        self.perform(command::SET_SERVER, &[service::encode_key(service), server])
+    }
+
+    pub fn delete_server(
+        &mut self,
+        service: &ServiceKey,
+        endpoint: Endpoint,
+    ) -> Result<Remark, Error> {
+        let server = server::encode_key(endpoint);
+        self.perform(command::DEL_SERVER, &[service::encode_key(service), server])
+    }
+
+    /// The real servers of a service, in the kernel's order. A service that does not exist may
+    /// look like one without servers.
+    pub fn servers(&mut self, service: &ServiceKey) -> Result<Vec<Server>, Error> {
+        let family = service.family();
+        self.list(
+            command::GET_SERVER,
+            &[service::encode_key(service)],
+            command::NEW_SERVER,
+            |body| decode_server(body, family),
+        )
+    }
+
+    pub fn timeouts(&mut self) -> Result<Timeouts, Error> {
+        self.get(
+            command::GET_CONFIG,
+            &[],
+            command::SET_CONFIG,
+            decode_timeouts,
+        )
+    }
+
+    pub fn set_timeouts(&mut self, change: TimeoutChange) -> Result<Remark, Error> {
+        let attributes: Vec<_> = [
+            (rvs::TIMEOUT_TCP, change.tcp),
+            (rvs::TIMEOUT_TCP_FIN, change.tcp_fin),
+            (rvs::TIMEOUT_UDP, change.udp),
+        ]
+        .into_iter()
+        .filter_map(|(id, seconds)| Some(Attribute::u32(id, seconds?)))
+        .collect();
+        self.perform(command::SET_CONFIG, &attributes)
+    }
+
+    pub fn info(&mut self) -> Result<Info, Error> {
+        self.get(command::GET_INFO, &[], command::SET_INFO, decode_info)
+    }
+
+    /// Zeroes the counters of one service and its servers, or of everything.
+    pub fn zero(&mut self, service: Option<&ServiceKey>) -> Result<Remark, Error> {
+        let key: Vec<_> = service.map(service::encode_key).into_iter().collect();
+        self.perform(command::ZERO, &key)
+    }
+
+    /// Removes every service and server.
+    pub fn flush(&mut self) -> Result<Remark, Error> {
+        self.perform(command::FLUSH, &[])
+    }
+
+    /// Hands each connection to `each` as it arrives, so that a million of them need no memory.
+    pub fn connections<E: From<Error>>(
+        &mut self,
+        mut each: impl FnMut(Connection) -> Result<(), E>,
+    ) -> Result<Consistency, E> {
+        self.dump(
+            command::GET_CONNECTION,
+            &[],
+            command::NEW_CONNECTION,
+            |body| each(decode_connection(body).map_err(Error::from)?),
+        )
+    }
+
+    pub fn totals(&mut self) -> Result<Totals, Error> {
+        self.get(command::GET_TOTALS, &[], command::NEW_TOTALS, decode_totals)
+    }
+
+    /// Reads a list whole, again when it changed meanwhile.
+    fn list<R>(
+        &mut self,
+        request: u8,
+        attributes: &[Attribute],
+        reply: u8,
+        decode: impl Fn(&[u8]) -> Result<R, DecodeError>,
+    ) -> Result<Vec<R>, Error> {
+        let mut entries = Vec::new();
+        for _ in 0..DUMP_ATTEMPTS {
+            entries.clear();
+            let consistency = self.dump(request, attributes, reply, |body| {
+                entries.push(decode(body)?);
+                Ok::<_, Error>(())
+            })?;
+            if consistency == Consistency::Consistent {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+}
+
+fn decode_timeouts(body: &[u8]) -> Result<Timeouts, DecodeError> {
+    let attributes = Attributes::parse(&rvs::SET, body)?;
+    Ok(Timeouts {
+        tcp: attributes.require_u32(rvs::TIMEOUT_TCP)?,
+        tcp_fin: attributes.require_u32(rvs::TIMEOUT_TCP_FIN)?,
+        udp: attributes.require_u32(rvs::TIMEOUT_UDP)?,
+    })
+}
+
+fn decode_info(body: &[u8]) -> Result<Info, DecodeError> {
+    let attributes = Attributes::parse(&info::SET, body)?;
+    Ok(Info {
+        version: Version(attributes.require_u32(info::VERSION)?),
+        connection_table_slots: attributes.require_u32(info::CONN_TAB_SIZE)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_core::NLM_F_DUMP_INTR;
+
+    use super::super::attribute::encode;
+    use super::super::fake::{ack, done, family_reply, reply, Script};
+    use super::super::service::tests::{key, service_body};
+    use super::*;
+
+    fn connected(answers: Vec<Vec<Vec<u8>>>) -> Client<Script> {
+        let mut all = vec![vec![family_reply(), ack(1)]];
+        all.extend(answers);
+        Client::connect(Script::new(all), "RVS").unwrap()
+    }
+
+    #[test]
+    fn a_listing_that_changed_meanwhile_is_read_again() {
+        let entry = |sequence| reply(sequence, command::NEW_SERVICE, &service_body(&key(), "rr"));
+        let mut client = connected(vec![
+            vec![entry(2), done(2, 0, NLM_F_DUMP_INTR)],
+            vec![entry(3), entry(3), done(3, 0, 0)],
+        ]);
+        assert_eq!(client.services().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_listing_that_never_stops_changing_is_taken_as_it_is() {
+        let interrupted = (2..).map(|n| vec![done(n, 0, NLM_F_DUMP_INTR)]);
+        let mut client = connected(interrupted.take(DUMP_ATTEMPTS).collect());
+        assert_eq!(client.services().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn timeouts_are_read_in_seconds() {
+        let body = encode(&[
+            Attribute::u32(rvs::TIMEOUT_TCP, 900),
+            Attribute::u32(rvs::TIMEOUT_TCP_FIN, 120),
+            Attribute::u32(rvs::TIMEOUT_UDP, 300),
+        ]);
+        let mut client = connected(vec![vec![reply(2, command::SET_CONFIG, &body), ack(2)]]);
+        let timeouts = client.timeouts().unwrap();
+        assert_eq!(
+            (timeouts.tcp, timeouts.tcp_fin, timeouts.udp),
+            (900, 120, 300)
+        );
+    }
+
+    #[test]
+    fn the_version_is_read_as_major_minor_patch() {
+        let body = encode(&[
+            Attribute::u32(info::VERSION, 0x0001_0201),
+            Attribute::u32(info::CONN_TAB_SIZE, 4096),
+        ]);
+        let info = decode_info(&body).unwrap();
+        assert_eq!(info.version.to_string(), "1.2.1");
+        assert_eq!(info.connection_table_slots, 4096);
+    }
+}

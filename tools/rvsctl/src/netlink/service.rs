@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Virtual services as netlink attributes: the key that names one, the settings that a new one is
+//! given, and what the kernel tells about it.
+
+use std::net::Ipv4Addr;
+
+use super::attribute::{Attribute, Attributes, DecodeError, AF_INET, AF_INET6};
+use super::numbers::{rvs, service};
+use super::statistics::decode_statistics;
+use crate::model::{Endpoint, Family, Netmask, Protocol, Service, ServiceFlags, ServiceKey};
+
+/// What a service is set to besides its key. The kernel wants all of them in one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSettings {
+    pub scheduler: String,
+    /// New flag values; only bits in `flags_mask` change.
+    pub flags: ServiceFlags,
+    pub flags_mask: u32,
+    /// Persistence timeout in seconds.
+    pub timeout: u32,
+    pub netmask: Netmask,
+}
+
+impl ServiceSettings {
+    /// A new service without persistence.
+    pub fn new(family: Family, scheduler: &str) -> Self {
+        Self {
+            scheduler: scheduler.to_string(),
+            flags: ServiceFlags::default(),
+            flags_mask: u32::MAX,
+            timeout: 0,
+            netmask: match family {
+                Family::Ipv4 => Netmask::Ipv4(Ipv4Addr::BROADCAST),
+                Family::Ipv6 => Netmask::Ipv6(128),
+            },
+        }
+    }
+
+    /// The settings an existing service has, to be sent back with changes.
+    pub fn of(service: &Service) -> Self {
+        Self {
+            scheduler: service.scheduler.clone(),
+            flags: service.flags,
+            flags_mask: 0,
+            timeout: service.timeout,
+            netmask: service.netmask,
+        }
+    }
+}
+
+/// `AF_INET` or `AF_INET6`.
+pub fn family_number(family: Family) -> u16 {
+    match family {
+        Family::Ipv4 => AF_INET,
+        Family::Ipv6 => AF_INET6,
+    }
+}
+
+fn key_attributes(key: &ServiceKey) -> Vec<Attribute> {
+    let mut attributes = vec![Attribute::u16(service::AF, family_number(key.family()))];
+    match key {
+        ServiceKey::Endpoint { protocol, endpoint } => attributes.extend([
+            Attribute::u16(service::PROTOCOL, protocol.0),
+            Attribute::address(service::ADDR, endpoint.address),
+            Attribute::be16(service::PORT, endpoint.port),
+        ]),
+        ServiceKey::Fwmark { fwmark, .. } => {
+            attributes.push(Attribute::u32(service::FWMARK, *fwmark));
+        }
+    }
+    attributes
+}
+
+/// The container that names a service.
+pub fn encode_key(key: &ServiceKey) -> Attribute {
+    Attribute::nest(rvs::SERVICE, key_attributes(key))
+}
+
+/// The container that names a service and says what it is set to.
+pub fn encode_service(key: &ServiceKey, settings: &ServiceSettings) -> Attribute {
+    let mut attributes = key_attributes(key);
+    let mut flags = [0; 8];
+    flags[..4].copy_from_slice(&settings.flags.0.to_ne_bytes());
+    flags[4..].copy_from_slice(&settings.flags_mask.to_ne_bytes());
+    // The attribute holds a mask in network byte order for IPv4, a prefix length in host byte
+    // order for IPv6.
+    let netmask = match settings.netmask {
+        Netmask::Ipv4(mask) => mask.octets(),
+        Netmask::Ipv6(prefix_length) => prefix_length.to_ne_bytes(),
+    };
+    attributes.extend([
+        Attribute::string(service::SCHED_NAME, &settings.scheduler),
+        Attribute::bytes(service::FLAGS, &flags),
+        Attribute::u32(service::TIMEOUT, settings.timeout),
+        Attribute::bytes(service::NETMASK, &netmask),
+    ]);
+    Attribute::nest(rvs::SERVICE, attributes)
+}
+
+fn decode_family(attributes: &Attributes<'_>) -> Result<Family, DecodeError> {
+    match attributes.require_u16(service::AF)? {
+        AF_INET => Ok(Family::Ipv4),
+        AF_INET6 => Ok(Family::Ipv6),
+        other => Err(DecodeError::Value {
+            set: service::SET.name,
+            name: service::AF.name,
+            reason: format!("address family {other} is unknown"),
+        }),
+    }
+}
+
+fn decode_key(attributes: &Attributes<'_>, family: Family) -> Result<ServiceKey, DecodeError> {
+    if let Some(fwmark) = attributes.u32(service::FWMARK)? {
+        return Ok(ServiceKey::Fwmark { fwmark, family });
+    }
+    Ok(ServiceKey::Endpoint {
+        protocol: Protocol(attributes.require_u16(service::PROTOCOL)?),
+        endpoint: Endpoint {
+            address: attributes.require_address(service::ADDR, family_number(family))?,
+            port: attributes.require_be16(service::PORT)?,
+        },
+    })
+}
+
+/// Reads the body of a reply that carries a service.
+pub fn decode_service(body: &[u8]) -> Result<Service, DecodeError> {
+    let top = Attributes::parse(&rvs::SET, body)?;
+    let attributes = top.require_nest(rvs::SERVICE)?;
+    let family = decode_family(&attributes)?;
+    let [a, b, c, d, ..] = attributes.require_bytes::<8>(service::FLAGS)?;
+    let netmask = attributes.require_bytes::<4>(service::NETMASK)?;
+    Ok(Service {
+        key: decode_key(&attributes, family)?,
+        scheduler: attributes.require_string(service::SCHED_NAME)?,
+        flags: ServiceFlags(u32::from_ne_bytes([a, b, c, d])),
+        timeout: attributes.require_u32(service::TIMEOUT)?,
+        netmask: match family {
+            Family::Ipv4 => Netmask::Ipv4(Ipv4Addr::from(netmask)),
+            Family::Ipv6 => Netmask::Ipv6(u32::from_ne_bytes(netmask)),
+        },
+        statistics: decode_statistics(&attributes.require_nest(service::STATS64)?)?,
+    })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::super::attribute::encode;
+    use super::super::statistics::tests::{expected_counting_from, statistics_counting_from};
+    use super::*;
+
+    pub fn key() -> ServiceKey {
+        ServiceKey::Endpoint {
+            protocol: Protocol::TCP,
+            endpoint: Endpoint {
+                address: [192, 0, 2, 10].into(),
+                port: 80,
+            },
+        }
+    }
+
+    /// The body of the kernel's answer about a service: 16-byte address, flags with full mask, and
+    /// counters from 100 up.
+    pub fn service_body(key: &ServiceKey, scheduler: &str) -> Vec<u8> {
+        let mut attributes = key_attributes(key);
+        if let ServiceKey::Endpoint { endpoint, .. } = key {
+            if let std::net::IpAddr::V4(v4) = endpoint.address {
+                let mut padded = [0; 16];
+                padded[..4].copy_from_slice(&v4.octets());
+                attributes[2] = Attribute::bytes(service::ADDR, &padded);
+            }
+        }
+        let netmask = match key.family() {
+            Family::Ipv4 => [255; 4],
+            Family::Ipv6 => 128u32.to_ne_bytes(),
+        };
+        attributes.extend([
+            Attribute::string(service::SCHED_NAME, scheduler),
+            Attribute::bytes(service::FLAGS, &[2, 0, 0, 0, 255, 255, 255, 255]),
+            Attribute::u32(service::TIMEOUT, 0),
+            Attribute::bytes(service::NETMASK, &netmask),
+            statistics_counting_from(service::STATS64, 100),
+        ]);
+        encode(&[Attribute::nest(rvs::SERVICE, attributes)])
+    }
+
+    #[test]
+    fn a_new_service_is_sent_with_its_key_and_every_setting() {
+        let settings = ServiceSettings::new(Family::Ipv4, "wlc");
+        let bytes = encode(&[encode_service(&key(), &settings)]);
+        let mut expected = vec![72, 0, 1, 0x80];
+        expected.extend([6, 0, 1, 0, 2, 0, 0, 0]);
+        expected.extend([6, 0, 2, 0, 6, 0, 0, 0]);
+        expected.extend([8, 0, 3, 0, 192, 0, 2, 10]);
+        expected.extend([6, 0, 4, 0, 0, 80, 0, 0]);
+        expected.extend([8, 0, 6, 0, b'w', b'l', b'c', 0]);
+        expected.extend([12, 0, 7, 0, 0, 0, 0, 0, 255, 255, 255, 255]);
+        expected.extend([8, 0, 8, 0, 0, 0, 0, 0]);
+        expected.extend([8, 0, 9, 0, 255, 255, 255, 255]);
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn a_service_read_from_the_kernel_has_its_key_settings_and_counters() {
+        let service = decode_service(&service_body(&key(), "wlc")).unwrap();
+        assert_eq!(service.key, key());
+        assert_eq!(service.scheduler, "wlc");
+        assert_eq!(service.flags, ServiceFlags(2));
+        assert_eq!(service.netmask, Netmask::Ipv4(Ipv4Addr::BROADCAST));
+        assert_eq!(service.statistics, expected_counting_from(100));
+    }
+
+    #[test]
+    fn ipv6_and_firewall_mark_keys_come_back_as_they_were_sent() {
+        for key in [
+            ServiceKey::Endpoint {
+                protocol: Protocol::UDP,
+                endpoint: Endpoint {
+                    address: "2001:db8::10".parse().unwrap(),
+                    port: 53,
+                },
+            },
+            ServiceKey::Fwmark {
+                fwmark: 7,
+                family: Family::Ipv4,
+            },
+            ServiceKey::Fwmark {
+                fwmark: 7,
+                family: Family::Ipv6,
+            },
+        ] {
+            let service = decode_service(&service_body(&key, "rr")).unwrap();
+            assert_eq!(service.key, key);
+        }
+    }
+
+    #[test]
+    fn changing_a_service_leaves_flags_timeout_and_netmask_alone() {
+        let mut service = decode_service(&service_body(&key(), "wlc")).unwrap();
+        service.flags = ServiceFlags(3);
+        service.timeout = 300;
+        service.netmask = Netmask::Ipv4([255, 255, 255, 0].into());
+        let bytes = encode(&[encode_service(&key(), &ServiceSettings::of(&service))]);
+        let top = Attributes::parse(&rvs::SET, &bytes).unwrap();
+        let sent = top.require_nest(rvs::SERVICE).unwrap();
+        assert_eq!(
+            sent.require_bytes(service::FLAGS),
+            Ok([3, 0, 0, 0, 0, 0, 0, 0])
+        );
+        assert_eq!(sent.require_u32(service::TIMEOUT), Ok(300));
+        assert_eq!(sent.require_bytes(service::NETMASK), Ok([255, 255, 255, 0]));
+    }
+
+    #[test]
+    fn every_truncation_of_a_service_is_an_error_and_never_a_panic() {
+        let body = service_body(&key(), "wlc");
+        for length in 0..body.len() {
+            assert!(
+                decode_service(&body[..length]).is_err(),
+                "{length} of {} bytes were accepted",
+                body.len()
+            );
+        }
+    }
+
+    #[test]
+    fn flipping_any_bit_of_a_service_never_panics() {
+        let body = service_body(&key(), "wlc");
+        for bit in 0..body.len() * 8 {
+            let mut hostile = body.clone();
+            hostile[bit / 8] ^= 1 << (bit % 8);
+            let _ = decode_service(&hostile);
+        }
+    }
+
+    #[test]
+    fn an_unknown_address_family_is_an_error_that_names_the_attribute() {
+        let body = encode(&[Attribute::nest(
+            rvs::SERVICE,
+            vec![Attribute::u16(service::AF, 99)],
+        )]);
+        let error = decode_service(&body).unwrap_err().to_string();
+        assert!(error.contains("service.af"), "{error}");
+        assert!(error.contains("99"), "{error}");
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The connection table, printed while it is read: its length is not bounded, memory is.
+
+use std::io::{self, Write};
+
+use super::table::{Align, Column, Style, Table, Widths};
+use crate::model::Connection;
+
+const COLUMNS: [Column; 6] = [
+    ("PROTO", Align::Left),
+    ("CLIENT", Align::Left),
+    ("VIRTUAL", Align::Left),
+    ("SERVER", Align::Left),
+    ("STATE", Align::Left),
+    ("EXPIRES", Align::Right),
+];
+
+/// The first rows are kept until the widths of the columns are known from them.
+const SAMPLE: usize = 1000;
+
+/// Prints connections one after the other.
+pub struct Printer<'a> {
+    out: &'a mut dyn Write,
+    style: Style,
+    sample: Vec<Vec<String>>,
+    widths: Option<Widths>,
+}
+
+impl<'a> Printer<'a> {
+    pub fn new(out: &'a mut dyn Write, style: Style) -> Self {
+        Self {
+            out,
+            style,
+            sample: Vec::new(),
+            widths: None,
+        }
+    }
+
+    pub fn print(&mut self, connection: &Connection) -> io::Result<()> {
+        let row = row(connection);
+        match &self.widths {
+            Some(widths) => writeln!(self.out, "{}", widths.line(&row)),
+            None => {
+                self.sample.push(row);
+                if self.sample.len() == SAMPLE {
+                    self.print_sample()?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn print_sample(&mut self) -> io::Result<()> {
+        let mut table = Table::new(&COLUMNS);
+        for row in self.sample.drain(..) {
+            table.row(row);
+        }
+        self.widths = Some(table.print(self.out, self.style)?);
+        Ok(())
+    }
+
+    /// Prints what is left. Returns whether there was any connection.
+    pub fn end(mut self) -> io::Result<bool> {
+        if !self.sample.is_empty() {
+            self.print_sample()?;
+        }
+        Ok(self.widths.is_some())
+    }
+}
+
+fn row(connection: &Connection) -> Vec<String> {
+    vec![
+        connection.protocol.to_string(),
+        connection.client.to_string(),
+        connection.r#virtual.to_string(),
+        connection.server.to_string(),
+        connection.state.clone(),
+        expiry(connection.expires),
+    ]
+}
+
+/// Minutes and seconds, rounded up: an entry that is there has not expired.
+fn expiry(milliseconds: u32) -> String {
+    let seconds = milliseconds.div_ceil(1000);
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::samples::{connection, fits};
+
+    const PLAIN: Style = Style { color: false };
+
+    fn printed(connections: impl Iterator<Item = Connection>) -> String {
+        let mut out = Vec::new();
+        let mut printer = Printer::new(&mut out, PLAIN);
+        for connection in connections {
+            printer.print(&connection).unwrap();
+        }
+        printer.end().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_connection_is_a_line_with_its_endpoints_state_and_expiry() {
+        let expected = "\
+PROTO  CLIENT              VIRTUAL        SERVER         STATE        EXPIRES
+tcp    198.51.100.7:51234  192.0.2.10:80  10.0.0.1:8080  ESTABLISHED    15:00
+tcp    198.51.100.7:80     192.0.2.10:80  10.0.0.1:8080  ESTABLISHED    15:00
+";
+        let text = printed([connection(51234), connection(80)].into_iter());
+        assert_eq!(text, expected);
+        fits(80, &text);
+    }
+
+    #[test]
+    fn rows_after_the_sample_keep_to_its_columns() {
+        let count = SAMPLE + 5;
+        let text = printed((0..count).map(|_| connection(51234)));
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), count + 1);
+        assert!(lines[2..].iter().all(|line| *line == lines[1]));
+    }
+
+    #[test]
+    fn an_empty_table_prints_nothing_and_says_so() {
+        let mut out = Vec::new();
+        assert!(!Printer::new(&mut out, PLAIN).end().unwrap());
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn expiry_is_rounded_up_to_whole_seconds() {
+        for (milliseconds, expected) in [
+            (0, "0:00"),
+            (1, "0:01"),
+            (59_999, "1:00"),
+            (899_250, "15:00"),
+            (7_200_000, "120:00"),
+        ] {
+            assert_eq!(expiry(milliseconds), expected);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Reading addresses and names as people type them, with errors that say what would be right.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::model::Endpoint;
+
+/// Longest scheduler name the kernel takes, in bytes.
+const SCHEDULER_NAME: usize = 15;
+
+/// Reads `192.0.2.10:80` or `[2001:db8::1]:80`.
+pub fn endpoint(text: &str) -> Result<Endpoint, String> {
+    let (address, port) = address_and_port(text)?;
+    match port {
+        Some(port) => Ok(Endpoint { address, port }),
+        None => {
+            let example = Endpoint { address, port: 80 };
+            Err(format!("the port is missing, as in {example}"))
+        }
+    }
+}
+
+/// Reads an endpoint whose port may be left out; `default_port` stands for it then.
+pub fn endpoint_or_port(text: &str, default_port: u16) -> Result<Endpoint, String> {
+    let (address, port) = address_and_port(text)?;
+    Ok(Endpoint {
+        address,
+        port: port.unwrap_or(default_port),
+    })
+}
+
+fn address_and_port(text: &str) -> Result<(IpAddr, Option<u16>), String> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((address, rest)) = rest.split_once(']') else {
+            return Err("the closing bracket of the IPv6 address is missing".to_string());
+        };
+        let address = address
+            .parse::<Ipv6Addr>()
+            .map_err(|_| format!("'{address}' is not an IPv6 address, such as 2001:db8::1"))?;
+        let port = match rest.strip_prefix(':') {
+            Some(text) => Some(port(text)?),
+            None if rest.is_empty() => None,
+            None => return Err(format!("'{rest}' stands where ':PORT' is expected")),
+        };
+        return Ok((address.into(), port));
+    }
+    if text.matches(':').count() > 1 {
+        return Err(
+            "an IPv6 address stands in brackets before its port, as in [2001:db8::1]:80"
+                .to_string(),
+        );
+    }
+    match text.split_once(':') {
+        Some((address, text)) => Ok((ipv4(address)?, Some(port(text)?))),
+        None => Ok((ipv4(text)?, None)),
+    }
+}
+
+fn ipv4(text: &str) -> Result<IpAddr, String> {
+    text.parse().map(IpAddr::V4).map_err(|_| {
+        format!("'{text}' is not an IP address, such as 192.0.2.10 (names are not looked up)")
+    })
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    // `parse` alone would take "+80".
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(port) if digits => Ok(port),
+        _ => Err(format!("'{text}' is not a port: 0 to 65535")),
+    }
+}
+
+/// Reads a firewall mark, decimal or with `0x` hexadecimal. 0 means "no mark" and names nothing.
+pub fn fwmark(text: &str) -> Result<u32, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    match parsed {
+        Ok(mark) if mark != 0 => Ok(mark),
+        _ => Err("a firewall mark is a number from 1 to 4294967295".to_string()),
+    }
+}
+
+/// Checks the form of a scheduler's name. Which names exist is the kernel's to say.
+pub fn scheduler(text: &str) -> Result<String, String> {
+    let well_formed = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if well_formed && (1..=SCHEDULER_NAME).contains(&text.len()) {
+        Ok(text.to_string())
+    } else {
+        Err(format!(
+            "a scheduler's name has 1 to {SCHEDULER_NAME} letters and digits, such as wlc"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_with_port_are_read() {
+        for text in ["192.0.2.10:80", "[2001:db8::1]:443", "0.0.0.0:65535"] {
+            assert_eq!(endpoint(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_missing_port_is_shown_where_it_belongs() {
+        assert_eq!(
+            endpoint("192.0.2.10").unwrap_err(),
+            "the port is missing, as in 192.0.2.10:80"
+        );
+        assert_eq!(
+            endpoint("[2001:db8::1]").unwrap_err(),
+            "the port is missing, as in [2001:db8::1]:80"
+        );
+    }
+
+    #[test]
+    fn a_server_without_port_gets_the_default() {
+        let endpoint = endpoint_or_port("10.0.0.1", 80).unwrap();
+        assert_eq!(endpoint.to_string(), "10.0.0.1:80");
+        let endpoint = endpoint_or_port("[2001:db8::2]", 80).unwrap();
+        assert_eq!(endpoint.to_string(), "[2001:db8::2]:80");
+    }
+
+    #[test]
+    fn an_ipv6_address_without_brackets_is_told_about_them() {
+        for text in ["2001:db8::1", "2001:db8::1:80", "::1"] {
+            let message = endpoint(text).unwrap_err();
+            assert!(message.contains("brackets"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn wrong_parts_are_quoted_with_what_would_be_right() {
+        for (text, expected) in [
+            ("web:80", "'web' is not an IP address"),
+            ("300.0.2.10:80", "'300.0.2.10' is not an IP address"),
+            ("", "'' is not an IP address"),
+            ("192.0.2.10:http", "'http' is not a port: 0 to 65535"),
+            ("192.0.2.10:65536", "'65536' is not a port"),
+            ("192.0.2.10:", "'' is not a port"),
+            ("192.0.2.10:+80", "'+80' is not a port"),
+            ("[2001:db8::1", "closing bracket"),
+            ("[web]:80", "'web' is not an IPv6 address"),
+            ("[::1]80", "'80' stands where ':PORT' is expected"),
+        ] {
+            let message = endpoint(text).unwrap_err();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn firewall_marks_are_read_in_both_bases_and_zero_is_refused() {
+        assert_eq!(fwmark("7"), Ok(7));
+        assert_eq!(fwmark("0x10"), Ok(16));
+        for text in ["0", "0x0", "-1", "4294967296", "web", ""] {
+            assert!(fwmark(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn scheduler_names_the_kernel_could_not_take_are_refused_by_form() {
+        assert_eq!(scheduler("wlc").as_deref(), Ok("wlc"));
+        for text in ["", "has space", "wlc\0", "sixteen-letters-"] {
+            assert!(scheduler(text).is_err(), "{text:?}");
+        }
+    }
+}
