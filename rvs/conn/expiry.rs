@@ -58,6 +58,7 @@ fn decide(connection: &Connection) -> Fate {
     let now = jiffies();
     let left = connection.ticks_left(now);
     if left == 0 || connection.status().is_dead() {
+        connection.kill();
         return Fate::Remove;
     }
     let place = Wheel::place(now, left);
@@ -69,16 +70,15 @@ impl Job for Expiry {
     fn run(&self) -> Option<u32> {
         let mut state = self.state.lock();
         let State { keeper, wheel } = &mut *state;
-        let mut has_more = keeper.collect(|connection, _: Occasion| decide(connection));
+        keeper.collect(|connection, _: Occasion| decide(connection));
         for slot in wheel.advance(jiffies()) {
             keeper.visit(slot, decide);
         }
         let still_resizing = keeper.resize(RESIZE_STEPS);
-        has_more |= keeper.entries() > 0;
         self.entries.store(keeper.entries(), Ordering::Relaxed);
         if still_resizing {
             return Some(1);
         }
-        has_more.then_some(SLOT_TICKS)
+        (keeper.entries() > 0 || keeper.has_waiting()).then_some(SLOT_TICKS)
     }
 }

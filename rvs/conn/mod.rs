@@ -140,8 +140,12 @@ impl Connection {
     }
 
     /// Moves on to another status, keeping the real server's count of active connections.
-    /// `false` if the status was no longer `from`.
+    /// `false` if the status was no longer `from`. A connection that has ended stays as it is.
+    #[inline]
     pub fn advance(&self, from: Status, to: Status) -> bool {
+        if from.is_dead() {
+            return true;
+        }
         if !self.status.replace(from, to) {
             return false;
         }
@@ -149,6 +153,20 @@ impl Connection {
             self.server.count_active(to.is_active());
         }
         true
+    }
+
+    /// Ends the connection: its real server no longer counts it. `false` if it has ended before.
+    fn kill(&self) -> bool {
+        loop {
+            let status = self.status();
+            if status.is_dead() {
+                return false;
+            }
+            if self.status.replace(status, status.killed()) {
+                self.server.unbind(status.is_active());
+                return true;
+            }
+        }
     }
 
     /// Notes a packet at the tick `now`, after which the connection lives `timeout` ticks. `true`
@@ -194,8 +212,9 @@ impl Connection {
 }
 
 impl Drop for Connection {
+    /// One that never came into the table, or is there when its namespace goes, ends here.
     fn drop(&mut self) {
-        self.server.unbind(self.status().is_active());
+        self.kill();
     }
 }
 

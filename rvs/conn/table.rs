@@ -106,17 +106,10 @@ impl Connections {
 
     /// Ends a connection now: packets no longer find it, and its memory follows soon.
     pub fn end<'a>(&self, connection: Lent<'a, Connection>, rcu: Held<'a>) {
-        loop {
-            let status = connection.status();
-            if status.is_dead() {
-                return;
-            }
-            if connection.advance(status, status.killed()) {
-                break;
-            }
+        if connection.kill() {
+            connection.unlink(rcu);
+            self.ask_to_visit(connection);
         }
-        connection.unlink(rcu);
-        self.ask_to_visit(connection);
     }
 
     /// Has the keeper look at a connection sooner than planned.

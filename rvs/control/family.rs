@@ -6,7 +6,7 @@
 use super::{
     attr::Attrs,
     parse::{self, Fault},
-    uapi::{cmd, info, top, IPVS_VERSION},
+    uapi::{cmd, info, top, IPVS_VERSION, RVS_VERSION},
     write::{self, Style},
 };
 use crate::{
@@ -56,6 +56,8 @@ pub trait Dialect: 'static {
     const STYLE: Style;
     /// Whether asking for the real servers of an unknown service is an error.
     const REFUSES_UNKNOWN: bool;
+    /// The version that it reports: major, minor and patch in a byte each.
+    const REPORTED_VERSION: u32;
 }
 
 /// The family of IPVS, to the letter (reference §8).
@@ -67,6 +69,7 @@ impl Dialect for Ipvs {
     const COMMANDS: &'static [Command] = &IPVS_COMMANDS;
     const STYLE: Style = Style { marks_nests: false };
     const REFUSES_UNKNOWN: bool = false;
+    const REPORTED_VERSION: u32 = IPVS_VERSION;
 }
 
 const IPVS_COMMANDS: [Command; 16] = with(
@@ -100,6 +103,7 @@ impl Dialect for Rvs {
     const COMMANDS: &'static [Command] = &RVS_COMMANDS;
     const STYLE: Style = Style { marks_nests: true };
     const REFUSES_UNKNOWN: bool = true;
+    const REPORTED_VERSION: u32 = RVS_VERSION;
 }
 
 const RVS_COMMANDS: [Command; 15] = with([
@@ -225,7 +229,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::SET_CONFIG => set_timeouts(netns, attrs)?,
         cmd::GET_CONFIG => get_timeouts(netns, request)?,
-        cmd::GET_INFO => get_info(netns, request)?,
+        cmd::GET_INFO => get_info::<D>(netns, request)?,
         cmd::ZERO => {
             let key = if parse::names_service(attrs) {
                 Some(service_key(attrs)?)
@@ -274,12 +278,12 @@ fn get_timeouts<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     Ok(())
 }
 
-fn get_info<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
+fn get_info<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     let size = netns
         .balancer()
         .map_or(0, |balancer| balancer.connections.table().size());
     request.reply(cmd::SET_INFO, |message| {
-        write::u32_attr(message, info::VERSION, IPVS_VERSION)?;
+        write::u32_attr(message, info::VERSION, D::REPORTED_VERSION)?;
         write::u32_attr(message, info::CONN_TAB_SIZE, size)
     })?;
     Ok(())
@@ -380,9 +384,17 @@ fn list_connections<D: Dialect>(
     let Some(balancer) = netns.balancer() else {
         return;
     };
-    let [bucket, listed, ..] = position.0;
+    let [bucket, listed, first_version, ..] = position.0;
     let (mut bucket, mut skip) = (bucket as u32, listed);
+    // 0 is never a version, so it tells the first part.
+    let version = match first_version {
+        0 => balancer.connections.table().version(),
+        version => version,
+    };
     loop {
+        if balancer.connections.table().version() != version {
+            listing.mark_interrupted();
+        }
         let guard = rcu::read_lock();
         let mut seen = 0u64;
         let mut is_full = false;
@@ -401,7 +413,7 @@ fn list_connections<D: Dialect>(
             Held::from(&guard),
         );
         if is_full || visited.is_none() {
-            position.0 = [u64::from(bucket), seen.max(skip), 0, 0, 0];
+            position.0 = [u64::from(bucket), seen.max(skip), version, 0, 0];
             return;
         }
         bucket = bucket.wrapping_add(1);

@@ -128,6 +128,8 @@ pub mod drop {
 
 /// The version of IPVS that clients expect: 1.2.1.
 pub const IPVS_VERSION: u32 = 0x01_02_01;
+/// The version of this module: 0.1.0.
+pub const RVS_VERSION: u32 = 0x00_01_00;
 pub const AF_INET: u16 = 2;
 pub const AF_INET6: u16 = 10;
 /// `IP_VS_SVC_F_PERSISTENT`

@@ -69,7 +69,8 @@ struct ServiceRecord {
     servers: KVec<ServerRecord>,
     /// What removed real servers have counted.
     retired: Totals,
-    meter: Meter,
+    /// The sum of all counters at the last zero.
+    base: Totals,
 }
 
 impl ServiceRecord {
@@ -77,6 +78,15 @@ impl ServiceRecord {
         self.servers.iter().fold(self.retired, |sum, record| {
             sum.plus(record.server.counters.totals())
         })
+    }
+
+    /// The sum of its real servers' rates, so that a listing of both adds up.
+    fn rates(&mut self) -> Totals {
+        let mut rates = Totals::default();
+        for ServerRecord { server, meter } in self.servers.iter_mut() {
+            rates = rates.plus(meter.read(server.counters.totals()).rates);
+        }
+        rates
     }
 
     fn position(&self, endpoint: Endpoint) -> Option<usize> {
@@ -162,7 +172,8 @@ pub struct Config {
     removed: KVec<Removed>,
     /// What removed services have counted.
     retired: Totals,
-    meter: Meter,
+    /// The sum of all counters at the last zero.
+    base: Totals,
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
@@ -175,7 +186,7 @@ impl Config {
             services: RBTree::new(),
             removed: KVec::new(),
             retired: Totals::default(),
-            meter: Meter::new(Totals::default()),
+            base: Totals::default(),
             next_generation: 0,
             published,
             keeper,
@@ -227,7 +238,7 @@ impl Config {
             settings,
             servers: KVec::new(),
             retired: Totals::default(),
-            meter: Meter::new(Totals::default()),
+            base: Totals::default(),
         };
         let node = RBTreeNode::new(key, record, GFP_KERNEL)?;
         self.next_generation = self.next_generation.wrapping_add(1);
@@ -404,8 +415,7 @@ impl Config {
         for record in self.services.values_mut() {
             zero(record);
         }
-        let totals = self.totals();
-        self.meter.zero(totals);
+        self.base = self.totals();
     }
 
     fn totals(&self) -> Totals {
@@ -416,8 +426,14 @@ impl Config {
 
     /// Counters and rates of the namespace.
     pub fn stats(&mut self) -> Shown {
-        let totals = self.totals();
-        self.meter.read(totals)
+        let mut rates = Totals::default();
+        for record in self.services.values_mut() {
+            rates = rates.plus(record.rates());
+        }
+        Shown {
+            totals: self.totals().since(self.base),
+            rates,
+        }
     }
 
     /// Shows services in the order of their keys, from `from` on, until `show` says no.
@@ -471,17 +487,19 @@ impl Config {
 }
 
 fn view(key: ServiceKey, record: &mut ServiceRecord) -> ServiceView {
-    let totals = record.totals();
+    let stats = Shown {
+        totals: record.totals().since(record.base),
+        rates: record.rates(),
+    };
     ServiceView {
         key,
         settings: record.settings,
-        stats: record.meter.read(totals),
+        stats,
     }
 }
 
 fn zero(record: &mut ServiceRecord) {
-    let totals = record.totals();
-    record.meter.zero(totals);
+    record.base = record.totals();
     for ServerRecord { server, meter } in record.servers.iter_mut() {
         meter.zero(server.counters.totals());
     }

@@ -181,11 +181,18 @@ pub struct Listing<'a> {
     skb: *mut bindings::sk_buff,
     portid: u32,
     seq: u32,
+    flags: u32,
     family: *const bindings::genl_family,
     _skb: PhantomData<&'a mut bindings::sk_buff>,
 }
 
 impl Listing<'_> {
+    /// Tells the reader from here on that what is listed changed meanwhile, so that something may be
+    /// listed twice (`NLM_F_DUMP_INTR`).
+    pub fn mark_interrupted(&mut self) {
+        self.flags |= bindings::NLM_F_DUMP_INTR;
+    }
+
     /// Appends a message, which `write` fills. `false` if there is no room: then it is for the next
     /// part.
     pub fn push(&mut self, command: u8, write: impl FnOnce(&mut Message<'_>) -> Result) -> bool {
@@ -197,7 +204,7 @@ impl Listing<'_> {
                 self.portid,
                 self.seq,
                 self.family,
-                bindings::NLM_F_MULTI as i32,
+                self.flags as i32,
                 command,
             );
             if header.is_null() {
@@ -352,6 +359,7 @@ unsafe extern "C" fn dumpit<A: Answers>(
             skb,
             portid: (*info).snd_portid,
             seq: (*info).snd_seq,
+            flags: bindings::NLM_F_MULTI,
             family: (*info).family,
             _skb: PhantomData,
         };

@@ -240,8 +240,8 @@ impl<T: Entry> Keeper<T> {
     }
 
     /// Takes in what was posted and asked for since the last time, and frees what no reader can see
-    /// any more. Whether something still waits to be freed. Sleeps.
-    pub fn collect(&mut self, mut decide: impl FnMut(&T, Occasion) -> Fate) -> bool {
+    /// any more. Sleeps.
+    pub fn collect(&mut self, mut decide: impl FnMut(&T, Occasion) -> Fate) {
         // Letters about buried entries come from readers of before the burial: once the grace
         // period is over, the letters taken below are the last of them.
         let is_over = self.grace_period.is_some_and(GracePeriod::is_over);
@@ -277,7 +277,11 @@ impl<T: Entry> Keeper<T> {
             mem::swap(&mut self.fresh, &mut self.waiting);
             self.grace_period = Some(GracePeriod::start());
         }
-        self.grace_period.is_some()
+    }
+
+    /// Whether something that was removed waits to be freed by a later [`Keeper::collect`].
+    pub fn has_waiting(&self) -> bool {
+        self.grace_period.is_some() || !self.fresh.is_empty()
     }
 
     /// Looks at every entry of a list. Sleeps.

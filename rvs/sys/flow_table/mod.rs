@@ -264,6 +264,11 @@ impl<T: Entry> FlowTable<T> {
         self.geometry(Ordering::Relaxed).buckets()
     }
 
+    /// Changes whenever entries move between buckets; never 0.
+    pub fn version(&self) -> u64 {
+        self.geometry(Ordering::Relaxed).0
+    }
+
     #[inline]
     fn geometry(&self, order: Ordering) -> Geometry {
         Geometry(self.geometry.load(order))
