@@ -6,9 +6,7 @@
 use crate::{
     conn::{Connection, Connections, CreateError, Way},
     icmp,
-    packet::{
-        ipv4::Header, tcp, transport, udp, Endpoint, FlowKey, IPPROTO_ICMP,
-    },
+    packet::{ipv4::Header, tcp, transport, udp, Endpoint, FlowKey, IPPROTO_ICMP},
     proto::{tcp as tcp_machine, Direction, Protocol},
     service::{ServiceKey, Services},
     stats::drops::{Drops, Reason},
@@ -154,7 +152,12 @@ impl Balancer {
     }
 
     /// A packet without a connection: makes one if it is for a service and may do so.
-    fn open<'a>(&'a self, mut skb: Skb<'a>, segment: &Segment, context: Context<'a>) -> Verdict<'a> {
+    fn open<'a>(
+        &'a self,
+        mut skb: Skb<'a>,
+        segment: &Segment,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
         if !segment.is_opening || segment.flow.src.port == FTP_DATA {
             return skb.accept();
         }
@@ -169,20 +172,15 @@ impl Balancer {
             icmp::refuse(&mut skb);
             return self.drop(skb, Reason::NoServer);
         };
-        let created = self.connections.create(
-            &segment.flow,
-            segment.protocol,
-            server.clone(),
-            context.rcu,
-        );
+        let created =
+            self.connections
+                .create(&segment.flow, segment.protocol, server.clone(), context.rcu);
         match created {
             Ok(connection) => {
                 connection.server.counters.count_connection();
                 self.request(skb, segment, connection, context)
             }
-            Err(CreateError::Exists(connection)) => {
-                self.request(skb, segment, connection, context)
-            }
+            Err(CreateError::Exists(connection)) => self.request(skb, segment, connection, context),
             Err(CreateError::NoMemory) => self.drop(skb, Reason::NoMemory),
         }
     }

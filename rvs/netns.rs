@@ -256,7 +256,7 @@ impl Netns {
 
     /// Timeouts in seconds. Sleeps.
     pub fn timeouts(&self) -> proto::Timeouts {
-        self.state.lock().timeouts.clone()
+        self.state.lock().timeouts
     }
 
     /// Changes timeouts, in seconds; 0 keeps one. Sleeps.

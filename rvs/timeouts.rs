@@ -30,12 +30,12 @@ impl Timeouts {
 
     /// Takes over those of the configuration; connections follow with their next packet.
     pub fn set(&self, seconds: &proto::Timeouts) {
-        let ticks_of =
-            |protocol, state| time::seconds(proto::timeout(seconds, protocol, state));
+        let ticks_of = |protocol, state| time::seconds(proto::timeout(seconds, protocol, state));
         for (ticks, state) in self.tcp.iter().zip(0..) {
             ticks.store(ticks_of(Protocol::Tcp, state), Ordering::Relaxed);
         }
-        self.udp.store(ticks_of(Protocol::Udp, 0), Ordering::Relaxed);
+        self.udp
+            .store(ticks_of(Protocol::Udp, 0), Ordering::Relaxed);
     }
 
     /// How many ticks a connection in this state lives without a packet.

@@ -103,10 +103,10 @@ impl Connection {
                 (self.server_endpoint == flow.src && self.client == flow.dst).then_some(Way::Out)
             }
             Link::Forward if self.client == flow.src && self.virt == flow.dst => Some(Way::In),
-            Link::Forward => (!self.has_reverse()
-                && self.virt == flow.src
-                && self.client == flow.dst)
-                .then_some(Way::Out),
+            Link::Forward => {
+                (!self.has_reverse() && self.virt == flow.src && self.client == flow.dst)
+                    .then_some(Way::Out)
+            }
         }
     }
 

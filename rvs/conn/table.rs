@@ -62,8 +62,7 @@ impl Connections {
     #[inline]
     pub fn find<'a>(&'a self, flow: &FlowKey, rcu: Held<'a>) -> Option<Found<'a>> {
         let hash = self.secret.hash_pair(flow.protocol, flow.src, flow.dst);
-        let is_of_flow =
-            |connection: &Connection, link| connection.way_of(flow, link).is_some();
+        let is_of_flow = |connection: &Connection, link| connection.way_of(flow, link).is_some();
         let (connection, link) = self.table.lookup(hash, is_of_flow, rcu)?;
         let way = connection.way_of(flow, link)?;
         Some((connection, way))

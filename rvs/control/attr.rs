@@ -101,7 +101,9 @@ impl<'a> Attr<'a> {
     /// The first `N` bytes, filled up with zeros; `None` if it holds more.
     pub fn padded<const N: usize>(self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
-        bytes.get_mut(..self.payload.len())?.copy_from_slice(self.payload);
+        bytes
+            .get_mut(..self.payload.len())?
+            .copy_from_slice(self.payload);
         Some(bytes)
     }
 

@@ -72,13 +72,11 @@ impl Dialect for Ipvs {
     const REPORTED_VERSION: u32 = IPVS_VERSION;
 }
 
-const IPVS_COMMANDS: [Command; 16] = with(
-    [
-        command(cmd::NEW_DAEMON, Kind::Do),
-        command(cmd::DEL_DAEMON, Kind::Do),
-        command(cmd::GET_DAEMON, Kind::Dump),
-    ],
-);
+const IPVS_COMMANDS: [Command; 16] = with([
+    command(cmd::NEW_DAEMON, Kind::Do),
+    command(cmd::DEL_DAEMON, Kind::Do),
+    command(cmd::GET_DAEMON, Kind::Dump),
+]);
 
 const fn with<const MORE: usize, const ALL: usize>(more: [Command; MORE]) -> [Command; ALL] {
     let mut all = [COMMON[0]; ALL];
@@ -165,9 +163,7 @@ impl From<Refusal> for Fault<'_> {
         let (errno, message) = match refusal {
             Refusal::ServiceExists => (EEXIST, c_str!("the service exists already")),
             Refusal::NoSuchService => (ESRCH, c_str!("there is no such service")),
-            Refusal::ServerExists => {
-                (EEXIST, c_str!("the service has this real server already"))
-            }
+            Refusal::ServerExists => (EEXIST, c_str!("the service has this real server already")),
             Refusal::NoSuchServer => (ENOENT, c_str!("the service has no such real server")),
             Refusal::NotAHostAddress => (
                 EINVAL,
@@ -307,11 +303,7 @@ const END: u64 = 2;
 
 /// Lists services in the order of their keys; the position is the key that comes next, so changes
 /// between two parts neither hide nor repeat a service that stays.
-fn list_services<D: Dialect>(
-    netns: &Netns,
-    position: &mut Position,
-    listing: &mut Listing<'_>,
-) {
+fn list_services<D: Dialect>(netns: &Netns, position: &mut Position, listing: &mut Listing<'_>) {
     let [place, id, addr, ..] = position.0;
     let from = match place {
         BEGIN => None,
@@ -376,11 +368,7 @@ fn list_servers<'a, D: Dialect>(
 
 /// Lists connections bucket by bucket; the position is a bucket and how many of its connections
 /// were listed.
-fn list_connections<D: Dialect>(
-    netns: &Netns,
-    position: &mut Position,
-    listing: &mut Listing<'_>,
-) {
+fn list_connections<D: Dialect>(netns: &Netns, position: &mut Position, listing: &mut Listing<'_>) {
     let Some(balancer) = netns.balancer() else {
         return;
     };

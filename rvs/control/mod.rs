@@ -26,7 +26,9 @@ pub fn register_compatible(module: &'static ThisModule) -> Result<Option<Compati
     match CompatibleFamily::register(module) {
         Ok(family) => Ok(Some(family)),
         Err(error) if error == EEXIST => {
-            pr_info!("the netlink family IPVS and its files belong to another module; use rvsctl\n");
+            pr_info!(
+                "the netlink family IPVS and its files belong to another module; use rvsctl\n"
+            );
             Ok(None)
         }
         Err(error) => Err(error),

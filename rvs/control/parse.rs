@@ -52,8 +52,12 @@ type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
 
 /// The attributes of a request.
 pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
-    Attrs::parse(bytes)
-        .map_err(|_| Fault::new(EINVAL, c_str!("the attributes of the request are malformed")))
+    Attrs::parse(bytes).map_err(|_| {
+        Fault::new(
+            EINVAL,
+            c_str!("the attributes of the request are malformed"),
+        )
+    })
 }
 
 /// The nest of a kind, which must be there.
@@ -96,9 +100,10 @@ pub fn names_service(attrs: Attrs<'_>) -> bool {
 
 /// The key of a service.
 pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
-    let family = service
-        .get(svc::AF)
-        .ok_or(Fault::new(EINVAL, c_str!("the service's address family is missing")))?;
+    let family = service.get(svc::AF).ok_or(Fault::new(
+        EINVAL,
+        c_str!("the service's address family is missing"),
+    ))?;
     match family.u16() {
         Some(AF_INET) => {}
         Some(AF_INET6) => {
@@ -111,7 +116,9 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         }
     }
     if let Some(mark) = service.get(svc::FWMARK) {
-        let message = c_str!("services by firewall mark are not supported yet; give protocol, address and port");
+        let message = c_str!(
+            "services by firewall mark are not supported yet; give protocol, address and port"
+        );
         return Err(Fault::at(EOPNOTSUPP, message, mark));
     }
     let protocol = service.get(svc::PROTOCOL);
@@ -179,10 +186,7 @@ impl ServiceChange {
 }
 
 /// The settings of a service.
-pub fn service_settings<'a>(
-    service: Attrs<'a>,
-    key: ServiceKey,
-) -> Parsed<'a, ServiceChange> {
+pub fn service_settings<'a>(service: Attrs<'a>, key: ServiceKey) -> Parsed<'a, ServiceChange> {
     let name = value(
         service,
         svc::SCHED_NAME,
@@ -205,7 +209,9 @@ pub fn service_settings<'a>(
     let scheduler = scheduler(service, name)?;
     refuse_engine(service)?;
     if key.endpoint.port == 0 {
-        let message = c_str!("a service for all ports needs persistence, which is not supported yet; give a port");
+        let message = c_str!(
+            "a service for all ports needs persistence, which is not supported yet; give a port"
+        );
         return Err(Fault {
             errno: EOPNOTSUPP,
             message,
@@ -340,7 +346,9 @@ pub fn server_settings(server: Attrs<'_>) -> Parsed<'_, ServerSettings> {
         return Err(fault(EINVAL, message, dest::U_THRESH));
     }
     let Some(method) = Method::from_u32(method & 7) else {
-        let message = c_str!("the forwarding method is not supported; use masquerading, tunneling or direct routing");
+        let message = c_str!(
+            "the forwarding method is not supported; use masquerading, tunneling or direct routing"
+        );
         return Err(fault(EOPNOTSUPP, message, dest::FWD_METHOD));
     };
     if server.get(dest::TUN_TYPE).and_then(Attr::u8).unwrap_or(0) != 0 {

@@ -4,9 +4,7 @@
 //! as netlink attributes, in the order and with the lengths that clients of
 //! IPVS rely on (reference §8.3).
 
-use super::uapi::{
-    conn, dest, drop, stats, svc, top, totals, AF_INET, SVC_F_HASHED,
-};
+use super::uapi::{conn, dest, drop, stats, svc, top, totals, AF_INET, SVC_F_HASHED};
 use crate::{
     conn::Connection,
     director::Balancer,
@@ -59,12 +57,7 @@ fn addr_attr(message: &mut Message<'_>, kind: u16, addr: Ipv4Addr) -> Result {
     message.put(kind, &[a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
 }
 
-fn stats_attrs(
-    message: &mut Message<'_>,
-    style: Style,
-    kinds: [u16; 2],
-    shown: &Shown,
-) -> Result {
+fn stats_attrs(message: &mut Message<'_>, style: Style, kinds: [u16; 2], shown: &Shown) -> Result {
     let [narrow, wide] = kinds;
     message.nest(narrow, style.marks_nests, |message| stats32(message, shown))?;
     message.nest(wide, style.marks_nests, |message| stats64(message, shown))

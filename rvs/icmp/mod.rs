@@ -12,9 +12,9 @@ use crate::{
             PORT_UNREACHABLE,
         },
         ipv4::{set_source, Header, HEADER_LEN},
-        rewrite::{quoted, Side},
+        rewrite::quoted,
         transport::{ports, PORTS_LEN},
-        Endpoint, FlowKey, IPPROTO_TCP, IPPROTO_UDP,
+        Endpoint, FlowKey, Side, IPPROTO_TCP, IPPROTO_UDP,
     },
     service::Method,
     stats::drops::Reason,
@@ -182,8 +182,8 @@ fn to_server<'a>(
         return xmit::unchanged(balancer, skb, &quote.header, connection.get(), context);
     }
     let (from, to) = (quote.flow.src, connection.server_endpoint);
-    let rewritten = verify(&skb, quote)
-        .and_then(|()| rewrite_quote(&mut skb, quote, Side::Source, from, to));
+    let rewritten =
+        verify(&skb, quote).and_then(|()| rewrite_quote(&mut skb, quote, Side::Source, from, to));
     match rewritten {
         Ok(()) => xmit::send_error(balancer, skb, &quote.header, connection.get(), context),
         Err(reason) => balancer.drop(skb, reason),

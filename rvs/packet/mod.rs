@@ -19,6 +19,7 @@ pub mod tcp;
 pub mod transport;
 pub mod udp;
 
+pub use rewrite::{ChecksumMode, Side};
 
 /// IP protocol number of ICMP (RFC 792).
 pub const IPPROTO_ICMP: u8 = 1;

@@ -108,7 +108,11 @@ impl Service {
 
     /// Publishes a snapshot and moves the scheduler's cursor along. Only with the configuration's
     /// lock held. Sleeps.
-    pub fn publish(&self, snapshot: Snapshot, adapt: impl FnOnce(Cursor, &Snapshot) -> Cursor) -> Result {
+    pub fn publish(
+        &self,
+        snapshot: Snapshot,
+        adapt: impl FnOnce(Cursor, &Snapshot) -> Cursor,
+    ) -> Result {
         let cursor = Cursor::from_bits(self.cursor.load(Ordering::Relaxed));
         let adapted = adapt(cursor, &snapshot);
         self.snapshot.replace(snapshot, GFP_KERNEL)?;
@@ -204,7 +208,10 @@ impl Services {
         };
         let is_same = |other: &ServiceEntry| other.key == key;
         let entry = ServiceEntry(service);
-        match self.table.insert(entry, hashes, is_same, Held::from(&guard)) {
+        match self
+            .table
+            .insert(entry, hashes, is_same, Held::from(&guard))
+        {
             Ok(inserted) => {
                 self.table.post(inserted.custody);
                 Ok(())

@@ -135,9 +135,8 @@ impl Meter {
         let tick = time::jiffies();
         let span = tick.wrapping_sub(self.from_tick);
         if span >= MIN_SPAN {
-            let per_second = |delta: u64, _| {
-                delta.saturating_mul(u64::from(time::HZ)) / u64::from(span.max(1))
-            };
+            let per_second =
+                |delta: u64, _| delta.saturating_mul(u64::from(time::HZ)) / u64::from(span.max(1));
             self.rates = now.since(self.from).with(Totals::default(), per_second);
             self.from = now;
             self.from_tick = tick;

@@ -169,7 +169,10 @@ impl Message<'_> {
         // `head` does not move while netlink messages are written.
         unsafe {
             let len = (*self.skb).tail.wrapping_sub(start);
-            let attribute = (*self.skb).head.add(start as usize).cast::<bindings::nlattr>();
+            let attribute = (*self.skb)
+                .head
+                .add(start as usize)
+                .cast::<bindings::nlattr>();
             (*attribute).nla_len = u16::try_from(len).map_err(|_| EMSGSIZE)?;
         }
         Ok(())
@@ -316,6 +319,11 @@ unsafe fn attributes<'a>(nlh: *const bindings::nlmsghdr) -> (u8, &'a [u8]) {
     }
 }
 
+/// Answers a request of its kind `do`.
+///
+/// # Safety
+///
+/// Generic netlink calls it for a command of the family of `A`, with that request's information.
 unsafe extern "C" fn doit<A: Answers>(
     _skb: *mut bindings::sk_buff,
     info: *mut bindings::genl_info,
@@ -338,6 +346,11 @@ unsafe extern "C" fn doit<A: Answers>(
     }
 }
 
+/// Writes the next part of a listing.
+///
+/// # Safety
+///
+/// Netlink calls it for a dump of the family of `A`, with the buffer to fill and the dump's state.
 unsafe extern "C" fn dumpit<A: Answers>(
     skb: *mut bindings::sk_buff,
     cb: *mut bindings::netlink_callback,

@@ -44,7 +44,6 @@ impl<T> Array<T> {
     }
 }
 
-
 impl<T> core::ops::Deref for Array<T> {
     type Target = [T];
 

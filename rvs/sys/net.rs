@@ -71,8 +71,8 @@ impl<'a> Net<'a> {
     }
 }
 
-const RTN_UNICAST: u32 = bindings::RTN_UNICAST as u32;
-const RTN_LOCAL: u32 = bindings::RTN_LOCAL as u32;
+const RTN_UNICAST: u32 = bindings::RTN_UNICAST;
+const RTN_LOCAL: u32 = bindings::RTN_LOCAL;
 
 /// Where the kernel and the module keep what all values of a [`PerNet`] have in common: one `static`
 /// for each type.
@@ -204,6 +204,11 @@ pub fn of<'a, T: PerNet>(net: Net<'a>) -> Option<&'a T> {
     }
 }
 
+/// Makes the value of a namespace.
+///
+/// # Safety
+///
+/// The kernel calls it for a namespace, with the operations of `T` registered.
 unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
     from_result(|| {
         // SAFETY: null, or the box of the registration, which lives until no namespace has a value.
@@ -216,6 +221,11 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
     })
 }
 
+/// Quiesces the value of a namespace.
+///
+/// # Safety
+///
+/// As for [`init`], once, before [`exit`].
 unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
     // SAFETY: the kernel passes a valid namespace whose `init` has run or failed; the slot is null
     // or holds its box.
@@ -224,6 +234,11 @@ unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
     }
 }
 
+/// Drops the value of a namespace.
+///
+/// # Safety
+///
+/// As for [`init`], once, a grace period after [`pre_exit`].
 unsafe extern "C" fn exit<T: PerNet>(net: *mut bindings::net) {
     // SAFETY: as in `pre_exit`; a grace period has passed since, so no packet refers to the box,
     // and it is taken only once.

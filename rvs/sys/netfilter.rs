@@ -105,6 +105,11 @@ impl<T: Handler, const N: usize> Drop for Hooks<T, N> {
     }
 }
 
+/// Hands a packet to its handler.
+///
+/// # Safety
+///
+/// Netfilter calls it for a packet, with what [`Hooks::register`] gave as `priv`.
 unsafe extern "C" fn trampoline<T: Handler>(
     handler: *mut c_void,
     skb: *mut bindings::sk_buff,

@@ -100,6 +100,11 @@ fn token<C: Contents>(seq: *mut bindings::seq_file, step: i64) -> *mut c_void {
     }
 }
 
+/// The step at a position.
+///
+/// # Safety
+///
+/// `seq_file` calls it for a file of `C`.
 unsafe extern "C" fn start<C: Contents>(
     seq: *mut bindings::seq_file,
     position: *mut i64,
@@ -108,6 +113,11 @@ unsafe extern "C" fn start<C: Contents>(
     token::<C>(seq, unsafe { *position })
 }
 
+/// The step after this one.
+///
+/// # Safety
+///
+/// As for [`start`].
 unsafe extern "C" fn next<C: Contents>(
     seq: *mut bindings::seq_file,
     _token: *mut c_void,
@@ -121,8 +131,18 @@ unsafe extern "C" fn next<C: Contents>(
     token::<C>(seq, step)
 }
 
+/// Nothing is held between steps.
+///
+/// # Safety
+///
+/// As for [`start`].
 unsafe extern "C" fn stop(_seq: *mut bindings::seq_file, _token: *mut c_void) {}
 
+/// Writes the text of a step.
+///
+/// # Safety
+///
+/// As for [`start`], with a token that it or [`next`] gave.
 unsafe extern "C" fn show<C: Contents>(
     seq: *mut bindings::seq_file,
     token: *mut c_void,

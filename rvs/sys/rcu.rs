@@ -147,6 +147,11 @@ unsafe fn defer_drop<T: Send + 'static>(ptr: *mut Boxed<T>) {
     unsafe { bindings::call_rcu(&raw mut (*ptr).head, Some(drop_boxed::<T>)) };
 }
 
+/// Drops a value whose last reader is gone.
+///
+/// # Safety
+///
+/// RCU calls it with a head that [`defer_drop`] queued for a `Boxed<T>`.
 unsafe extern "C" fn drop_boxed<T>(head: *mut bindings::callback_head) {
     // SAFETY: `head` is the first field of a `Boxed<T>` that `defer_drop` queued after it came out
     // of `KBox::into_raw`; the grace period is over, so nobody else refers to it.

@@ -51,9 +51,11 @@ impl Route {
     ) -> core::result::Result<Self, Unreachable> {
         let mut source = Ipv4Addr::UNSPECIFIED;
         loop {
-            let mut flow = bindings::flowi4::default();
-            flow.daddr = u32::from_ne_bytes(destination.octets());
-            flow.saddr = u32::from_ne_bytes(source.octets());
+            let mut flow = bindings::flowi4 {
+                daddr: u32::from_ne_bytes(destination.octets()),
+                saddr: u32::from_ne_bytes(source.octets()),
+                ..Default::default()
+            };
             if matches!(purpose, Purpose::ViaNextHop) {
                 flow.__fl_common.flowic_flags = bindings::FLOWI_FLAG_KNOWN_NH as u8;
             }
@@ -161,9 +163,7 @@ impl RouteCache {
         rcu: Held<'a>,
     ) -> core::result::Result<&'a Route, Unreachable> {
         let route = Route::lookup(net, destination, purpose)?;
-        self.0
-            .replace(route, GFP_ATOMIC)
-            .map_err(|_| Unreachable)?;
+        self.0.replace(route, GFP_ATOMIC).map_err(|_| Unreachable)?;
         self.0.read(rcu).ok_or(Unreachable)
     }
 

@@ -186,7 +186,8 @@ impl<'a> Skb<'a> {
     #[inline]
     pub fn forget_device_checksum(&mut self) {
         if u32::from(self.headers().ip_summed()) == bindings::CHECKSUM_COMPLETE {
-            self.headers_mut().set_ip_summed(bindings::CHECKSUM_NONE as u8);
+            self.headers_mut()
+                .set_ip_summed(bindings::CHECKSUM_NONE as u8);
         }
     }
 
@@ -207,7 +208,10 @@ impl<'a> Skb<'a> {
         let raw = self.raw();
         // SAFETY: the shared information lies behind the buffer of every packet.
         unsafe {
-            let info = raw.head.add(raw.end as usize).cast::<bindings::skb_shared_info>();
+            let info = raw
+                .head
+                .add(raw.end as usize)
+                .cast::<bindings::skb_shared_info>();
             (*info).gso_size != 0
         }
     }
@@ -322,9 +326,7 @@ impl<'a> Skb<'a> {
             if bindings::rvs_skb_cow_head(self.as_ptr(), headroom) != 0 {
                 return None;
             }
-            if bindings::iptunnel_handle_offloads(self.as_ptr(), bindings::SKB_GSO_IPXIP4 as i32)
-                != 0
-            {
+            if bindings::iptunnel_handle_offloads(self.as_ptr(), bindings::SKB_GSO_IPXIP4) != 0 {
                 return None;
             }
             let inner = self.headers().network_header;
@@ -396,7 +398,7 @@ const NOREF: usize = 1;
 const CT_INFO: usize = 7;
 /// The word of a packet that is not tracked.
 const CT_UNTRACKED: usize = 7;
-const RTN_LOCAL: u32 = bindings::RTN_LOCAL as u32;
+const RTN_LOCAL: u32 = bindings::RTN_LOCAL;
 const IPV4_HEADER: usize = 20;
 const IPPROTO_IPIP: u8 = 4;
 /// `inner_ipproto` is valid.

@@ -51,10 +51,7 @@ impl<T> Cache<T> {
     pub(super) fn alloc(&self) -> Option<NonNull<T>> {
         // SAFETY: the cache is live by the type invariants.
         let object = unsafe {
-            bindings::kmem_cache_alloc_noprof(
-                self.cache.as_ptr(),
-                bindings::RVS_GFP_NEW_ENTRY,
-            )
+            bindings::kmem_cache_alloc_noprof(self.cache.as_ptr(), bindings::RVS_GFP_NEW_ENTRY)
         };
         NonNull::new(object.cast())
     }

@@ -96,6 +96,11 @@ impl<J: Job> Drop for Worker<J> {
     }
 }
 
+/// Runs the job of a work item.
+///
+/// # Safety
+///
+/// The workqueue calls it with the work item of a [`Worker`] for `J`.
 unsafe extern "C" fn run<J: Job>(work: *mut bindings::work_struct) {
     // SAFETY: the kernel calls this with the `work` field of the `delayed_work` that
     // `Worker::new` initialised; it is the first field of both, and `Worker::drop` waits for us

@@ -12,8 +12,7 @@ use crate::{
     director::{Balancer, Segment},
     packet::{
         ipv4::{decrement_ttl, set_destination, set_source, Header},
-        rewrite::{self, ChecksumMode, Side},
-        tcp, udp, Endpoint,
+        rewrite, tcp, udp, ChecksumMode, Endpoint, Side,
     },
     proto::Protocol,
     service::Method,

@@ -280,7 +280,11 @@ impl<'a, T> LockedChain<'a, T> {
             depth = depth.saturating_add(1);
             last = bucket;
             let word = bucket.word.load(Ordering::Relaxed);
-            let usable = if word & CHAINED == 0 { SLOTS } else { LINK_SLOT };
+            let usable = if word & CHAINED == 0 {
+                SLOTS
+            } else {
+                LINK_SLOT
+            };
             let free = matches(word, 0);
             let index = first_match(free);
             if free != 0 && index < usable {
@@ -297,7 +301,10 @@ impl<'a, T> LockedChain<'a, T> {
         let moved = last.slots[LINK_SLOT].load(Ordering::Relaxed);
         overflow.fill(0, moved, fingerprint_of(word, LINK_SLOT));
         overflow.fill(1, tag(node, link), fingerprint);
-        let next = fresh.as_ptr().cast::<u8>().map_addr(|addr| addr | TAG_CHAIN);
+        let next = fresh
+            .as_ptr()
+            .cast::<u8>()
+            .map_addr(|addr| addr | TAG_CHAIN);
         last.slots[LINK_SLOT].store(next, Ordering::Release);
         last.word
             .store(without(word, LINK_SLOT) | CHAINED, Ordering::Release);

@@ -85,12 +85,8 @@ impl<T> Desk<T> {
     pub(super) unsafe fn write(&self, node: NonNull<Node<T>>) -> bool {
         // SAFETY: live by the safety requirement.
         let letter = unsafe { &node.as_ref().letter };
-        let claimed = letter.compare_exchange(
-            ptr::null_mut(),
-            end(),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        let claimed =
+            letter.compare_exchange(ptr::null_mut(), end(), Ordering::Relaxed, Ordering::Relaxed);
         if claimed.is_err() {
             return false;
         }

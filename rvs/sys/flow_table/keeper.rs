@@ -186,9 +186,10 @@ impl<T: Entry> Keeper<T> {
                 .holder
                 .store(ptr::from_ref(head).cast_mut(), Ordering::Relaxed);
             if let Some(first) = first.as_ref() {
-                first
-                    .holder
-                    .store(ptr::from_ref(&node.as_ref().next).cast_mut(), Ordering::Relaxed);
+                first.holder.store(
+                    ptr::from_ref(&node.as_ref().next).cast_mut(),
+                    Ordering::Relaxed,
+                );
             }
         }
         head.store(node.as_ptr(), Ordering::Relaxed);
@@ -292,7 +293,9 @@ impl<T: Entry> Keeper<T> {
             // SAFETY: a live node of our list, which is taken off it here.
             unsafe {
                 head = node.as_ref().next.load(Ordering::Relaxed);
-                node.as_ref().holder.store(ptr::null_mut(), Ordering::Relaxed);
+                node.as_ref()
+                    .holder
+                    .store(ptr::null_mut(), Ordering::Relaxed);
                 let fate = decide(&node.as_ref().value);
                 self.settle(node, fate);
             }

@@ -116,10 +116,11 @@ impl<'a, T: Entry> Lent<'a, T> {
 
     /// Asks the keeper to look at the entry soon. Whether the keeper may have to be woken.
     pub fn ask(self) -> bool {
+        let Some(desk) = self.table.desk() else {
+            return false;
+        };
         // SAFETY: by the type invariants.
-        self.table
-            .desk()
-            .is_some_and(|desk| unsafe { desk.write(NonNull::from(self.node)) })
+        unsafe { desk.write(NonNull::from(self.node)) }
     }
 
     /// Hides the entry from new readers; the keeper still frees it. `false` if it was hidden before.

@@ -4,8 +4,8 @@
 //! When to do so is its owner's decision.
 
 use super::{
-    bucket::LockedChain, Array, Bucket, Directory, Entry, FlowTable, Geometry,
-    keeper::Retired, MAX_BUCKETS, MIN_BUCKETS, PAGE, SEGMENT,
+    bucket::LockedChain, keeper::Retired, Array, Bucket, Directory, Entry, FlowTable, Geometry,
+    MAX_BUCKETS, MIN_BUCKETS, PAGE, SEGMENT,
 };
 use crate::sys::{
     rcu::{self, GracePeriod, Held},
@@ -127,18 +127,16 @@ impl<T: Entry> FlowTable<T> {
             if last.overflow_count() > retired.room() {
                 return None;
             }
-            let mut moved = 0;
             for (node, link, fingerprint_here) in last.entries() {
                 // SAFETY: as in `link`.
                 let linked =
                     unsafe { into.insert(fingerprint_here, node, link, || self.new_bucket()) };
                 if linked.is_none() {
-                    for (node, link, _) in last.entries().take(moved) {
+                    for (node, link, _) in last.entries() {
                         into.remove(node, link);
                     }
                     return None;
                 }
-                moved += 1;
             }
             self.geometry
                 .store(old.with_buckets(last_index).0, Ordering::Release);
