@@ -119,13 +119,14 @@ impl Balancer {
                 HookPoint::LocalIn | HookPoint::LocalOut => self.drop(skb, Reason::Malformed),
             };
         };
-        match self.connections.find(&segment.flow, context.rcu) {
+        let hash = self.connections.hash(&segment.flow);
+        match self.connections.find(&segment.flow, hash, context.rcu) {
             Some((connection, Way::Out)) => self.answer(skb, &segment, connection, context),
             _ if !takes_requests(&skb, context) => skb.accept(),
             Some((connection, Way::In)) if !self.is_over(connection, &segment, context) => {
                 self.request(skb, &segment, connection, context)
             }
-            Some((_, Way::In)) | None => self.open(skb, &segment, context),
+            Some((_, Way::In)) | None => self.open(skb, &segment, hash, context),
         }
     }
 
@@ -156,6 +157,7 @@ impl Balancer {
         &'a self,
         mut skb: Skb<'a>,
         segment: &Segment,
+        hash: u64,
         context: Context<'a>,
     ) -> Verdict<'a> {
         if !segment.is_opening || segment.flow.src.port == FTP_DATA {
@@ -172,9 +174,13 @@ impl Balancer {
             icmp::refuse(&mut skb);
             return self.drop(skb, Reason::NoServer);
         };
-        let created =
-            self.connections
-                .create(&segment.flow, segment.protocol, server.clone(), context.rcu);
+        let created = self.connections.create(
+            &segment.flow,
+            hash,
+            segment.protocol,
+            server.clone(),
+            context.rcu,
+        );
         match created {
             Ok(connection) => {
                 connection.server.counters.count_connection();

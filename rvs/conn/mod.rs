@@ -17,12 +17,11 @@ use crate::{
     proto::{self, Protocol},
     service::{Method, RealServer},
     sys::{
-        flow_table::{Entry, Hashes, Lent, Link, Node},
+        flow_table::{Entry, Lent, Link, Node},
         time, Arc,
     },
 };
 use core::sync::atomic::{AtomicU32, Ordering};
-use hash::HashKey;
 use status::AtomicStatus;
 
 /// Which way a packet of a connection goes.
@@ -117,15 +116,13 @@ impl Connection {
         self.method == Method::Masquerading && self.server_endpoint != self.virt
     }
 
-    /// The hashes of the keys under which packets find it.
-    fn hashes(&self, secret: &HashKey) -> Hashes {
-        let protocol = self.protocol as u8;
-        Hashes {
-            forward: secret.hash_pair(protocol, self.client, self.virt),
-            reverse: self
-                .has_reverse()
-                .then(|| secret.hash_pair(protocol, self.server_endpoint, self.client)),
-        }
+    /// The key of answers, if it is not that of requests turned round.
+    fn answer_key(&self) -> Option<FlowKey> {
+        self.has_reverse().then_some(FlowKey {
+            protocol: self.protocol as u8,
+            src: self.server_endpoint,
+            dst: self.client,
+        })
     }
 
     /// State and flags.

@@ -9,7 +9,7 @@ use crate::{
     proto::Protocol,
     service::RealServer,
     sys::{
-        flow_table::{FlowTable, Keeper, Lent, Memory, NotInserted},
+        flow_table::{FlowTable, Hashes, Keeper, Lent, Memory, NotInserted},
         random,
         rcu::Held,
         worker::Worker,
@@ -58,20 +58,26 @@ impl Connections {
         self.expiry.job().entries()
     }
 
-    /// The connection that a packet with this key belongs to.
+    /// The hash of a flow, the same for both directions.
     #[inline]
-    pub fn find<'a>(&'a self, flow: &FlowKey, rcu: Held<'a>) -> Option<Found<'a>> {
-        let hash = self.secret.hash_pair(flow.protocol, flow.src, flow.dst);
+    pub fn hash(&self, flow: &FlowKey) -> u64 {
+        self.secret.hash_pair(flow.protocol, flow.src, flow.dst)
+    }
+
+    /// The connection that a packet with this key, and this hash of it, belongs to.
+    #[inline]
+    pub fn find<'a>(&'a self, flow: &FlowKey, hash: u64, rcu: Held<'a>) -> Option<Found<'a>> {
         let is_of_flow = |connection: &Connection, link| connection.way_of(flow, link).is_some();
         let (connection, link) = self.table.lookup(hash, is_of_flow, rcu)?;
         let way = connection.way_of(flow, link)?;
         Some((connection, way))
     }
 
-    /// Makes the connection of a new flow to a real server.
+    /// Makes the connection of a new flow, which has this hash, to a real server.
     pub fn create<'a>(
         &'a self,
         flow: &FlowKey,
+        hash: u64,
         protocol: Protocol,
         server: Arc<RealServer>,
         rcu: Held<'a>,
@@ -80,7 +86,10 @@ impl Connections {
         let is_same = |other: &Connection| {
             other.protocol == protocol && other.client == flow.src && other.virt == flow.dst
         };
-        let hashes = value.hashes(&self.secret);
+        let hashes = Hashes {
+            forward: hash,
+            reverse: value.answer_key().map(|answer| self.hash(&answer)),
+        };
         let inserted = match self.table.insert(value, hashes, is_same, rcu) {
             Ok(inserted) => inserted,
             Err(NotInserted::Exists(twin)) => return Err(CreateError::Exists(twin)),

@@ -42,11 +42,11 @@ impl Wheel {
         }
     }
 
-    /// Where an entry waits that has `left` ticks from `now`; its slot is due no earlier than its
-    /// deadline unless that lies beyond the horizon.
+    /// Where an entry waits that has `left` ticks from `now`; its slot is due at its deadline or less
+    /// than a slot later, but the next slot at the earliest and the horizon at the latest.
     pub fn place(now: u32, left: u32) -> Place {
-        // One slot more than the quotient: the slot of `now` is partly over.
-        let ahead = (left >> SLOT_SHIFT).wrapping_add(1).clamp(1, HORIZON);
+        let from_slot_start = left.saturating_add(now % SLOT_TICKS);
+        let ahead = from_slot_start.div_ceil(SLOT_TICKS).clamp(1, HORIZON);
         let number = (now >> SLOT_SHIFT).wrapping_add(ahead);
         Place {
             slot: number as usize % SLOTS,

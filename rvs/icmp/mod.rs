@@ -44,7 +44,8 @@ pub fn handle<'a>(
     };
     // The quoted packet went the other way than the error.
     let about = quote.flow.reversed();
-    match balancer.connections.find(&about, context.rcu) {
+    let hash = balancer.connections.hash(&about);
+    match balancer.connections.find(&about, hash, context.rcu) {
         Some((connection, Way::Out)) => to_client(balancer, skb, &quote, connection, context),
         Some((connection, Way::In)) => to_server(balancer, skb, &quote, connection, context),
         None => skb.accept(),

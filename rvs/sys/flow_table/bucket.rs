@@ -4,7 +4,7 @@
 //! of the bucket. How slots change under readers is decided here; which
 //! bucket holds what is not.
 
-use super::{keeper::Retired, Link, Node};
+use super::{Link, Node};
 use core::{
     hint::spin_loop,
     marker::PhantomData,
@@ -37,7 +37,8 @@ const TAGS: usize = TAG_REVERSE | TAG_CHAIN;
 /// acquire order sees the pointers it speaks of.
 ///
 /// A slot keeps its stale pointer when it is freed: only a reader that loaded the word before can
-/// still follow it, and the entry outlives that reader by a grace period.
+/// still follow it, and the entry outlives that reader by a grace period. In a bucket that left its
+/// chain, the first slot is the link to the next one of those, tagged [`TAG_CHAIN`].
 ///
 /// # Invariants
 ///
@@ -184,6 +185,24 @@ impl<T> Bucket<T> {
         unsafe { next.as_ref() }
     }
 
+    /// Links a bucket that left its chain to others that did. A reader that still expects an entry in
+    /// the first slot sees the tag and looks again.
+    pub(super) fn set_next_retired(&self, next: *mut Self) {
+        if let Some(slot) = self.slots.first() {
+            let tagged = next.cast::<u8>().map_addr(|addr| addr | TAG_CHAIN);
+            slot.store(tagged, Ordering::Release);
+        }
+    }
+
+    /// What [`Bucket::set_next_retired`] stored.
+    pub(super) fn next_retired(&self) -> *mut Self {
+        self.slots.first().map_or(ptr::null_mut(), |slot| {
+            slot.load(Ordering::Relaxed)
+                .map_addr(|addr| addr & !TAGS)
+                .cast()
+        })
+    }
+
     /// Takes the lock of the chain that starts here, with bottom halves off.
     pub(super) fn lock(&self) -> LockedChain<'_, T> {
         let bh = crate::sys::cpu::BottomHalvesOff::new();
@@ -327,86 +346,70 @@ impl<'a, T> LockedChain<'a, T> {
         false
     }
 
-    /// Unlinks the last bucket of the chain if it is an overflow bucket without entries.
-    pub(super) fn trim(&self) -> Option<NonNull<Bucket<T>>> {
-        let mut before_last = None;
-        let mut last = self.first;
-        for bucket in self.buckets().skip(1) {
-            before_last = Some(last);
+    /// Takes overflow buckets away whose entries have room before them, last first.
+    pub(super) fn shorten(&self, mut unlinked: impl FnMut(NonNull<Bucket<T>>)) {
+        while let Some(bucket) = self.merge_last() {
+            unlinked(bucket);
+        }
+    }
+
+    /// Moves the entries of the last bucket to the one before it, if they have room there, and
+    /// unlinks it.
+    ///
+    /// That bucket's word tells at any time either of the link or of the entries, and the unlinked
+    /// bucket keeps them for readers who are on their way to it: an entry is found in one of the two
+    /// places.
+    fn merge_last(&self) -> Option<NonNull<Bucket<T>>> {
+        let mut chain = self.buckets();
+        let mut before_last = chain.next()?;
+        let mut last = chain.next()?;
+        for bucket in chain {
+            before_last = last;
             last = bucket;
         }
-        let before_last = before_last?;
-        if last.word.load(Ordering::Relaxed) & FINGERPRINTS != 0 {
+        // One slot stays free, so that the next entry does not need a bucket again.
+        if before_last.used().saturating_add(last.used()) > LINK_SLOT {
             return None;
+        }
+        for (tagged, fingerprint) in last.contents() {
+            let free = matches(before_last.word.load(Ordering::Relaxed), 0);
+            before_last.fill(first_match(free), tagged, fingerprint);
         }
         let word = before_last.word.load(Ordering::Relaxed);
         before_last.word.store(word & !CHAINED, Ordering::Release);
         Some(NonNull::from(last))
     }
 
-    /// Moves entries out of the last overflow buckets into free slots before them, and retires what is
-    /// left without entries.
-    ///
-    /// A reader that passed the free slot before it was filled and the old one after it was freed would
-    /// miss the entry: `announce` is called in between, and must have such a reader look again.
-    pub(super) fn compact(&self, announce: impl Fn(), retired: &mut Retired<'_, T>) {
-        while let Some(last) = self.buckets().skip(1).last() {
-            let word = last.word.load(Ordering::Relaxed);
-            let mut left = word;
-            for (index, slot) in (0..SLOTS).zip(&last.slots) {
-                let fingerprint = fingerprint_of(word, index);
-                let tagged = slot.load(Ordering::Relaxed);
-                if fingerprint != 0 && self.fill_before(last, tagged, fingerprint) {
-                    left = without(left, index);
-                }
-            }
-            if left != word {
-                announce();
-                last.word.store(left, Ordering::Release);
-            }
-            if left & FINGERPRINTS != 0 || retired.room() == 0 {
-                return;
-            }
-            match self.trim() {
-                Some(bucket) => retired.take(bucket),
-                None => return,
-            }
-        }
-    }
-
-    /// Puts a slot's contents into a free slot of the buckets before `end`; `false` if all are used.
-    fn fill_before(&self, end: &Bucket<T>, tagged: *mut u8, fingerprint: u8) -> bool {
-        for bucket in self.buckets().take_while(|bucket| !ptr::eq(*bucket, end)) {
-            // All of them link to a next one.
-            let free = matches(bucket.word.load(Ordering::Relaxed), 0);
-            let index = first_match(free);
-            if free != 0 && index < LINK_SLOT {
-                bucket.fill(index, tagged, fingerprint);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Buckets in the chain beyond the first.
-    pub(super) fn overflow_count(&self) -> usize {
-        let beyond = self.buckets().skip(1);
-        beyond.fold(0, |count: usize, _| count.saturating_add(1))
-    }
-
-    /// Frees all slots of the chain and gives back its overflow buckets, last first.
-    pub(super) fn clear(&self, mut unlinked: impl FnMut(NonNull<Bucket<T>>)) {
+    /// Frees all slots of the chain and takes its overflow buckets away, last first.
+    pub(super) fn clear(&self, unlinked: impl FnMut(NonNull<Bucket<T>>)) {
         for bucket in self.buckets() {
             let word = bucket.word.load(Ordering::Relaxed);
             bucket.word.store(word & !FINGERPRINTS, Ordering::Release);
         }
-        while let Some(bucket) = self.trim() {
-            unlinked(bucket);
-        }
+        self.shorten(unlinked);
     }
 }
 
 impl<T> Bucket<T> {
+    /// Slots in use.
+    fn used(&self) -> usize {
+        // Bit 7 of each byte that holds a fingerprint.
+        let free = matches(self.word.load(Ordering::Relaxed), 0);
+        SLOTS.saturating_sub(free.count_ones() as usize)
+    }
+
+    /// The tagged pointers of the slots in use, and their fingerprints.
+    fn contents(&self) -> impl Iterator<Item = (*mut u8, u8)> + use<'_, T> {
+        let word = self.word.load(Ordering::Relaxed);
+        (0..SLOTS)
+            .zip(&self.slots)
+            .filter_map(move |(index, slot)| {
+                let fingerprint = fingerprint_of(word, index);
+                (fingerprint != 0).then(|| (slot.load(Ordering::Relaxed), fingerprint))
+            })
+    }
+
+    /// Puts a tagged pointer into a free slot.
     fn fill(&self, index: usize, tagged: *mut u8, fingerprint: u8) {
         if let Some(slot) = self.slots.get(index) {
             slot.store(tagged, Ordering::Release);

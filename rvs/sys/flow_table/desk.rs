@@ -6,7 +6,7 @@
 use super::Node;
 use core::{
     ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{fence, AtomicPtr, Ordering},
 };
 
 /// The right to have an entry freed; there is one for each entry.
@@ -85,6 +85,9 @@ impl<T> Desk<T> {
     pub(super) unsafe fn write(&self, node: NonNull<Node<T>>) -> bool {
         // SAFETY: live by the safety requirement.
         let letter = unsafe { &node.as_ref().letter };
+        // With the fence in `take_letters`: either we see that an earlier letter was taken, or who
+        // took it sees what our caller changed before it asked.
+        fence(Ordering::SeqCst);
         let claimed =
             letter.compare_exchange(ptr::null_mut(), end(), Ordering::Relaxed, Ordering::Relaxed);
         if claimed.is_err() {
@@ -131,6 +134,7 @@ impl<T> Desk<T> {
             head = unsafe { node.as_ref() }
                 .letter
                 .swap(ptr::null_mut(), Ordering::Relaxed);
+            fence(Ordering::SeqCst);
             each(node);
         }
     }

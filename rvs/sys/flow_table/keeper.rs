@@ -36,30 +36,33 @@ pub enum Fate {
     Remove,
 }
 
-/// Empty overflow buckets that one batch takes; further ones stay linked, where later entries use
-/// them.
-const BUCKETS: usize = 64;
 /// After so many entries a walk lets others run.
 const BREATH: u32 = 256;
 
 /// What waits for the same grace period.
+///
+/// # Invariants
+///
+/// `nodes` starts a null-terminated list of buried nodes, linked by `next`; `buckets` one of overflow
+/// buckets that left their chains, linked by [`Bucket::set_next_retired`]. All are live, and ours to
+/// free.
 struct Batch<T> {
     nodes: *mut Node<T>,
-    buckets: [Option<NonNull<Bucket<T>>>; BUCKETS],
+    buckets: *mut Bucket<T>,
 }
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
         Self {
             nodes: ptr::null_mut(),
-            buckets: [None; BUCKETS],
+            buckets: ptr::null_mut(),
         }
     }
 }
 
 impl<T> Batch<T> {
     fn is_empty(&self) -> bool {
-        self.nodes.is_null() && self.buckets.iter().all(Option::is_none)
+        self.nodes.is_null() && self.buckets.is_null()
     }
 
     /// # Safety
@@ -71,11 +74,6 @@ impl<T> Batch<T> {
         this.holder.store(ptr::null_mut(), Ordering::Relaxed);
         this.next.store(self.nodes, Ordering::Relaxed);
         self.nodes = node.as_ptr();
-    }
-
-    fn room_for_buckets(&self) -> usize {
-        let free = self.buckets.iter().filter(|place| place.is_none());
-        free.fold(0, |count: usize, _| count.saturating_add(1))
     }
 
     /// # Safety
@@ -96,9 +94,17 @@ impl<T> Batch<T> {
                 cpu::breathe();
             }
         }
-        for bucket in self.buckets.iter_mut().filter_map(Option::take) {
-            // SAFETY: unlinked, and no reader is left; buckets need no drop.
-            unsafe { memory.buckets.free(bucket) };
+        let mut head = mem::replace(&mut self.buckets, ptr::null_mut());
+        while let Some(bucket) = NonNull::new(head) {
+            // SAFETY: live by the type invariants, and no reader is left; buckets need no drop.
+            unsafe {
+                head = bucket.as_ref().next_retired();
+                memory.buckets.free(bucket);
+            }
+            freed = freed.wrapping_add(1);
+            if freed % BREATH == 0 {
+                cpu::breathe();
+            }
         }
     }
 }
@@ -107,16 +113,16 @@ impl<T> Batch<T> {
 pub(super) struct Retired<'k, T>(&'k mut Batch<T>);
 
 impl<T> Retired<'_, T> {
-    /// How many more it takes.
-    pub(super) fn room(&self) -> usize {
-        self.0.room_for_buckets()
-    }
-
-    /// Takes an unlinked bucket, for which there must be room; else it leaks.
-    pub(super) fn take(&mut self, bucket: NonNull<Bucket<T>>) {
-        if let Some(place) = self.0.buckets.iter_mut().find(|b| b.is_none()) {
-            *place = Some(bucket);
-        }
+    /// Takes an overflow bucket that left its chain.
+    ///
+    /// # Safety
+    ///
+    /// It is live, came from the cache of the keeper's table, and nobody else gives it here or frees
+    /// it.
+    pub(super) unsafe fn take(&mut self, bucket: NonNull<Bucket<T>>) {
+        // SAFETY: live by the safety requirement.
+        unsafe { bucket.as_ref() }.set_next_retired(self.0.buckets);
+        self.0.buckets = bucket.as_ptr();
     }
 }
 
@@ -306,11 +312,19 @@ impl<T: Entry> Keeper<T> {
         }
     }
 
-    /// Removes an entry of this keeper's table. `false` if it was not in the table any more.
+    /// Removes an entry. `false` if it was not in the keeper's table, or is not there any more. One
+    /// that has not arrived yet is only hidden: its arrival is decided as any other.
     pub fn remove(&mut self, entry: Lent<'_, T>) -> bool {
+        if !ptr::eq(entry.table, &*self.table) {
+            return false;
+        }
         let guard = rcu::read_lock();
         let node = NonNull::from(entry.node);
-        if !self.table.unlink_node(node, None, Held::from(&guard)) {
+        let mut retired = Retired(&mut self.fresh);
+        let was_linked = self
+            .table
+            .unlink_node(node, Some(&mut retired), Held::from(&guard));
+        if !was_linked {
             return false;
         }
         // SAFETY: it was in our table until just now, and only we have nodes of it freed.

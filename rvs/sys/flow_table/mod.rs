@@ -168,6 +168,9 @@ const PAGES: usize = 128;
 /// Buckets that are always there.
 const MIN_BUCKETS: u32 = SEGMENT as u32;
 const MAX_BUCKETS: u32 = (SEGMENT * PAGE * PAGES) as u32;
+/// Buckets in a chain beyond which the table has too few of them, most likely: one that is about to
+/// be split has up to twice as many slots in use as the average bucket.
+const LONG_CHAIN: usize = 3;
 
 type Directory<T> = Array<AtomicPtr<Bucket<T>>>;
 
@@ -198,7 +201,7 @@ impl Geometry {
 
     fn with_buckets(self, buckets: u32) -> Self {
         let version = (self.0 >> 32).wrapping_add(1);
-        Self(version << 32 | u64::from(buckets))
+        Self((version << 32) | u64::from(buckets))
     }
 }
 
@@ -419,7 +422,7 @@ impl<T: Entry> FlowTable<T> {
         Ok(Inserted {
             entry,
             custody,
-            is_crowded: depth.max(reverse_depth.unwrap_or(depth)) > 2,
+            is_crowded: depth.max(reverse_depth.unwrap_or(depth)) > LONG_CHAIN,
             is_complete: reverse_depth.is_some(),
         })
     }
@@ -461,10 +464,9 @@ impl<T: Entry> FlowTable<T> {
             };
             self.with_chain(hash, rcu, |chain| {
                 was_linked |= chain.remove(node, link);
-                if let Some(retired) = retired.as_mut().filter(|retired| retired.room() > 0) {
-                    if let Some(bucket) = chain.trim() {
-                        retired.take(bucket);
-                    }
+                if let Some(retired) = retired.as_mut() {
+                    // SAFETY: they came from our cache, and left their chain just now.
+                    chain.shorten(|bucket| unsafe { retired.take(bucket) });
                 }
             });
         }
@@ -473,7 +475,9 @@ impl<T: Entry> FlowTable<T> {
 
     /// The entries of bucket `cursor` that stand there under their forward key, or `None` behind
     /// the last bucket. A walk with rising cursors meets every entry that stays in the table
-    /// meanwhile, once or, if the table grows, perhaps twice.
+    /// meanwhile once; but if [`FlowTable::version`] changes on the way, it may meet some twice, and
+    /// miss some if the table shrinks. `visit` is called with the bucket locked: it must not sleep,
+    /// nor insert or unlink anything.
     pub fn bucket_entries<'a>(
         &'a self,
         cursor: u32,

@@ -81,23 +81,17 @@ impl<T: Entry> FlowTable<T> {
             // SAFETY: in the table, and the read side is held.
             let hash = unsafe { node.as_ref() }.hashes.of(link)?;
             if new.index(hash) == fresh_index && self.link(&fresh, hash, node, link).is_none() {
-                // Nobody has seen the new bucket: the geometry does not include it.
-                // SAFETY: its overflow buckets came from the cache just now.
-                fresh.clear(|bucket| unsafe { self.memory.buckets.free(bucket) });
+                // Readers from before the table shrank may still look here.
+                // SAFETY: they came from our cache, and left their chain just now.
+                fresh.clear(|bucket| unsafe { retired.take(bucket) });
                 return None;
             }
         }
         self.geometry.store(new.0, Ordering::Release);
         self.forget_moved(&split, new, fresh_index);
-        split.compact(|| self.announce_move(), retired);
+        // SAFETY: they came from our cache, and left their chain just now.
+        split.shorten(|bucket| unsafe { retired.take(bucket) });
         Some(())
-    }
-
-    /// Has readers that miss an entry now look again.
-    fn announce_move(&self) {
-        let now = self.geometry(Ordering::Relaxed);
-        self.geometry
-            .store(now.with_buckets(now.buckets()).0, Ordering::Release);
     }
 
     /// Frees the slots of a split chain whose entries stand in bucket `moved_to` by now.
@@ -124,9 +118,6 @@ impl<T: Entry> FlowTable<T> {
             let rcu = Held::from(&guard);
             let into = self.bucket(partner(last_index), rcu)?.lock();
             let last = self.bucket(last_index, rcu)?.lock();
-            if last.overflow_count() > retired.room() {
-                return None;
-            }
             for (node, link, fingerprint_here) in last.entries() {
                 // SAFETY: as in `link`.
                 let linked =
@@ -135,12 +126,15 @@ impl<T: Entry> FlowTable<T> {
                     for (node, link, _) in last.entries() {
                         into.remove(node, link);
                     }
+                    // SAFETY: they came from our cache, and left their chain just now.
+                    into.shorten(|bucket| unsafe { retired.take(bucket) });
                     return None;
                 }
             }
             self.geometry
                 .store(old.with_buckets(last_index).0, Ordering::Release);
-            last.clear(|bucket| retired.take(bucket));
+            // SAFETY: they came from our cache, and left their chain just now.
+            last.clear(|bucket| unsafe { retired.take(bucket) });
         }
         if last_index as usize % SEGMENT == 0 {
             self.retire_segment(last_index as usize / SEGMENT);
