@@ -3,6 +3,8 @@
 //! ICMP errors about our flows, in both directions, and those that we send
 //! ourselves to refuse a connection.
 
+mod tunnel;
+
 use crate::{
     conn::{Connection, Way},
     director::Balancer,
@@ -40,7 +42,10 @@ pub fn handle<'a>(
     context: Context<'a>,
 ) -> Verdict<'a> {
     let Some(quote) = parse_error(&mut skb, &header) else {
-        return skb.accept();
+        return match tunnel::handle(balancer, skb, &header, context) {
+            Ok(verdict) => verdict,
+            Err(skb) => skb.accept(),
+        };
     };
     // The quoted packet went the other way than the error.
     let about = quote.flow.reversed();

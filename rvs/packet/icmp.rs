@@ -28,6 +28,9 @@ pub struct Header {
     pub kind: u8,
     /// What the type is made more precise by.
     pub code: u8,
+    /// In a [`FRAG_NEEDED`] message: the next hop's MTU in bytes, 0 from routers that do not tell
+    /// (RFC 1191 §4). Without meaning in others.
+    pub mtu: u16,
 }
 
 impl Header {
@@ -35,8 +38,12 @@ impl Header {
     #[inline]
     #[must_use]
     pub fn parse(bytes: &[u8; HEADER_LEN]) -> Header {
-        let &[kind, code, ..] = bytes;
-        Header { kind, code }
+        let &[kind, code, _, _, _, _, mtu0, mtu1] = bytes;
+        Header {
+            kind,
+            code,
+            mtu: u16::from_be_bytes([mtu0, mtu1]),
+        }
     }
 }
 

@@ -117,6 +117,11 @@ unsigned char *rvs_skb_push(struct sk_buff *skb, unsigned int len)
 	return __skb_push(skb, len);
 }
 
+void rvs_skb_pull(struct sk_buff *skb, unsigned int len)
+{
+	__skb_pull(skb, len);
+}
+
 unsigned int rvs_ll_reserved_space(const struct dst_entry *dst)
 {
 	return LL_RESERVED_SPACE(dst->dev);

@@ -29,6 +29,7 @@ void rvs_skb_orphan(struct sk_buff *skb);
 void rvs_nf_conntrack_put(unsigned long nfct);
 int rvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 unsigned char *rvs_skb_push(struct sk_buff *skb, unsigned int len);
+void rvs_skb_pull(struct sk_buff *skb, unsigned int len);
 unsigned int rvs_ll_reserved_space(const struct dst_entry *dst);
 int rvs_dst_output(struct net *net, struct sk_buff *skb);
 void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info);

@@ -289,6 +289,55 @@ impl<'a> Skb<'a> {
         }
     }
 
+    /// Takes the packet for an ICMP error about a tunnel of ours, which quotes an outer header at
+    /// `outer` and the packet inside it at `inner`: `learned_mtu` is remembered for the route of the
+    /// outer packet, and the sender of the inner one gets the error `answer` (kind, code, info). Both
+    /// headers must lie in one piece.
+    pub fn answer_quoted(
+        mut self,
+        net: Net<'_>,
+        outer: usize,
+        inner: usize,
+        learned_mtu: Option<u32>,
+        answer: Option<(u8, u8, u32)>,
+    ) -> Verdict<'a> {
+        let linear = self.linear().len();
+        if outer > inner || inner.saturating_add(IPV4_HEADER) > linear {
+            return self.drop();
+        }
+        // SAFETY: the packet is ours, and has these bytes in one piece; what moves is where it begins.
+        unsafe {
+            if let Some(mtu) = learned_mtu {
+                self.begin_at(outer);
+                let protocol = IPPROTO_IPIP;
+                bindings::ipv4_update_pmtu(self.as_ptr(), net.as_ptr(), mtu, 0, protocol);
+                self.begin_at(inner.wrapping_sub(outer));
+            } else {
+                self.begin_at(inner);
+            }
+        }
+        self.control_block().opt = bindings::ip_options::default();
+        if let Some((kind, code, info)) = answer {
+            self.send_icmp_error(kind, code, info);
+        }
+        self.drop()
+    }
+
+    /// Makes the packet begin `offset` bytes later, with its network header there.
+    ///
+    /// # Safety
+    ///
+    /// The packet has that many bytes in one piece.
+    unsafe fn begin_at(&mut self, offset: usize) {
+        // SAFETY: by the safety requirement `data` stays within the linear part.
+        unsafe {
+            bindings::rvs_skb_pull(self.as_ptr(), offset as u32);
+            let raw = self.raw();
+            let at = raw.data.offset_from(raw.head);
+            self.headers_mut().network_header = at as u16;
+        }
+    }
+
     /// Tells whoever routed this packet that its next hop can't be reached.
     pub fn report_link_failure(&mut self) {
         // SAFETY: the packet is valid.

@@ -58,7 +58,7 @@ pub fn unchanged<'a>(
 
 /// The route of a connection's packets to its real server.
 #[inline]
-fn route_to_server<'a>(
+pub fn route_to_server<'a>(
     connection: &'a Connection,
     context: Context<'a>,
 ) -> Result<&'a Route, Reason> {
