@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The pure rooms of the kernel module, compiled for the host from the very same files.
+//!
+//! Nothing of the module is written here. [`oracle`] holds the textbook versions that the rooms are compared
+//! with, [`fuzz`] the bodies of the fuzz targets; the tests are in `tests/`. As in the kernel, the rooms get
+//! along with `core`.
+
+#![no_std]
+
+#[path = "../../../rvs/packet/mod.rs"]
+pub mod packet;
+#[path = "../../../rvs/proto/mod.rs"]
+pub mod proto;
+#[path = "../../../rvs/sched/mod.rs"]
+pub mod sched;
+
+/// The outside's view: of this room only what reads bytes.
+#[path = "../../../rvs/control"]
+pub mod control {
+    pub mod attr;
+}
+
+/// Connections: of this room only the files that know nothing of the kernel.
+#[path = "../../../rvs/conn"]
+pub mod conn {
+    pub mod hash;
+}
+
+pub mod fuzz;
+pub mod oracle;

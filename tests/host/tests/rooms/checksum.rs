@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The Internet checksum and its incremental update.
+
+use proptest::prelude::*;
+use rvs_host_tests::oracle;
+use rvs_host_tests::packet::checksum::{adjust16, sum, Delta};
+
+/// A number as the wire-order value that the functions under test deal in.
+fn wire(value: u16) -> u16 {
+    value.to_be()
+}
+
+#[test]
+fn sums_the_example_of_rfc_1071() {
+    let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+    assert_eq!(sum(&bytes), wire(0xddf2));
+}
+
+#[test]
+fn adjusts_the_example_of_rfc_1624_to_zero() {
+    assert_eq!(adjust16(wire(0xdd2f), wire(0x5555), wire(0x3285)), 0);
+}
+
+#[test]
+fn sum_of_nothing_or_zeros_is_zero_and_of_ones_is_ones() {
+    assert_eq!(sum(&[]), 0);
+    assert_eq!(sum(&[0; 40]), 0);
+    assert_eq!(sum(&[0xff; 41]), wire(0xff00));
+    assert_eq!(sum(&[0xff; 42]), 0xffff);
+    assert_eq!(sum(&[0xff; 65536]), 0xffff);
+}
+
+proptest! {
+    #[test]
+    fn sum_is_that_of_the_textbook(bytes: Vec<u8>) {
+        prop_assert_eq!(!sum(&bytes), wire(oracle::checksum(&bytes)));
+    }
+
+    #[test]
+    fn what_carries_a_correct_checksum_sums_up_to_ones(
+        bytes in prop::collection::vec(any::<u8>(), 2..200),
+        place: prop::sample::Index,
+    ) {
+        let offset = place.index(bytes.len() / 2) * 2;
+        let bytes = oracle::with_checksum(&bytes, offset);
+        prop_assert_eq!(sum(&bytes), 0xffff);
+    }
+
+    #[test]
+    fn adjusting_for_a_changed_word_equals_computing_again(
+        mut bytes in prop::collection::vec(any::<u8>(), 6..100),
+        place: prop::sample::Index,
+        to: [u8; 2],
+    ) {
+        bytes[0] = 0x45; // As in any packet, something is not zero.
+        let offset = 2 + place.index((bytes.len() - 2) / 2) * 2;
+        let old = oracle::checksum(&bytes);
+        let from = [bytes[offset], bytes[offset + 1]];
+        bytes[offset..offset + 2].copy_from_slice(&to);
+        prop_assert_eq!(
+            adjust16(wire(old), u16::from_ne_bytes(from), u16::from_ne_bytes(to)),
+            wire(oracle::checksum(&bytes))
+        );
+    }
+
+    #[test]
+    fn adjusting_for_a_changed_double_word_equals_computing_again(
+        mut bytes in prop::collection::vec(any::<u8>(), 6..100),
+        place: prop::sample::Index,
+        to: [u8; 4],
+    ) {
+        bytes[0] = 0x45;
+        let offset = 2 + place.index((bytes.len() - 4) / 2) * 2;
+        let old = oracle::checksum(&bytes);
+        let from: [u8; 4] = bytes[offset..offset + 4].try_into().unwrap();
+        bytes[offset..offset + 4].copy_from_slice(&to);
+        prop_assert_eq!(
+            Delta::of32(u32::from_ne_bytes(from), u32::from_ne_bytes(to)).adjust(wire(old)),
+            wire(oracle::checksum(&bytes))
+        );
+    }
+
+    #[test]
+    fn adjusting_a_pseudo_header_sum_equals_summing_again(
+        from: [u8; 4],
+        to: [u8; 4],
+        other: std::net::Ipv4Addr,
+        len in 8usize..1500,
+    ) {
+        let pseudo = |addr: [u8; 4]| sum(&oracle::pseudo_header(addr.into(), other, 6, len));
+        prop_assert_eq!(
+            Delta::of32(u32::from_ne_bytes(from), u32::from_ne_bytes(to))
+                .adjust_pseudo(pseudo(from)),
+            pseudo(to)
+        );
+    }
+
+    #[test]
+    fn adjusting_there_and_back_changes_nothing(check in 0u16..0xffff, from: u32, to: u32) {
+        prop_assert_eq!(Delta::of32(to, from).adjust(Delta::of32(from, to).adjust(check)),
+            check
+        );
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The TCP state machine, against the transitions of IPVS as written down in `tcp_states.txt`.
+
+use rvs_host_tests::packet::tcp::{Flags, HEADER_LEN};
+use rvs_host_tests::proto::tcp::{next, Event, State};
+use rvs_host_tests::proto::Direction;
+
+const TABLE: &str = include_str!("tcp_states.txt");
+
+const DIRECTIONS: [(&str, Direction); 3] = [
+    ("I", Direction::Input),
+    ("O", Direction::Output),
+    ("X", Direction::InputOnly),
+];
+
+const EVENTS: [(&str, Event); 4] = [
+    ("syn", Event::Syn),
+    ("fin", Event::Fin),
+    ("ack", Event::Ack),
+    ("rst", Event::Rst),
+];
+
+fn state(abbreviation: &str) -> State {
+    match abbreviation {
+        "NO" => State::None,
+        "ES" => State::Established,
+        "SS" => State::SynSent,
+        "SR" => State::SynRecv,
+        "FW" => State::FinWait,
+        "TW" => State::TimeWait,
+        "CL" => State::Close,
+        "CW" => State::CloseWait,
+        "LA" => State::LastAck,
+        "LI" => State::Listen,
+        "SA" => State::SynAck,
+        other => panic!("no state is abbreviated {other}"),
+    }
+}
+
+#[test]
+fn every_transition_is_that_of_ipvs() {
+    let mut lines = TABLE
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let columns = lines.next().expect("a line of column names");
+    let mut seen = 0;
+    for row in lines {
+        let current = state(row[0]);
+        for (column, cell) in columns.iter().zip(&row).skip(1) {
+            let (direction, event) = column.split_once('.').expect("direction.event");
+            let (_, direction) = DIRECTIONS
+                .iter()
+                .find(|(name, _)| *name == direction)
+                .unwrap();
+            let (_, event) = EVENTS.iter().find(|(name, _)| *name == event).unwrap();
+            assert_eq!(
+                next(current, *direction, *event),
+                state(cell),
+                "{} {column}",
+                current.name()
+            );
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 11 * 12);
+}
+
+#[test]
+fn a_segment_without_flags_closes_from_every_state() {
+    for state in State::ALL {
+        for (_, direction) in DIRECTIONS {
+            assert_eq!(next(state, direction, Event::None), State::Close);
+        }
+    }
+}
+
+/// The flags of a header with this control byte.
+fn flags(byte: u8) -> Flags {
+    let mut header = [0; HEADER_LEN];
+    header[13] = byte;
+    Flags::parse(&header)
+}
+
+#[test]
+fn reset_outranks_syn_outranks_fin_outranks_ack() {
+    for byte in 0..=u8::MAX {
+        // Control bits of RFC 9293: FIN 1, SYN 2, RST 4, PSH 8, ACK 16.
+        let expected = match byte {
+            _ if byte & 4 != 0 => Event::Rst,
+            _ if byte & 2 != 0 => Event::Syn,
+            _ if byte & 1 != 0 => Event::Fin,
+            _ if byte & 16 != 0 => Event::Ack,
+            _ => Event::None,
+        };
+        assert_eq!(Event::from_flags(flags(byte)), expected, "flags {byte:#x}");
+    }
+}
+
+#[test]
+fn flags_are_read_from_the_fourteenth_byte() {
+    let mut header = [0; 20];
+    header[13] = 0x12;
+    let flags = Flags::parse(&header);
+    assert!(flags.syn() && flags.ack() && !flags.fin() && !flags.rst());
+    header[13] = 0x05;
+    let flags = Flags::parse(&header);
+    assert!(flags.fin() && flags.rst() && !flags.syn() && !flags.ack());
+}
+
+/// The states a connection goes through.
+fn walk(segments: &[(Direction, Event)]) -> Vec<&'static str> {
+    let mut state = State::None;
+    segments
+        .iter()
+        .map(|&(direction, event)| {
+            state = next(state, direction, event);
+            state.name()
+        })
+        .collect()
+}
+
+#[test]
+fn a_masqueraded_connection_opens_and_closes_as_seen_from_both_sides() {
+    use Direction::{Input, Output};
+    assert_eq!(
+        walk(&[
+            (Input, Event::Syn),
+            (Output, Event::Syn),
+            (Input, Event::Ack),
+            (Output, Event::Ack),
+            (Input, Event::Fin),
+            (Output, Event::Fin),
+            (Input, Event::Ack),
+        ]),
+        [
+            "SYN_RECV",
+            "SYN_RECV",
+            "ESTABLISHED",
+            "ESTABLISHED",
+            "CLOSE_WAIT",
+            "TIME_WAIT",
+            "TIME_WAIT"
+        ]
+    );
+}
+
+#[test]
+fn a_directly_routed_connection_opens_and_closes_as_seen_from_the_client_alone() {
+    use Direction::InputOnly;
+    assert_eq!(
+        walk(&[
+            (InputOnly, Event::Syn),
+            (InputOnly, Event::Ack),
+            (InputOnly, Event::Fin),
+            (InputOnly, Event::Ack),
+        ]),
+        ["SYN_RECV", "ESTABLISHED", "FIN_WAIT", "FIN_WAIT"]
+    );
+}
