@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What every scenario starts from: the module loaded once, a fresh topology for each test, and a clean kernel after it.
+
+    python3 -m pytest tests/vm                      rvs
+    python3 -m pytest tests/vm --balancer=ip_vs     the same scenarios against the C module, as a check of the scenarios
+"""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from lab import METHODS, Lab, module, namespace  # noqa: E402
+from lab.ipvsadm import Ipvsadm  # noqa: E402
+from lab.kernel_log import KernelLog  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--balancer", choices=["rvs", "ip_vs"], default="rvs", help="the kernel module under test")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "rvs_only: about something that C ip_vs does not have")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--balancer") == "ip_vs":
+        for item in items:
+            if item.get_closest_marker("rvs_only"):
+                item.add_marker(pytest.mark.skip(reason="C ip_vs does not have this"))
+
+
+@pytest.fixture(scope="session")
+def balancer_name(request):
+    return request.config.getoption("--balancer")
+
+
+@pytest.fixture(scope="session")
+def kernel_log():
+    return KernelLog()
+
+
+@pytest.fixture(scope="session")
+def namespaces_before():
+    return namespace.baseline()
+
+
+@pytest.fixture(scope="session")
+def loaded_module(balancer_name, kernel_log):
+    """The module under test is loaded, the modules of tunnels and bridges too; at the end it unloads without a trace."""
+    namespace.execute(["modprobe", "-a", "ipip", "veth", "bridge"])
+    module.load(balancer_name)
+    yield
+    module.unload(balancer_name)
+    assert not module.slab_caches(balancer_name)
+    assert not kernel_log.trouble()
+
+
+@pytest.fixture(autouse=True)
+def clean_kernel(loaded_module, kernel_log, namespaces_before):
+    """No test leaves a network namespace or a complaint of the kernel behind."""
+    kernel_log.news()
+    yield
+    namespace.all_gone(namespaces_before)
+    assert not kernel_log.trouble()
+
+
+@pytest.fixture
+def lab(clean_kernel):
+    made = Lab()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def balancer(lab):
+    return Ipvsadm(lab.director)
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    return request.param

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A load balancer's surroundings in one machine: client, director and real servers as network namespaces.
+
+Here live the topology, the programs on it, the ways to drive a balancer and to look at packets. What is expected of a
+balancer does not: that is for the scenarios in the folder above.
+"""
+
+from .balancer import Connection, RealServer, Service, Stats
+from .capture import Capture
+from .eventually import eventually
+from .ghost import Ghost
+from .namespace import CommandFailed, Namespace
+from .programs import TcpPrograms, UdpPrograms
+from .topology import CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, METHODS, VIP, Lab
+
+__all__ = [
+    "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "Lab", "METHODS",
+    "Namespace", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "eventually",
+]

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernel modules under test: loading them, unloading them, and what they leave behind."""
+
+import os
+import pathlib
+
+from .namespace import execute
+
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
+RVS_KO = os.environ.get("RVS_KO", str(PROJECT / "rvs.ko"))
+
+_IP_VS = ["ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "ip_vs"]  # in the order in which they can be removed
+
+
+def loaded(name):
+    return os.path.isdir(f"/sys/module/{name}")
+
+
+def load(balancer):
+    """Load "ip_vs" with the schedulers the scenarios use, or "rvs"."""
+    if balancer == "ip_vs":
+        execute(["modprobe", "-a", *_IP_VS])
+        return
+    if not os.path.exists(RVS_KO):
+        raise AssertionError(f"{RVS_KO} is missing; build it with: make")
+    needed = execute(["modinfo", "-F", "depends", RVS_KO]).strip()
+    if needed:
+        execute(["modprobe", "-a", *needed.split(",")])
+    execute(["insmod", RVS_KO])
+
+
+def unload(balancer):
+    """Unload what `load` loaded; fails if something still uses it."""
+    for name in _IP_VS if balancer == "ip_vs" else ["rvs"]:
+        if loaded(name):
+            execute(["rmmod", name])
+
+
+def slab_caches(balancer):
+    """The names of the balancer's slab caches that exist."""
+    with open("/proc/slabinfo", encoding="ascii") as file:
+        names = [line.split()[0] for line in file]
+    return [name for name in names if name.startswith(balancer)]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Connections go away when their timeout has passed without a packet, and not before."""
+
+import time
+
+import pytest
+
+from lab import VIP, eventually
+from lab.programs import TcpClient, UdpClient
+
+SLACK = 2  # seconds a timer may be late in a slow guest
+
+
+def seconds_until_gone(balancer, client_port, within):
+    start = time.monotonic()
+    eventually(lambda: balancer.connection_of(client_port) is None, within=within)
+    return time.monotonic() - start
+
+
+def test_a_udp_flow_expires_after_its_timeout(lab, balancer, method):
+    lab.udp_programs(53)
+    service = balancer.balance("udp", VIP[method], 53, [lab.rs1], method)
+    balancer.set_timeouts(0, 0, 2)
+    with UdpClient(lab.client, VIP[method], 53) as client:
+        client.ask(b"hello")
+        assert balancer.counts(service) == {lab.rs1.address: (0, 1)}
+        assert 1 < seconds_until_gone(balancer, client.port, within=2 + SLACK)
+        eventually(lambda: balancer.counts(service), {lab.rs1.address: (0, 0)})
+        assert client.ask(b"again") == ("rs1", b"again")
+
+
+def test_packets_keep_a_flow_alive(lab, balancer):
+    lab.udp_programs(53)
+    balancer.balance("udp", VIP["masquerading"], 53, lab.servers, "masquerading")
+    balancer.set_timeouts(0, 0, 2)
+    with UdpClient(lab.client, VIP["masquerading"], 53) as client:
+        start, names = time.monotonic(), set()
+        while time.monotonic() < start + 4:
+            names.add(client.ask(b"tick")[0])
+            assert balancer.connection_of(client.port).expires <= 2
+        assert len(names) == 1
+
+
+def test_a_half_closed_connection_expires_after_the_fin_timeout(lab, balancer, method):
+    lab.tcp_programs()
+    service = balancer.balance("tcp", VIP[method], 80, [lab.rs1], method)
+    balancer.set_timeouts(0, 2, 0)
+    with TcpClient(lab.client, VIP[method], 80) as client:
+        if method == "masquerading":
+            client.say("bye")  # the server closes first, the client keeps its half open
+            assert client.at_end()
+        else:
+            client.ask("who")
+            client.finish()
+        eventually(lambda: balancer.state_of(client.port), "FIN_WAIT")
+        seconds_until_gone(balancer, client.port, within=2 + SLACK)
+    eventually(lambda: balancer.counts(service), {lab.rs1.address: (0, 0)})
+
+
+def test_an_idle_established_connection_expires_and_its_next_segment_is_reset(lab, balancer, method):
+    lab.tcp_programs()
+    service = balancer.balance("tcp", VIP[method], 80, [lab.rs1], method)
+    balancer.set_timeouts(2, 0, 0)
+    with TcpClient(lab.client, VIP[method], 80) as client:
+        client.ask("who")
+        seconds_until_gone(balancer, client.port, within=2 + SLACK)
+        assert balancer.counts(service) == {lab.rs1.address: (0, 0)}
+        with pytest.raises(ConnectionResetError):
+            client.ask("who")
+
+
+def test_a_reset_connection_is_gone_after_ten_seconds(lab, balancer):
+    lab.tcp_programs()
+    balancer.balance("tcp", VIP["masquerading"], 80, [lab.rs1], "masquerading")
+    client = TcpClient(lab.client, VIP["masquerading"], 80)
+    client.ask("who")
+    port = client.port
+    client.reset()
+    eventually(lambda: balancer.state_of(port), "CLOSE")
+    assert 8 < seconds_until_gone(balancer, port, within=10 + SLACK)
+
+
+def test_a_changed_timeout_counts_from_the_next_packet_on(lab, balancer):
+    lab.udp_programs(53)
+    balancer.balance("udp", VIP["masquerading"], 53, [lab.rs1], "masquerading")
+    with UdpClient(lab.client, VIP["masquerading"], 53) as client:
+        client.ask(b"hello")
+        assert 290 < balancer.connection_of(client.port).expires <= 300
+        balancer.set_timeouts(0, 0, 30)
+        assert 290 < balancer.connection_of(client.port).expires <= 300
+        client.ask(b"hello")
+        assert 25 < balancer.connection_of(client.port).expires <= 30
+
+
+def test_hundreds_of_flows_expire_together(lab, balancer):
+    lab.udp_programs(53)
+    service = balancer.balance("udp", VIP["masquerading"], 53, [lab.rs1], "masquerading")
+    balancer.set_timeouts(0, 0, 2)
+    clients = [UdpClient(lab.client, VIP["masquerading"], 53) for _ in range(300)]
+    for client in clients:
+        client.socket.send(b"hello")
+    eventually(lambda: balancer.counts(service)[lab.rs1.address][1] > 0)
+    eventually(lambda: (balancer.counts(service), balancer.connections()), ({lab.rs1.address: (0, 0)}, []), within=5 + SLACK)

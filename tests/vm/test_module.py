@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Loading and unloading the module, under traffic and beside the C module."""
+
+import pytest
+
+from lab import METHODS, VIP, eventually, module
+from lab.flood import Flood
+from lab.programs import TcpClient
+from lab.rvsctl import Rvsctl
+
+CYCLES = 200
+
+RULES = "".join(f"-A -u {VIP[method]}:53 -s wlc\n" + "".join(
+    f"-a -u {VIP[method]}:53 -r 10.1.0.1{number}:53 {option}\n" for number in (1, 2, 3))
+    for method, option in zip(METHODS, ("-m", "-i", "-g")))
+
+
+def kernel_memory():
+    """Kilobytes that the kernel holds for itself, by what for."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        lines = dict(line.split(":") for line in file)
+    return {name: int(lines[name].split()[0]) for name in ("Percpu", "VmallocUsed", "SUnreclaim")}
+
+
+@pytest.fixture
+def reloaded(balancer_name):
+    """Whatever the test does to the module, it is loaded afterwards, and alone."""
+    yield
+    module.unload(balancer_name)
+    module.unload("ip_vs")
+    module.load(balancer_name)
+
+
+def test_two_hundred_times_loaded_and_unloaded_under_traffic_leaves_nothing_behind(lab, balancer, balancer_name, reloaded):
+    service = balancer.add_service("udp", VIP["masquerading"], 53)
+    flood = Flood(lab.client, service, lab.director.mac("eth0"), ports=50_000, first_port=10_000)
+    try:
+        for cycle in range(CYCLES):
+            if balancer_name == "ip_vs":
+                balancer.flush()  # it refuses to go while there are services
+            module.unload(balancer_name)
+            if cycle == 20:
+                before = kernel_memory()
+            module.load(balancer_name)
+            balancer.command("-R", stdin=RULES)
+            eventually(lambda: "UDP" in balancer.command("-L", "-n", "-c"))
+    finally:
+        flood.stop()
+    if balancer_name == "ip_vs":
+        balancer.flush()
+    module.unload(balancer_name)
+    assert module.slab_caches(balancer_name) == []
+    grown = {name: after - before[name] for name, after in kernel_memory().items()}
+    assert all(kilobytes < 4 * (CYCLES - 20) for kilobytes in grown.values()), grown  # less than a page each time
+
+
+@pytest.mark.rvs_only
+def test_it_serves_beside_c_ip_vs_which_keeps_its_names(lab, balancer, reloaded, kernel_log):
+    lab.tcp_programs()
+    module.unload("rvs")
+    module.load("ip_vs")
+    kernel_log.news()
+    module.load("rvs")
+    told = [message for message in kernel_log.news() if "rvs" in message and "IPVS" in message]
+    assert len(told) == 1
+
+    rvsctl = Rvsctl(lab.director)
+    for method in ("masquerading", "direct-routing"):
+        rvsctl.balance("tcp", VIP[method], 80, [lab.rs1], method)
+    balancer.balance("tcp", VIP["tunneling"], 80, [lab.rs2], "tunneling")
+    clients = {method: TcpClient(lab.client, VIP[method], 80) for method in METHODS}
+    assert {method: client.ask("who") for method, client in clients.items()} == {
+        "masquerading": "rs1", "direct-routing": "rs1", "tunneling": "rs2"}
+    assert {one.virtual[0] for one in rvsctl.connections()} == {VIP["masquerading"], VIP["direct-routing"]}
+    assert {one.virtual[0] for one in balancer.connections()} == {VIP["tunneling"]}
+    balancer.flush()
+
+
+@pytest.mark.rvs_only
+def test_without_the_module_rvsctl_says_that_it_is_not_loaded(lab, reloaded):
+    module.unload("rvs")
+    refused = lab.director.try_run(Rvsctl.tool, "service", "list")
+    assert refused.returncode == 6 and "rvs is not loaded" in refused.stderr
+
+
+@pytest.mark.rvs_only
+def test_a_namespace_made_before_the_module_is_served_as_one_made_after(lab, balancer, method, reloaded):
+    lab.tcp_programs()
+    module.unload("rvs")
+    module.load("rvs")
+    balancer.balance("tcp", VIP[method], 80, [lab.rs1], method)
+    with TcpClient(lab.client, VIP[method], 80) as client:
+        assert client.ask("who") == "rs1"

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""IP-in-IP tunneling, packet by packet."""
+
+import pytest
+
+from lab import DIRECTOR_INSIDE, VIP, packet
+
+HERE = VIP["tunneling"]
+
+
+@pytest.fixture
+def flow(lab, balancer):
+    client, server = lab.ghost_client(), lab.ghost_server()
+    service = balancer.add_service("udp", HERE, 53, "rr")
+    balancer.add_server(service, server.address, "tunneling")
+    return client, server
+
+
+def test_the_request_arrives_inside_a_packet_from_the_director_to_the_server(flow):
+    client, server = flow
+    sent = packet.udp(client.address, 40000, HERE, 53, b"hello", identification=5)
+    client.send(sent)
+    outer = server.receive()
+    assert (outer.source, outer.destination, outer.protocol) == (DIRECTOR_INSIDE, server.address, packet.IPIP)
+    assert outer.valid and outer.inner.valid
+    assert outer.inner == sent.but(ttl=63)
+
+
+@pytest.mark.parametrize("dont_fragment", [True, False])
+def test_the_outer_header_copies_time_to_live_service_class_and_fragmentation_wish(flow, dont_fragment):
+    client, server = flow
+    client.send(packet.udp(client.address, 40000, HERE, 53, ttl=33, tos=0xB8, dont_fragment=dont_fragment))
+    outer = server.receive()
+    assert (outer.ttl, outer.tos, outer.dont_fragment) == (32, 0xB8, dont_fragment)
+
+
+def test_congestion_marks_are_encapsulated(flow):
+    client, server = flow
+    outer_marks = []
+    for mark in range(4):  # not capable, capable 1, capable 0, congestion experienced
+        client.send(packet.udp(client.address, 40000, HERE, 53, tos=mark))
+        outer_marks.append(server.receive().tos)
+    assert outer_marks == [0, 1, 2, 2]
