@@ -188,6 +188,7 @@ impl Balancer {
             }
             Err(CreateError::Exists(connection)) => self.request(skb, segment, connection, context),
             Err(CreateError::NoMemory) => self.drop(skb, Reason::NoMemory),
+            Err(CreateError::TableFull) => self.drop(skb, Reason::TableFull),
         }
     }
 

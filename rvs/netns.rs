@@ -6,7 +6,7 @@
 //! while there is one.
 
 use crate::{
-    conn::{Connection, Connections},
+    conn::{Budget, Connection, Connections, Share},
     control::ConnFile,
     director::Balancer,
     packet::Endpoint,
@@ -18,6 +18,7 @@ use crate::{
     stats::drops::Drops,
     sys::{
         flow_table::{Keeper, Memory},
+        memory,
         net::{self, Net, NetId, PerNet},
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
         procfs::File,
@@ -39,6 +40,7 @@ const HOOKS: [(HookPoint, i32); 3] = [
 pub struct Shared {
     connections: Arc<Memory<Connection>>,
     services: Arc<Memory<ServiceEntry>>,
+    budget: Arc<Budget>,
     owns_files: bool,
 }
 
@@ -57,6 +59,7 @@ impl Shared {
         Ok(Self {
             connections: Arc::new(connections, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
+            budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
             owns_files,
         })
     }
@@ -82,6 +85,7 @@ pub struct Netns {
     net: Net<'static>,
     connection_memory: Arc<Memory<Connection>>,
     service_memory: Arc<Memory<ServiceEntry>>,
+    budget: Arc<Budget>,
     state: Pin<KBox<Mutex<State>>>,
 }
 
@@ -109,9 +113,10 @@ impl PerNet for Netns {
             net,
             connection_memory: shared.connections.clone(),
             service_memory: shared.services.clone(),
-            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL)?,
+            budget: shared.budget.clone(),
+            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
-        Ok(KBox::new(netns, GFP_KERNEL)?)
+        Ok(KBox::new(netns, GFP_KERNEL_ACCOUNT)?)
     }
 
     fn quiesce(&self) {
@@ -129,17 +134,26 @@ impl Netns {
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
         let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
-        let services = Arc::new(Services::new(table), GFP_KERNEL)?;
+        let share = if self.net.is_initial() {
+            Share::Initial
+        } else {
+            Share::Other
+        };
+        let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
         let balancer = Balancer {
             services: services.clone(),
-            connections: Connections::new(self.connection_memory.clone())?,
+            connections: Connections::new(
+                self.connection_memory.clone(),
+                self.budget.clone(),
+                share,
+            )?,
             timeouts: Timeouts::new(timeouts),
             drops: Drops::new()?,
         };
         Ok(Active {
             hooks: None,
             config: Config::new(services, keeper),
-            balancer: Arc::new(balancer, GFP_KERNEL)?,
+            balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         })
     }
 

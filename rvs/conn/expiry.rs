@@ -7,12 +7,13 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Connection,
+    Budget, Connection,
 };
 use crate::sys::{
     flow_table::{Fate, Keeper, Occasion},
     time::jiffies,
     worker::Job,
+    Arc,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{new_mutex, prelude::*, sync::Mutex};
@@ -24,6 +25,7 @@ const RESIZE_STEPS: u32 = 16_384;
 pub struct Expiry {
     state: Pin<KBox<Mutex<State>>>,
     entries: AtomicU64,
+    budget: Arc<Budget>,
 }
 
 struct State {
@@ -33,14 +35,15 @@ struct State {
 
 impl Expiry {
     /// The job for the keeper of a table. Sleeps.
-    pub fn new(keeper: Keeper<Connection>) -> Result<Self> {
+    pub fn new(keeper: Keeper<Connection>, budget: Arc<Budget>) -> Result<Self> {
         let state = State {
             keeper,
             wheel: Wheel::new(jiffies()),
         };
         Ok(Self {
-            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL)?,
+            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
             entries: AtomicU64::new(0),
+            budget,
         })
     }
 
@@ -66,6 +69,13 @@ fn decide(connection: &Connection) -> Fate {
     Fate::List(place.slot)
 }
 
+impl Drop for Expiry {
+    /// The connections go with their keeper.
+    fn drop(&mut self) {
+        self.budget.update(self.entries(), 0);
+    }
+}
+
 impl Job for Expiry {
     fn run(&self) -> Option<u32> {
         let mut state = self.state.lock();
@@ -75,7 +85,8 @@ impl Job for Expiry {
             keeper.visit(slot, decide);
         }
         let still_resizing = keeper.resize(RESIZE_STEPS);
-        self.entries.store(keeper.entries(), Ordering::Relaxed);
+        let before = self.entries.swap(keeper.entries(), Ordering::Relaxed);
+        self.budget.update(before, keeper.entries());
         if still_resizing {
             return Some(1);
         }

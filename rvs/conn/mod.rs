@@ -3,12 +3,14 @@
 //! Connections: what a packet needs to know of its flow, how it is found, and
 //! how it ends. What is done with a packet is not decided here.
 
+mod budget;
 mod expiry;
 pub mod hash;
 mod status;
 mod table;
 pub mod wheel;
 
+pub use budget::{Budget, Share};
 pub use status::Status;
 pub use table::{Connections, CreateError};
 

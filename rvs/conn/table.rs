@@ -3,7 +3,7 @@
 //! The connections of one namespace: finding them, adding to them, ending
 //! them early.
 
-use super::{expiry::Expiry, hash::HashKey, Connection, Found};
+use super::{expiry::Expiry, hash::HashKey, Budget, Connection, Found, Share};
 use crate::{
     packet::FlowKey,
     proto::Protocol,
@@ -27,6 +27,8 @@ pub struct Connections {
     expiry: Worker<Expiry>,
     table: Arc<FlowTable<Connection>>,
     secret: HashKey,
+    budget: Arc<Budget>,
+    share: Share,
 }
 
 /// Why no connection was made.
@@ -35,16 +37,20 @@ pub enum CreateError<'a> {
     Exists(Lent<'a, Connection>),
     /// Memory is out.
     NoMemory,
+    /// There may be no more.
+    TableFull,
 }
 
 impl Connections {
     /// An empty table. Sleeps.
-    pub fn new(memory: Arc<Memory<Connection>>) -> Result<Self> {
+    pub fn new(memory: Arc<Memory<Connection>>, budget: Arc<Budget>, share: Share) -> Result<Self> {
         let (table, keeper) = Keeper::with_table(memory, Expiry::LISTS).ok_or(ENOMEM)?;
         Ok(Self {
-            expiry: Worker::new(Expiry::new(keeper)?)?,
+            expiry: Worker::new(Expiry::new(keeper, budget.clone())?)?,
             table,
             secret: HashKey::new(random::key()),
+            budget,
+            share,
         })
     }
 
@@ -82,6 +88,9 @@ impl Connections {
         server: Arc<RealServer>,
         rcu: Held<'a>,
     ) -> Result<Lent<'a, Connection>, CreateError<'a>> {
+        if self.budget.is_spent(self.share) {
+            return Err(CreateError::TableFull);
+        }
         let value = Connection::new(*flow, protocol, server);
         let is_same = |other: &Connection| {
             other.protocol == protocol && other.client == flow.src && other.virt == flow.dst

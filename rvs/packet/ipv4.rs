@@ -55,7 +55,8 @@ pub struct Header {
 
 impl Header {
     /// Reads a header. `None` if it is not version 4, claims to be shorter than 20 bytes or longer than
-    /// its packet.
+    /// its packet. A total length of 0 is that of a packet too large for the field, which Linux
+    /// cuts into segments later (BIG TCP).
     #[inline]
     #[must_use]
     pub fn parse(bytes: &[u8; HEADER_LEN]) -> Option<Header> {
@@ -73,7 +74,7 @@ impl Header {
         }
         let header_len = usize::from(version_ihl & 0x0f) << 2;
         let total_len = u16::from_be_bytes([len0, len1]);
-        if usize::from(total_len) < header_len {
+        if total_len != 0 && usize::from(total_len) < header_len {
             return None;
         }
         let fragment = u16::from_be_bytes([fragment0, fragment1]);

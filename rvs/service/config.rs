@@ -66,7 +66,7 @@ struct ServiceRecord {
     generation: u64,
     settings: ServiceSettings,
     /// Newest first.
-    servers: KVec<ServerRecord>,
+    servers: KVVec<ServerRecord>,
     /// What removed real servers have counted.
     retired: Totals,
     /// The sum of all counters at the last zero.
@@ -107,20 +107,21 @@ impl ServiceRecord {
         &self,
         first: Option<&Arc<RealServer>>,
         skipped: Option<usize>,
-    ) -> Result<KVec<Arc<RealServer>>, Refusal> {
-        let mut servers = KVec::with_capacity(self.servers.len().saturating_add(1), GFP_KERNEL)?;
+    ) -> Result<KVVec<Arc<RealServer>>, Refusal> {
+        let mut servers =
+            KVVec::with_capacity(self.servers.len().saturating_add(1), GFP_KERNEL_ACCOUNT)?;
         if let Some(first) = first {
-            servers.push(first.clone(), GFP_KERNEL)?;
+            servers.push(first.clone(), GFP_KERNEL_ACCOUNT)?;
         }
         for (i, record) in self.servers.iter().enumerate() {
             if Some(i) != skipped {
-                servers.push(record.server.clone(), GFP_KERNEL)?;
+                servers.push(record.server.clone(), GFP_KERNEL_ACCOUNT)?;
             }
         }
         Ok(servers)
     }
 
-    fn publish(&self, servers: KVec<Arc<RealServer>>, change: Change) -> Result<(), Refusal> {
+    fn publish(&self, servers: KVVec<Arc<RealServer>>, change: Change) -> Result<(), Refusal> {
         let adapt = |cursor: Cursor, snapshot: &Snapshot| match snapshot.settings.scheduler {
             Some(scheduler) => scheduler.after_change(cursor, change, &snapshot.servers),
             None => cursor,
@@ -169,7 +170,7 @@ pub struct ServerView {
 /// See the module's description.
 pub struct Config {
     services: RBTree<ServiceKey, ServiceRecord>,
-    removed: KVec<Removed>,
+    removed: KVVec<Removed>,
     /// What removed services have counted.
     retired: Totals,
     /// The sum of all counters at the last zero.
@@ -184,7 +185,7 @@ impl Config {
     pub fn new(published: Arc<Services>, keeper: Keeper<ServiceEntry>) -> Self {
         Self {
             services: RBTree::new(),
-            removed: KVec::new(),
+            removed: KVVec::new(),
             retired: Totals::default(),
             base: Totals::default(),
             next_generation: 0,
@@ -229,18 +230,18 @@ impl Config {
     ) -> Result<(), Refusal> {
         self.check_new_service(key)?;
         let service = Arc::new(
-            Service::new(key, Snapshot::new(settings, KVec::new()))?,
-            GFP_KERNEL,
+            Service::new(key, Snapshot::new(settings, KVVec::new()))?,
+            GFP_KERNEL_ACCOUNT,
         )?;
         let record = ServiceRecord {
             service: service.clone(),
             generation: self.next_generation,
             settings,
-            servers: KVec::new(),
+            servers: KVVec::new(),
             retired: Totals::default(),
             base: Totals::default(),
         };
-        let node = RBTreeNode::new(key, record, GFP_KERNEL)?;
+        let node = RBTreeNode::new(key, record, GFP_KERNEL_ACCOUNT)?;
         self.next_generation = self.next_generation.wrapping_add(1);
         self.published.publish(service)?;
         self.services.insert(node);
@@ -320,7 +321,7 @@ impl Config {
             meter: record.meter,
         };
         // Without memory it is only not found again: its connections end by their timeouts.
-        let _ = self.removed.push(removed, GFP_KERNEL);
+        let _ = self.removed.push(removed, GFP_KERNEL_ACCOUNT);
     }
 
     /// Whether a real server can be added, or is one that comes back; then its address needs no
@@ -356,7 +357,7 @@ impl Config {
         };
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         let servers = record.snapshot_servers(Some(&server), None)?;
-        record.servers.reserve(1, GFP_KERNEL)?;
+        record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
         server.change(settings);
         record.publish(servers, Change::Added)?;
         server.set_available(true);

@@ -68,14 +68,14 @@ pub struct Snapshot {
     /// Settings.
     pub settings: ServiceSettings,
     /// Real servers in IPVS list order: newest first.
-    pub servers: KVec<Arc<RealServer>>,
+    pub servers: KVVec<Arc<RealServer>>,
     /// What the scheduler wants to know of them as a whole.
     pub prepared: Prepared,
 }
 
 impl Snapshot {
     /// A snapshot, prepared for its scheduler.
-    pub fn new(settings: ServiceSettings, servers: KVec<Arc<RealServer>>) -> Self {
+    pub fn new(settings: ServiceSettings, servers: KVVec<Arc<RealServer>>) -> Self {
         let prepared = settings
             .scheduler
             .map(|scheduler| scheduler.prepare(&servers))
@@ -115,7 +115,7 @@ impl Service {
     ) -> Result {
         let cursor = Cursor::from_bits(self.cursor.load(Ordering::Relaxed));
         let adapted = adapt(cursor, &snapshot);
-        self.snapshot.replace(snapshot, GFP_KERNEL)?;
+        self.snapshot.replace(snapshot, GFP_KERNEL_ACCOUNT)?;
         self.cursor.store(adapted.to_bits(), Ordering::Relaxed);
         Ok(())
     }

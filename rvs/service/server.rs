@@ -101,7 +101,7 @@ impl RealServer {
                 is_overloaded: AtomicBool::new(false),
             },
         };
-        Ok(Arc::new(server, GFP_KERNEL)?)
+        Ok(Arc::new(server, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// The present settings.

@@ -35,6 +35,7 @@ macro_rules! reasons {
 reasons! {
     Malformed, "malformed", "The packet ends before its headers do.";
     NoMemory, "no-memory", "Memory was out: for a connection, or for a header to be rewritten.";
+    TableFull, "table-full", "As many connections exist already as may exist in memory of this size.";
     NoServer, "no-server", "Every real server of the service has weight 0, is over its threshold, or there is none.";
     ServerRemoved, "server-removed", "The connection's real server is no longer configured.";
     TtlExceeded, "ttl-exceeded", "The packet's time to live ran out at the director.";

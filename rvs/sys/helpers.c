@@ -6,6 +6,7 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <net/dst.h>
@@ -30,6 +31,11 @@ void rvs_local_bh_enable(void)
 void rvs_cpu_relax(void)
 {
 	cpu_relax();
+}
+
+u64 rvs_total_memory(void)
+{
+	return (u64)totalram_pages() << PAGE_SHIFT;
 }
 
 void rvs_cond_resched(void)

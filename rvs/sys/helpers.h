@@ -12,6 +12,7 @@
 void rvs_local_bh_disable(void);
 void rvs_local_bh_enable(void);
 void rvs_cpu_relax(void);
+u64 rvs_total_memory(void);
 void rvs_cond_resched(void);
 void __percpu *rvs_alloc_percpu(size_t size, size_t align);
 void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value);

@@ -7,6 +7,12 @@
 use core::mem::ManuallyDrop;
 use kernel::prelude::*;
 
+/// Bytes of memory that the machine has.
+pub fn total() -> u64 {
+    // SAFETY: an FFI call without preconditions.
+    unsafe { super::bindings::rvs_total_memory() }
+}
+
 /// A boxed array of default values, allocated as `kvmalloc` does.
 ///
 /// # Invariants
@@ -17,7 +23,7 @@ pub struct Array<T>(KVVec<T>);
 impl<T: Default> Array<T> {
     /// `len` default values; `None` when memory is out. Sleeps.
     pub fn new(len: usize) -> Option<Self> {
-        let mut elements = KVVec::with_capacity(len, GFP_KERNEL | __GFP_NOWARN).ok()?;
+        let mut elements = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT | __GFP_NOWARN).ok()?;
         for _ in 0..len {
             elements.push_within_capacity(T::default()).ok()?;
         }

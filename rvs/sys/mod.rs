@@ -25,5 +25,5 @@ pub use kernel::sync::Arc;
 
 /// Puts a value behind an [`Arc`]; `None` when memory is out. Sleeps.
 pub fn new_arc<T>(value: T) -> Option<Arc<T>> {
-    Arc::new(value, kernel::alloc::flags::GFP_KERNEL).ok()
+    Arc::new(value, kernel::alloc::flags::GFP_KERNEL_ACCOUNT).ok()
 }

@@ -54,6 +54,11 @@ impl<'a> Net<'a> {
         self.ptr.as_ptr()
     }
 
+    /// Whether it is the machine's first namespace, rather than one that anybody may have made.
+    pub fn is_initial(self) -> bool {
+        ptr::eq(self.as_ptr(), &raw const bindings::init_net)
+    }
+
     /// Whether routes of this namespace depend on more than the destination: policy rules were
     /// added to the ones that exist from the start.
     #[inline]

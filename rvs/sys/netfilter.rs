@@ -79,7 +79,7 @@ impl<T: Handler, const N: usize> Hooks<T, N> {
             priority,
             ..Default::default()
         });
-        let ops = KBox::pin(Opaque::new(ops), GFP_KERNEL)?;
+        let ops = KBox::pin(Opaque::new(ops), GFP_KERNEL_ACCOUNT)?;
         // SAFETY: the operations stay where they are until `drop` unregisters them.
         to_result(unsafe {
             bindings::nf_register_net_hooks(net.as_ptr(), ops.get().cast(), N as u32)

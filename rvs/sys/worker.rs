@@ -44,7 +44,7 @@ impl<J: Job> Worker<J> {
                 work: Opaque::zeroed(),
                 job,
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         // SAFETY: the item does not move from here on (it is pinned) and is not in use yet.
         unsafe { bindings::rvs_init_delayed_work(inner.work.get(), Some(run::<J>)) };
