@@ -62,6 +62,9 @@ impl Handler for Balancer {
         if header.protocol != IPPROTO_ICMP && Protocol::from_u8(header.protocol).is_none() {
             return skb.accept();
         }
+        if context.point == HookPoint::LocalOut && skb.wants_no_defragmentation() {
+            return skb.accept();
+        }
         if header.is_fragment() {
             return self.reassemble(skb, context);
         }
@@ -114,9 +117,10 @@ impl Balancer {
         context: Context<'a>,
     ) -> Verdict<'a> {
         let Some(segment) = parse_segment(&mut skb, header) else {
-            return match context.point {
-                HookPoint::Forward => skb.accept(),
-                HookPoint::LocalIn | HookPoint::LocalOut => self.drop(skb, Reason::Malformed),
+            return if takes_requests(&skb, context) {
+                self.drop(skb, Reason::Malformed)
+            } else {
+                skb.accept()
             };
         };
         let hash = self.connections.hash(&segment.flow);

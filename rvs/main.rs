@@ -61,8 +61,16 @@ impl kernel::Module for Rvs {
         let compatible = control::register_compatible(module)?;
         let shared = Shared::new(compatible.is_some())?;
         let namespaces = PerNetRegistration::new(shared)?;
+        let native = match NativeFamily::register(module) {
+            Ok(native) => native,
+            Err(error) => {
+                // Its commands refer to what the namespaces have.
+                drop(compatible);
+                return Err(error);
+            }
+        };
         Ok(Self {
-            _native: NativeFamily::register(module)?,
+            _native: native,
             _compatible: compatible,
             _namespaces: namespaces,
             _callbacks: callbacks,

@@ -134,8 +134,8 @@ impl Netns {
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
         let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
-        let share = if self.net.is_initial() {
-            Share::Initial
+        let share = if self.net.is_of_initial_users() {
+            Share::Trusted
         } else {
             Share::Other
         };

@@ -7,7 +7,7 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Budget, Connection,
+    Budget, Connection, Share,
 };
 use crate::sys::{
     flow_table::{Fate, Keeper, Occasion},
@@ -26,6 +26,7 @@ pub struct Expiry {
     state: Pin<KBox<Mutex<State>>>,
     entries: AtomicU64,
     budget: Arc<Budget>,
+    share: Share,
 }
 
 struct State {
@@ -35,7 +36,7 @@ struct State {
 
 impl Expiry {
     /// The job for the keeper of a table. Sleeps.
-    pub fn new(keeper: Keeper<Connection>, budget: Arc<Budget>) -> Result<Self> {
+    pub fn new(keeper: Keeper<Connection>, budget: Arc<Budget>, share: Share) -> Result<Self> {
         let state = State {
             keeper,
             wheel: Wheel::new(jiffies()),
@@ -44,6 +45,7 @@ impl Expiry {
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
             entries: AtomicU64::new(0),
             budget,
+            share,
         })
     }
 
@@ -72,7 +74,7 @@ fn decide(connection: &Connection) -> Fate {
 impl Drop for Expiry {
     /// The connections go with their keeper.
     fn drop(&mut self) {
-        self.budget.update(self.entries(), 0);
+        self.budget.update(self.share, self.entries(), 0);
     }
 }
 
@@ -86,7 +88,7 @@ impl Job for Expiry {
         }
         let still_resizing = keeper.resize(RESIZE_STEPS);
         let before = self.entries.swap(keeper.entries(), Ordering::Relaxed);
-        self.budget.update(before, keeper.entries());
+        self.budget.update(self.share, before, keeper.entries());
         if still_resizing {
             return Some(1);
         }

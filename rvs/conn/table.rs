@@ -46,7 +46,7 @@ impl Connections {
     pub fn new(memory: Arc<Memory<Connection>>, budget: Arc<Budget>, share: Share) -> Result<Self> {
         let (table, keeper) = Keeper::with_table(memory, Expiry::LISTS).ok_or(ENOMEM)?;
         Ok(Self {
-            expiry: Worker::new(Expiry::new(keeper, budget.clone())?)?,
+            expiry: Worker::new(Expiry::new(keeper, budget.clone(), share)?)?,
             table,
             secret: HashKey::new(random::key()),
             budget,
@@ -88,7 +88,7 @@ impl Connections {
         server: Arc<RealServer>,
         rcu: Held<'a>,
     ) -> Result<Lent<'a, Connection>, CreateError<'a>> {
-        if self.budget.is_spent(self.share) {
+        if self.budget.is_spent(self.share, self.count()) {
             return Err(CreateError::TableFull);
         }
         let value = Connection::new(*flow, protocol, server);

@@ -164,7 +164,7 @@ fn to_client<'a>(
             return balancer.drop(skb, reason);
         }
     }
-    xmit::release_to_client(balancer, skb, context)
+    xmit::release_to_client(balancer, skb, &connection, context)
 }
 
 /// An error about an answer to the client: the real server shall get it, as one about a packet of

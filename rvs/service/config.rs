@@ -287,6 +287,9 @@ impl Config {
                 self.keeper.remove(entry);
             }
         }
+        for server in record.servers.iter() {
+            server.server.set_available(false);
+        }
         self.retired = self.retired.plus(record.totals());
         let generation = record.generation;
         for server in record.servers {
@@ -309,7 +312,6 @@ impl Config {
 
     /// Remembers a real server that is no longer configured as long as something is bound to it.
     fn retire(&mut self, service: ServiceKey, generation: u64, record: ServerRecord) {
-        record.server.set_available(false);
         if record.server.total() == 0 {
             return;
         }
@@ -386,8 +388,11 @@ impl Config {
         let record = self.record(key)?;
         let server = &record.server(endpoint)?.server;
         let servers = record.snapshot_servers(None, None)?;
+        let before = server.settings();
         server.change(settings);
-        record.publish(servers, Change::Edited)
+        record
+            .publish(servers, Change::Edited)
+            .inspect_err(|_| server.change(before))
     }
 
     /// Removes a real server; its connections stay, but pass no packets. Sleeps.
@@ -397,6 +402,7 @@ impl Config {
         let servers = record.snapshot_servers(None, Some(index))?;
         record.publish(servers, Change::Removed { index })?;
         let removed = record.servers.remove(index).map_err(|_| EINVAL)?;
+        removed.server.set_available(false);
         record.retired = record.retired.plus(removed.server.counters.totals());
         let generation = record.generation;
         self.retire(key, generation, removed);

@@ -9,14 +9,29 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/user_namespace.h>
 #include <net/dst.h>
 #include <net/icmp.h>
 #include <net/ip.h>
+#include <net/inet_sock.h>
 #include <net/ip_fib.h>
 #include <net/netns/generic.h>
 #include <linux/seq_file_net.h>
 
 #include "helpers.h"
+
+#ifdef CONFIG_PREEMPT_RT
+#error "rvs does not run on PREEMPT_RT kernels yet: the lock of a bucket spins"
+#endif
+
+static bool rvs_has_xfrm_policies(const struct net *net)
+{
+#ifdef CONFIG_XFRM
+	return READ_ONCE(net->xfrm.policy_count[XFRM_POLICY_OUT]);
+#else
+	return false;
+#endif
+}
 
 void rvs_local_bh_disable(void)
 {
@@ -133,9 +148,24 @@ unsigned int rvs_ll_reserved_space(const struct dst_entry *dst)
 	return LL_RESERVED_SPACE(dst->dev);
 }
 
+bool rvs_net_is_of_initial_users(const struct net *net)
+{
+	return net->user_ns == &init_user_ns;
+}
+
+bool rvs_routes_by_source(struct net *net)
+{
+	return fib4_has_custom_rules(net) || rvs_has_xfrm_policies(net);
+}
+
+bool rvs_skb_wants_no_defrag(const struct sk_buff *skb)
+{
+	return skb->sk && skb->sk->sk_family == PF_INET && inet_test_bit(NODEFRAG, skb->sk);
+}
+
 int rvs_dst_output(struct net *net, struct sk_buff *skb)
 {
-	return dst_output(net, NULL, skb);
+	return netif_is_l3_slave(skb_dst_dev(skb)) ? ip_local_out(net, NULL, skb) : dst_output(net, NULL, skb);
 }
 
 void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info)

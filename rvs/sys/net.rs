@@ -54,17 +54,19 @@ impl<'a> Net<'a> {
         self.ptr.as_ptr()
     }
 
-    /// Whether it is the machine's first namespace, rather than one that anybody may have made.
-    pub fn is_initial(self) -> bool {
-        ptr::eq(self.as_ptr(), &raw const bindings::init_net)
+    /// Whether it belongs to the initial user namespace, rather than to one that anybody may have
+    /// made.
+    pub fn is_of_initial_users(self) -> bool {
+        // SAFETY: the namespace is alive.
+        unsafe { bindings::rvs_net_is_of_initial_users(self.as_ptr()) }
     }
 
-    /// Whether routes of this namespace depend on more than the destination: policy rules were
-    /// added to the ones that exist from the start.
+    /// Whether routes of this namespace depend on more than the destination: there are policy rules
+    /// besides those of the start, or IPsec policies for packets that leave.
     #[inline]
-    pub fn has_routing_rules(self) -> bool {
-        // SAFETY: the namespace is alive; the flag is a plain byte that changes under RTNL.
-        unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).ipv4.fib_has_custom_rules) }
+    pub fn routes_by_source(self) -> bool {
+        // SAFETY: the namespace is alive.
+        unsafe { bindings::rvs_routes_by_source(self.as_ptr()) }
     }
 
     /// Whether an IPv4 address is one that a host can have: a local or a unicast one by routing.
@@ -134,7 +136,7 @@ unsafe impl<T: PerNet> Send for PerNetRegistration<T> {}
 unsafe impl<T: PerNet> Sync for PerNetRegistration<T> {}
 
 /// The memory that the kernel gives each namespace for us: a pointer to the boxed value.
-type Slot<T> = *mut T;
+type Slot<T> = AtomicPtr<T>;
 
 impl<T: PerNet> PerNetRegistration<T> {
     /// Makes the values of all namespaces that exist, and of those to come. Fails with `EBUSY` if
@@ -205,7 +207,7 @@ pub fn of<'a, T: PerNet>(net: Net<'a>) -> Option<&'a T> {
     // which comes after the end of our caller.
     unsafe {
         let slot = slot::<T>(net.as_ptr());
-        (*slot).as_ref()
+        (*slot).load(Ordering::Acquire).as_ref()
     }
 }
 
@@ -221,7 +223,7 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
         // SAFETY: the kernel passes a valid namespace, which outlives the value by `PerNet`.
         let value = T::new(unsafe { Net::from_ptr(net) }, shared)?;
         // SAFETY: registered, or we would not be called; the slot is ours to write.
-        unsafe { *slot::<T>(net) = KBox::into_raw(value) };
+        unsafe { (*slot::<T>(net)).store(KBox::into_raw(value), Ordering::Release) };
         Ok(0)
     })
 }
@@ -234,7 +236,7 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
 unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
     // SAFETY: the kernel passes a valid namespace whose `init` has run or failed; the slot is null
     // or holds its box.
-    if let Some(value) = unsafe { (*slot::<T>(net)).as_ref() } {
+    if let Some(value) = unsafe { (*slot::<T>(net)).load(Ordering::Acquire).as_ref() } {
         value.quiesce();
     }
 }
@@ -248,8 +250,7 @@ unsafe extern "C" fn exit<T: PerNet>(net: *mut bindings::net) {
     // SAFETY: as in `pre_exit`; a grace period has passed since, so no packet refers to the box,
     // and it is taken only once.
     unsafe {
-        let slot = slot::<T>(net);
-        let value = core::mem::replace(&mut *slot, ptr::null_mut());
+        let value = (*slot::<T>(net)).swap(ptr::null_mut(), Ordering::AcqRel);
         if !value.is_null() {
             drop(KBox::from_raw(value));
         }

@@ -81,9 +81,14 @@ impl<T: Handler, const N: usize> Hooks<T, N> {
         });
         let ops = KBox::pin(Opaque::new(ops), GFP_KERNEL_ACCOUNT)?;
         // SAFETY: the operations stay where they are until `drop` unregisters them.
-        to_result(unsafe {
+        let registered = to_result(unsafe {
             bindings::nf_register_net_hooks(net.as_ptr(), ops.get().cast(), N as u32)
-        })?;
+        });
+        if let Err(error) = registered {
+            // Some of the hooks may have been there for a moment, with packets in them.
+            GracePeriod::start().wait();
+            return Err(error);
+        }
         // INVARIANT: registered just now; we hold the handler.
         Ok(Self {
             ops,

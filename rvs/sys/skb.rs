@@ -264,6 +264,26 @@ impl<'a> Skb<'a> {
         self.raw_mut()._nfct = CT_UNTRACKED;
     }
 
+    /// Takes connection tracking off the packet: it gets an entry of its own if it meets tracking again.
+    pub fn forget_tracking(&mut self) {
+        self.untrack();
+        self.raw_mut()._nfct = 0;
+    }
+
+    /// Forgets when the packet came in: on the way out the field says when it shall leave.
+    #[inline]
+    pub fn clear_receive_time(&mut self) {
+        if self.headers().tstamp_type() == 0 {
+            self.raw_mut().__bindgen_anon_2.tstamp = 0;
+        }
+    }
+
+    /// Whether the socket that sent it wants its fragments left alone.
+    pub fn wants_no_defragmentation(&self) -> bool {
+        // SAFETY: the packet is valid.
+        unsafe { bindings::rvs_skb_wants_no_defrag(self.as_ptr()) }
+    }
+
     /// Detaches a local socket, before the packet leaves the host.
     #[inline]
     pub fn orphan(&mut self) {

@@ -33,16 +33,21 @@ pub fn send<'a>(
             return balancer.drop(skb, reason);
         }
     };
-    match rewrite(&mut skb, header, route) {
+    match rewrite(&mut skb, header, route, context) {
         Ok(()) => send_on(balancer, skb, context),
         Err(reason) => balancer.drop(skb, reason),
     }
 }
 
 #[inline]
-fn rewrite(skb: &mut Skb<'_>, header: &Header, route: &Route) -> Result<(), Reason> {
+fn rewrite(
+    skb: &mut Skb<'_>,
+    header: &Header,
+    route: &Route,
+    context: Context<'_>,
+) -> Result<(), Reason> {
     admit(skb, header, route.mtu())?;
     decrement_ttl(writable_header(skb)?);
-    prepare(skb, route);
+    prepare(skb, route, context);
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::{
     packet::{
         icmp::{DEST_UNREACHABLE, FRAG_NEEDED, TIME_EXCEEDED},
         ipv4::{Header, HEADER_LEN},
+        IPPROTO_ICMP,
     },
     service::Method,
     stats::drops::Reason,
@@ -85,7 +86,9 @@ fn admit(skb: &mut Skb<'_>, header: &Header, mtu: u32) -> Result<(), Reason> {
         skb.send_icmp_error(TIME_EXCEEDED, 0, 0);
         return Err(Reason::TtlExceeded);
     }
-    if header.dont_fragment && skb.exceeds(mtu) {
+    // Nobody is told that an ICMP error was too big, so it had better be fragmented.
+    let must_fit = header.dont_fragment && header.protocol != IPPROTO_ICMP;
+    if must_fit && skb.exceeds(mtu) {
         skb.send_icmp_error(DEST_UNREACHABLE, FRAG_NEEDED, mtu);
         return Err(Reason::TooBig);
     }
@@ -100,12 +103,16 @@ fn writable_header<'s>(skb: &'s mut Skb<'_>) -> Result<&'s mut [u8; HEADER_LEN],
         .ok_or(Reason::NoMemory)
 }
 
-/// Takes off what tied the packet to this host, before it goes out on `route`.
+/// Takes off what tied the packet to this host, before it goes out on `route`. A packet of a local
+/// socket stays charged to it.
 #[inline]
-fn prepare(skb: &mut Skb<'_>, route: &Route) {
+fn prepare(skb: &mut Skb<'_>, route: &Route, context: Context<'_>) {
     skb.mark_balanced();
     skb.untrack();
-    skb.orphan();
+    if context.point != HookPoint::LocalOut {
+        skb.orphan();
+        skb.clear_receive_time();
+    }
     skb.forget_device_checksum();
     skb.ignore_df();
     skb.attach_route(route);

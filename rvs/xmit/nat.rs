@@ -44,7 +44,10 @@ pub fn request<'a>(
         return match admit_locally(to.addr, context)
             .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to, false))
         {
-            Ok(()) => deliver_locally(skb),
+            Ok(()) => {
+                forget_early_socket(&mut skb, from, to, context);
+                deliver_locally(skb)
+            }
             Err(reason) => balancer.drop(skb, reason),
         };
     }
@@ -52,10 +55,17 @@ pub fn request<'a>(
         .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to, true));
     match rewritten {
         Ok(()) => {
-            prepare(&mut skb, route);
+            prepare(&mut skb, route, context);
             send(balancer, skb, context)
         }
         Err(reason) => balancer.drop(skb, reason),
+    }
+}
+
+/// Detaches the socket that the stack found for a packet by the address that it had when it came in.
+fn forget_early_socket(skb: &mut Skb<'_>, from: Endpoint, to: Endpoint, context: Context<'_>) {
+    if context.point == HookPoint::LocalIn && from != to {
+        skb.orphan();
     }
 }
 
@@ -119,20 +129,22 @@ pub fn answer<'a>(
             return balancer.drop(skb, reason);
         }
     }
-    release_to_client(balancer, skb, context)
+    release_to_client(balancer, skb, connection, context)
 }
 
 /// Lets a packet whose source is the virtual service go on to the client.
 pub fn release_to_client<'a>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
+    connection: &Connection,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    // A route depends on the source only through rules; without any, the one that the packet
-    // has is the one it would get.
+    // A route depends on the source only through rules and IPsec policies; without any, the one that
+    // the packet has is the one it would get.
     let may_differ = match context.point {
+        _ if connection.method != Method::Masquerading => false,
         HookPoint::LocalIn => false,
-        HookPoint::Forward => context.net.has_routing_rules(),
+        HookPoint::Forward => context.net.routes_by_source(),
         HookPoint::LocalOut => true,
     };
     if may_differ && !skb.is_routed_locally() && !skb.reroute(context.net) {
@@ -175,7 +187,7 @@ pub fn send_error<'a>(
     match readdressed {
         Ok(()) if route.is_local() => deliver_locally(skb),
         Ok(()) => {
-            prepare(&mut skb, route);
+            prepare(&mut skb, route, context);
             send(balancer, skb, context)
         }
         Err(reason) => balancer.drop(skb, reason),

@@ -33,7 +33,7 @@ pub fn send<'a>(
             return balancer.drop(skb, reason);
         }
     };
-    match wrap(&mut skb, header, connection, route) {
+    match wrap(&mut skb, header, connection, route, context) {
         Ok(()) => {
             skb.select_ident(context.net);
             send_on(balancer, skb, context)
@@ -47,6 +47,7 @@ fn wrap(
     header: &Header,
     connection: &Connection,
     route: &Route,
+    context: Context<'_>,
 ) -> Result<(), Reason> {
     let mtu = route.mtu().saturating_sub(HEADER_LEN as u32);
     if mtu < MIN_MTU {
@@ -54,8 +55,13 @@ fn wrap(
     }
     admit(skb, header, mtu)?;
     decrement_ttl(writable_header(skb)?);
-    prepare(skb, route);
+    prepare(skb, route, context);
+    // The outer packet is a flow of its own.
+    skb.forget_tracking();
     let total_len = skb.len().saturating_add(HEADER_LEN);
+    if total_len > usize::from(u16::MAX) && !skb.is_gso() {
+        return Err(Reason::TooBig);
+    }
     let outer = skb.encapsulate_ipip(route).ok_or(Reason::NoMemory)?;
     build(
         outer,
