@@ -285,7 +285,8 @@ impl<'a, T> LockedChain<'a, T> {
     /// # Safety
     ///
     /// `node` is live until a grace period after it is removed, and a bucket from `more` is fresh
-    /// and lives until it comes back from [`LockedChain::trim`] plus a grace period.
+    /// and lives until a grace period after [`LockedChain::shorten`] or [`LockedChain::clear`] gave it
+    /// back.
     pub(super) unsafe fn insert(
         &self,
         fingerprint: u8,
@@ -346,38 +347,58 @@ impl<'a, T> LockedChain<'a, T> {
         false
     }
 
-    /// Takes overflow buckets away whose entries have room before them, last first.
-    pub(super) fn shorten(&self, mut unlinked: impl FnMut(NonNull<Bucket<T>>)) {
-        while let Some(bucket) = self.merge_last() {
-            unlinked(bucket);
+    /// Takes overflow buckets away that the chain can do without, last first, after moving their
+    /// entries to free slots before them.
+    ///
+    /// A reader that passed the free slot before it was filled, and comes to the end of the chain,
+    /// would miss the entry: `announce` is called before the bucket is unlinked, and must have such a
+    /// reader look again.
+    pub(super) fn shorten(
+        &self,
+        announce: impl Fn(),
+        mut unlinked: impl FnMut(NonNull<Bucket<T>>),
+    ) {
+        while let Some((before_last, last)) = self.end_if_spare() {
+            let mut has_moved = false;
+            for (tagged, fingerprint) in last.contents() {
+                self.fill_first_free(tagged, fingerprint);
+                has_moved = true;
+            }
+            if has_moved {
+                announce();
+            }
+            let word = before_last.word.load(Ordering::Relaxed);
+            before_last.word.store(word & !CHAINED, Ordering::Release);
+            unlinked(NonNull::from(last));
         }
     }
 
-    /// Moves the entries of the last bucket to the one before it, if they have room there, and
-    /// unlinks it.
-    ///
-    /// That bucket's word tells at any time either of the link or of the entries, and the unlinked
-    /// bucket keeps them for readers who are on their way to it: an entry is found in one of the two
-    /// places.
-    fn merge_last(&self) -> Option<NonNull<Bucket<T>>> {
-        let mut chain = self.buckets();
-        let mut before_last = chain.next()?;
-        let mut last = chain.next()?;
-        for bucket in chain {
-            before_last = last;
+    /// The last two buckets, if the others have room for the entries of the last one.
+    fn end_if_spare(&self) -> Option<(&'a Bucket<T>, &'a Bucket<T>)> {
+        let mut before_last = None;
+        let mut last = self.first;
+        let mut used = last.used();
+        let mut room = 0usize;
+        for bucket in self.buckets().skip(1) {
+            before_last = Some(last);
             last = bucket;
+            used = used.saturating_add(bucket.used());
+            // The slot of the link is no room: the next entry should not need a bucket again.
+            room = room.saturating_add(LINK_SLOT);
         }
-        // One slot stays free, so that the next entry does not need a bucket again.
-        if before_last.used().saturating_add(last.used()) > LINK_SLOT {
-            return None;
+        (used <= room).then_some((before_last?, last))
+    }
+
+    /// Puts a slot's contents into the first free slot of a chain where the last bucket is spare.
+    fn fill_first_free(&self, tagged: *mut u8, fingerprint: u8) {
+        for bucket in self.buckets() {
+            let free = matches(bucket.word.load(Ordering::Relaxed), 0);
+            let index = first_match(free);
+            if free != 0 && index < LINK_SLOT {
+                bucket.fill(index, tagged, fingerprint);
+                return;
+            }
         }
-        for (tagged, fingerprint) in last.contents() {
-            let free = matches(before_last.word.load(Ordering::Relaxed), 0);
-            before_last.fill(first_match(free), tagged, fingerprint);
-        }
-        let word = before_last.word.load(Ordering::Relaxed);
-        before_last.word.store(word & !CHAINED, Ordering::Release);
-        Some(NonNull::from(last))
     }
 
     /// Frees all slots of the chain and takes its overflow buckets away, last first.
@@ -386,14 +407,13 @@ impl<'a, T> LockedChain<'a, T> {
             let word = bucket.word.load(Ordering::Relaxed);
             bucket.word.store(word & !FINGERPRINTS, Ordering::Release);
         }
-        self.shorten(unlinked);
+        self.shorten(|| {}, unlinked);
     }
 }
 
 impl<T> Bucket<T> {
     /// Slots in use.
     fn used(&self) -> usize {
-        // Bit 7 of each byte that holds a fingerprint.
         let free = matches(self.word.load(Ordering::Relaxed), 0);
         SLOTS.saturating_sub(free.count_ones() as usize)
     }

@@ -3,7 +3,7 @@
 //! Where any context leaves something for the keeper of a table without
 //! waiting: new entries, and word that an entry wants to be looked at.
 
-use super::Node;
+use super::{Entry, FlowTable, Node};
 use core::{
     ptr::{self, NonNull},
     sync::atomic::{fence, AtomicPtr, Ordering},
@@ -15,17 +15,27 @@ use core::{
 ///
 /// # Invariants
 ///
-/// The node is live, no other `Custody` refers to it, and it is on no list.
+/// The node is live, was put into the table at `table`, no other `Custody` refers to it, and it is on
+/// no list.
 #[must_use = "an entry without a keeper is never freed"]
-pub struct Custody<T>(NonNull<Node<T>>);
+pub struct Custody<T: Entry> {
+    node: NonNull<Node<T>>,
+    /// Only compared, never followed.
+    table: *const FlowTable<T>,
+}
 
-impl<T> Custody<T> {
+impl<T: Entry> Custody<T> {
     /// # Safety
     ///
-    /// The node is live, on no list, and no other `Custody` refers to it.
-    pub(super) unsafe fn new(node: NonNull<Node<T>>) -> Self {
+    /// The node is live, was put into this table, is on no list, and no other `Custody` refers to it.
+    pub(super) unsafe fn new(node: NonNull<Node<T>>, table: &FlowTable<T>) -> Self {
         // INVARIANT: by the safety requirement.
-        Self(node)
+        Self { node, table }
+    }
+
+    /// Whether the entry was put into this table.
+    pub(super) fn is_of(&self, table: &FlowTable<T>) -> bool {
+        ptr::eq(self.table, table)
     }
 }
 
@@ -58,8 +68,11 @@ impl<T> Default for Desk<T> {
 
 impl<T> Desk<T> {
     /// Leaves a new entry. Whether the desk had none, so that the keeper may have to be woken.
-    pub(super) fn post(&self, entry: Custody<T>) -> bool {
-        let node = entry.0.as_ptr();
+    pub(super) fn post(&self, entry: Custody<T>) -> bool
+    where
+        T: Entry,
+    {
+        let node = entry.node.as_ptr();
         let mut head = self.arrivals.load(Ordering::Relaxed);
         loop {
             // SAFETY: the node is live and its `next` belongs to who has custody.

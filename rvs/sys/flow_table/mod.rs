@@ -150,7 +150,7 @@ pub enum NotInserted<'a, T: Entry> {
 pub struct Inserted<'a, T: Entry> {
     /// The entry, as every reader sees it.
     pub entry: Lent<'a, T>,
-    /// For its keeper.
+    /// For its keeper: hand it to [`FlowTable::post`].
     pub custody: Custody<T>,
     /// Whether a chain it went into is so long that the table should grow soon.
     pub is_crowded: bool,
@@ -176,8 +176,8 @@ type Directory<T> = Array<AtomicPtr<Bucket<T>>>;
 
 /// How many buckets there are, and which of them a hash selects.
 ///
-/// `buckets` is in the low half; the high half counts changes, so that a reader can tell that the
-/// table was resized twice meanwhile.
+/// `buckets` is in the low half; the high half counts changes, so that a reader can tell that
+/// entries were moved meanwhile, even if there are as many buckets as before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Geometry(u64);
 
@@ -199,6 +199,7 @@ impl Geometry {
         }
     }
 
+    /// The next geometry, with this number of buckets.
     fn with_buckets(self, buckets: u32) -> Self {
         let version = (self.0 >> 32).wrapping_add(1);
         Self((version << 32) | u64::from(buckets))
@@ -219,6 +220,8 @@ fn fingerprint(hash: u64) -> u8 {
 /// them. Every non-null pointer of the directory came from [`Array::into_raw`].
 pub struct FlowTable<T: Entry> {
     geometry: AtomicU64,
+    /// Counts changes of the number of buckets, from 1.
+    resizes: AtomicU64,
     pages: [AtomicPtr<AtomicPtr<Bucket<T>>>; PAGES],
     memory: Arc<Memory<T>>,
     desks: Array<Desk<T>>,
@@ -229,6 +232,7 @@ impl<T: Entry> FlowTable<T> {
     fn new(memory: Arc<Memory<T>>) -> Option<Arc<Self>> {
         let table = Self {
             geometry: AtomicU64::new(u64::from(MIN_BUCKETS)),
+            resizes: AtomicU64::new(1),
             pages: [const { AtomicPtr::new(ptr::null_mut()) }; PAGES],
             memory,
             desks: Array::new(cpu::count())?,
@@ -246,9 +250,10 @@ impl<T: Entry> FlowTable<T> {
         self.desks.get(cpu::current_hint()).or(self.desks.first())
     }
 
-    /// Hands a new entry to the keeper. Whether the keeper may have to be woken.
+    /// Hands a new entry of this table to its keeper; one of another table is left where it is, for
+    /// ever. Whether the keeper may have to be woken.
     pub fn post(&self, entry: Custody<T>) -> bool {
-        self.desk().is_some_and(|desk| desk.post(entry))
+        entry.is_of(self) && self.desk().is_some_and(|desk| desk.post(entry))
     }
 
     /// The caches of this table.
@@ -268,9 +273,9 @@ impl<T: Entry> FlowTable<T> {
         self.geometry(Ordering::Relaxed).buckets()
     }
 
-    /// Changes whenever entries move between buckets; never 0.
+    /// Changes whenever entries move to another bucket of the table; never 0.
     pub fn version(&self) -> u64 {
-        self.geometry(Ordering::Relaxed).0
+        self.resizes.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -410,7 +415,7 @@ impl<T: Entry> FlowTable<T> {
             }
         };
         // SAFETY: the node is live, and this is its first and only custody.
-        let custody = unsafe { Custody::new(node) };
+        let custody = unsafe { Custody::new(node, self) };
         let reverse_depth = match hashes.reverse {
             None => Some(0),
             Some(hash) => self.with_chain(hash, rcu, |chain| {
@@ -466,7 +471,8 @@ impl<T: Entry> FlowTable<T> {
                 was_linked |= chain.remove(node, link);
                 if let Some(retired) = retired.as_mut() {
                     // SAFETY: they came from our cache, and left their chain just now.
-                    chain.shorten(|bucket| unsafe { retired.take(bucket) });
+                    let take = |bucket| unsafe { retired.take(bucket) };
+                    chain.shorten(|| self.announce_move(), take);
                 }
             });
         }

@@ -87,11 +87,26 @@ impl<T: Entry> FlowTable<T> {
                 return None;
             }
         }
-        self.geometry.store(new.0, Ordering::Release);
+        self.publish(new);
         self.forget_moved(&split, new, fresh_index);
         // SAFETY: they came from our cache, and left their chain just now.
-        split.shorten(|bucket| unsafe { retired.take(bucket) });
+        let take = |bucket| unsafe { retired.take(bucket) };
+        split.shorten(|| self.announce_move(), take);
         Some(())
+    }
+
+    /// Makes another number of buckets known. Only the keeper calls it.
+    fn publish(&self, geometry: Geometry) {
+        let resizes = self.resizes.load(Ordering::Relaxed).wrapping_add(1);
+        self.resizes.store(resizes.max(1), Ordering::Relaxed);
+        self.geometry.store(geometry.0, Ordering::Release);
+    }
+
+    /// Has readers that miss an entry now look again. Only the keeper calls it.
+    pub(super) fn announce_move(&self) {
+        let now = self.geometry(Ordering::Relaxed);
+        let next = now.with_buckets(now.buckets());
+        self.geometry.store(next.0, Ordering::Release);
     }
 
     /// Frees the slots of a split chain whose entries stand in bucket `moved_to` by now.
@@ -127,12 +142,12 @@ impl<T: Entry> FlowTable<T> {
                         into.remove(node, link);
                     }
                     // SAFETY: they came from our cache, and left their chain just now.
-                    into.shorten(|bucket| unsafe { retired.take(bucket) });
+                    let take = |bucket| unsafe { retired.take(bucket) };
+                    into.shorten(|| self.announce_move(), take);
                     return None;
                 }
             }
-            self.geometry
-                .store(old.with_buckets(last_index).0, Ordering::Release);
+            self.publish(old.with_buckets(last_index));
             // SAFETY: they came from our cache, and left their chain just now.
             last.clear(|bucket| unsafe { retired.take(bucket) });
         }
@@ -142,7 +157,8 @@ impl<T: Entry> FlowTable<T> {
         Some(())
     }
 
-    /// Frees a segment that the geometry no longer includes. Sleeps.
+    /// Frees a segment that the geometry no longer includes. Sleeps: as long as a reader or a writer
+    /// may be in a bucket of the segment, the table must not get another one in its place.
     fn retire_segment(&self, segment: usize) {
         let Some(page) = self.pages.get(segment / PAGE) else {
             return;

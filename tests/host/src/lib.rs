@@ -2,9 +2,9 @@
 
 //! The pure rooms of the kernel module, compiled for the host from the very same files.
 //!
-//! Nothing of the module is written here. [`oracle`] holds the textbook versions that the rooms are compared
-//! with, [`fuzz`] the bodies of the fuzz targets; the tests are in `tests/`. As in the kernel, the rooms get
-//! along with `core`.
+//! Nothing of the module is written here. [`sys`] stands in for the kernel, [`oracle`] holds the textbook
+//! versions that the rooms are compared with, [`fuzz`] the bodies of the fuzz targets; the tests are in
+//! `tests/`. As in the kernel, the rooms get along with `core`.
 
 #![no_std]
 
@@ -25,7 +25,9 @@ pub mod control {
 #[path = "../../../rvs/conn"]
 pub mod conn {
     pub mod hash;
+    pub mod wheel;
 }
 
 pub mod fuzz;
 pub mod oracle;
+pub mod sys;

@@ -9,7 +9,11 @@ use rvs_host_tests::control::attr::{Attrs, Malformed};
 /// An attribute as netlink writes it, padded to four bytes.
 fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    bytes.extend(u16::try_from(payload.len() + 4).expect("a length").to_ne_bytes());
+    bytes.extend(
+        u16::try_from(payload.len() + 4)
+            .expect("a length")
+            .to_ne_bytes(),
+    );
     bytes.extend(kind.to_ne_bytes());
     bytes.extend(payload);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
@@ -55,14 +59,20 @@ fn an_attribute_longer_than_what_came_or_shorter_than_its_header_is_malformed() 
 #[test]
 fn numbers_shorter_than_their_type_are_none() {
     let bytes = attribute(1, &[1]);
-    let attr = Attrs::parse(&bytes).expect("well-formed").get(1).expect("there");
+    let attr = Attrs::parse(&bytes)
+        .expect("well-formed")
+        .get(1)
+        .expect("there");
     assert_eq!((attr.u8(), attr.u16(), attr.u32()), (Some(1), None, None));
 }
 
 #[test]
 fn a_text_ends_at_its_zero_and_may_not_be_too_long() {
     let bytes = attribute(1, b"wlc\0rest");
-    let attr = Attrs::parse(&bytes).expect("well-formed").get(1).expect("there");
+    let attr = Attrs::parse(&bytes)
+        .expect("well-formed")
+        .get(1)
+        .expect("there");
     assert_eq!(attr.text(15), Some(&b"wlc"[..]));
     assert_eq!(attr.text(2), None);
 }
@@ -70,7 +80,10 @@ fn a_text_ends_at_its_zero_and_may_not_be_too_long() {
 #[test]
 fn short_addresses_are_filled_up_and_long_ones_refused() {
     let bytes = attribute(1, &[192, 0, 2, 1]);
-    let attr = Attrs::parse(&bytes).expect("well-formed").get(1).expect("there");
+    let attr = Attrs::parse(&bytes)
+        .expect("well-formed")
+        .get(1)
+        .expect("there");
     assert_eq!(attr.padded(), Some([192, 0, 2, 1, 0, 0, 0, 0]));
     assert_eq!(attr.padded::<3>(), None);
 }

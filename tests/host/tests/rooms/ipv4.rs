@@ -80,7 +80,8 @@ fn only_version_4_with_a_full_header_inside_its_packet_is_accepted() {
         );
     }
     for (version_ihl, total_len, accepted) in [
-        (0x45, 0u16, false),
+        (0x45, 0u16, true),
+        (0x4f, 0, true),
         (0x45, 19, false),
         (0x45, 20, true),
         (0x4f, 59, false),

@@ -16,3 +16,4 @@ mod sched_wrr;
 mod server;
 mod strategies;
 mod tcp_states;
+mod wheel;
