@@ -15,7 +15,7 @@ use crate::{
     stats::{Meter, Shown, Totals},
     sys::{
         flow_table::{Fate, Keeper},
-        rcu::{self, Held},
+        rcu::{self, GracePeriod, Held},
         Arc,
     },
 };
@@ -141,6 +141,15 @@ struct Removed {
     meter: Meter,
     /// What it had counted when it was removed.
     counted: Totals,
+    /// Packets that saw it configured may bind connections to it until this is over.
+    readers: GracePeriod,
+}
+
+impl Removed {
+    /// Whether no connection can come back to life with it.
+    fn is_forgotten(&self) -> bool {
+        self.readers.is_over() && self.server.total() == 0
+    }
 }
 
 /// What a listing shows of a service.
@@ -211,7 +220,7 @@ impl Config {
     fn tidy(&mut self) {
         self.keeper.collect(|_, _| Fate::List(0));
         self.keeper.resize(u32::MAX);
-        self.removed.retain(|removed| removed.server.total() > 0);
+        self.removed.retain(|removed| !removed.is_forgotten());
     }
 
     /// Whether a service of this key exists.
@@ -312,15 +321,13 @@ impl Config {
 
     /// Remembers a real server that is no longer configured as long as something is bound to it.
     fn retire(&mut self, service: ServiceKey, generation: u64, record: ServerRecord) {
-        if record.server.total() == 0 {
-            return;
-        }
         let removed = Removed {
             service,
             generation,
             counted: record.server.counters.totals(),
             server: record.server,
             meter: record.meter,
+            readers: GracePeriod::start(),
         };
         // Without memory it is only not found again: its connections end by their timeouts.
         let _ = self.removed.push(removed, GFP_KERNEL_ACCOUNT);
