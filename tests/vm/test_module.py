@@ -11,7 +11,7 @@ from lab.rvsctl import Rvsctl
 CYCLES = 200
 
 RULES = "".join(f"-A -u {VIP[method]}:53 -s wlc\n" + "".join(
-    f"-a -u {VIP[method]}:53 -r 10.1.0.1{number}:53 {option}\n" for number in (1, 2, 3))
+    f"-a -u {VIP[method]}:53 -r 10.1.0.1{number}:53 {option}\n" for number in (1, 2))
     for method, option in zip(METHODS, ("-m", "-i", "-g")))
 
 
@@ -33,7 +33,7 @@ def reloaded(balancer_name):
 
 def test_two_hundred_times_loaded_and_unloaded_under_traffic_leaves_nothing_behind(lab, balancer, balancer_name, reloaded):
     service = balancer.add_service("udp", VIP["masquerading"], 53)
-    flood = Flood(lab.client, service, lab.director.mac("eth0"), ports=50_000, first_port=10_000)
+    flood = Flood(lab.client, service, lab.director.mac("eth0"), ports=50_000, first_port=10_000, gap=1_000_000)
     try:
         for cycle in range(CYCLES):
             if balancer_name == "ip_vs":
@@ -43,7 +43,7 @@ def test_two_hundred_times_loaded_and_unloaded_under_traffic_leaves_nothing_behi
                 before = kernel_memory()
             module.load(balancer_name)
             balancer.command("-R", stdin=RULES)
-            eventually(lambda: "UDP" in balancer.command("-L", "-n", "-c"))
+            eventually(lambda: sum(inactive for _, inactive in balancer.counts(service).values()) > 10)
     finally:
         flood.stop()
     if balancer_name == "ip_vs":

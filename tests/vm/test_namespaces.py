@@ -48,7 +48,7 @@ def test_a_device_is_deleted_under_traffic_and_its_successor_serves(lab, balance
     service = balancer.balance("udp", VIP[method], 53, [lab.rs1], method)
     flood = Flood(lab.client, service, lab.director.mac("eth0"), ports=100)
     try:
-        eventually(lambda: len(balancer.connections()) == 100)
+        eventually(lambda: len(balancer.connections()) > 50)
         start = time.monotonic()
         lab.director.ip("link del eth1")
         assert time.monotonic() - start < 5  # a cached route that nobody lets go would hold it
@@ -56,6 +56,8 @@ def test_a_device_is_deleted_under_traffic_and_its_successor_serves(lab, balance
         lab.director.ip("link set eth1 up", f"addr add {lab.director.address}/24 dev eth1")
     finally:
         flood.stop()
+    # The new link is up and its neighbours are known: from here on nothing but the balancer loses packets.
+    eventually(lambda: lab.director.try_run("ping", "-c", "1", "-W", "1", lab.rs1.address).returncode, 0, within=20)
     with UdpClient(lab.client, VIP[method], 53) as client:
         assert client.ask(b"hello") == ("rs1", b"hello")
 

@@ -2,8 +2,10 @@
 """Many packets from a machine, sent by its kernel."""
 
 import os
+import re
 import threading
 
+from .eventually import eventually
 from .namespace import execute
 
 
@@ -11,10 +13,11 @@ class Flood:
     """UDP datagrams of many flows from `node` to a service, by the kernel's packet generator on some or all processors.
 
     Each processor sends the same sequence of source ports, `ports` of them, again and again. `count` is how many packets each
-    sends; 0 is without end. `gap` is the pause between two packets in nanoseconds, so that the machine can do something else.
+    sends; 0 is without end. `gap` is the pause between two packets in nanoseconds; from 100,000 on it
+    leaves the processor to others.
     """
 
-    def __init__(self, node, service, towards, device="eth0", source=None, ports=10000, first_port=20000, count=0, gap=50_000,
+    def __init__(self, node, service, towards, device="eth0", source=None, ports=10000, first_port=20000, count=0, gap=200_000,
                  processors=os.cpu_count()):
         execute(["modprobe", "pktgen"])
         self._node, self._processors = node, processors
@@ -25,8 +28,20 @@ class Flood:
                         f"src_min {source or node.address}", f"src_max {source or node.address}", f"dst {service.address}",
                         f"udp_dst_min {service.port}", f"udp_dst_max {service.port}", f"udp_src_min {first_port}",
                         f"udp_src_max {first_port + ports}")
+        self._generators = [f"{device}@{cpu}" for cpu in range(processors)]
+        self._start()
+        eventually(lambda: self._has_sent() or not self._thread.is_alive(), within=20)
+        while not self._has_sent():
+            self._thread.join()  # its threads were not ready yet, and it gave up
+            self._start()
+            eventually(lambda: self._has_sent() or not self._thread.is_alive(), within=20)
+
+    def _start(self):
         self._thread = threading.Thread(target=self._write, args=("pgctrl", "start"), daemon=True)  # returns when all is sent
         self._thread.start()
+
+    def _has_sent(self):
+        return all(re.search(r"pkts-sofar: [1-9]", self._node.read(f"/proc/net/pktgen/{name}")) for name in self._generators)
 
     def wait(self):
         """Until `count` packets are sent."""

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The kernel modules under test: loading them, unloading them, and what they leave behind."""
 
+import functools
 import os
 import pathlib
+import shutil
+import tempfile
 
 from .namespace import execute
 
@@ -20,13 +23,19 @@ def load(balancer):
     """Load "ip_vs" with the schedulers the scenarios use, or "rvs"."""
     if balancer == "ip_vs":
         execute(["modprobe", "-a", *_IP_VS])
-        return
+    else:
+        execute(["insmod", _local_copy()])
+
+
+@functools.cache
+def _local_copy():
+    """The module's file, where the guest reads it fast; what it needs from other modules is loaded."""
     if not os.path.exists(RVS_KO):
         raise AssertionError(f"{RVS_KO} is missing; build it with: make")
     needed = execute(["modinfo", "-F", "depends", RVS_KO]).strip()
     if needed:
         execute(["modprobe", "-a", *needed.split(",")])
-    execute(["insmod", RVS_KO])
+    return shutil.copy(RVS_KO, tempfile.mkdtemp())
 
 
 def unload(balancer):

@@ -116,7 +116,9 @@ class Lab:
         """Both networks, every machine's cable, and the router's addresses."""
         cables = [("outside", self.client, "eth0"), ("outside", self.director, "eth0"), ("inside", self.director, "eth1")]
         cables += [("inside", server, "eth0") for server in self.servers]
-        lines = [f"link add name {bridge} type bridge mcast_snooping 0" for bridge in ("outside", "inside")]
+        # With an address of its own a bridge does not take that of a port that comes later.
+        lines = [f"link add name {bridge} address 02:00:00:00:00:0{number} type bridge mcast_snooping 0"
+                 for number, bridge in enumerate(("outside", "inside"), start=1)]
         for number, (bridge, node, device) in enumerate(cables):
             lines += [f"link add name port{number} type veth peer name {device} netns {node.name}",
                       f"link set port{number} master {bridge} up"]
