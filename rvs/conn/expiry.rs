@@ -7,13 +7,16 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Budget, Connection, Share,
+    Budget, Connection, Share, HELD_TIMEOUT,
 };
-use crate::sys::{
-    flow_table::{Fate, Keeper, Occasion},
-    time::jiffies,
-    worker::Job,
-    Arc,
+use crate::{
+    packet::Address,
+    sys::{
+        flow_table::{Fate, Keeper, Occasion},
+        time::jiffies,
+        worker::Job,
+        Arc,
+    },
 };
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{new_mutex, prelude::*, sync::Mutex};
@@ -22,21 +25,21 @@ use kernel::{new_mutex, prelude::*, sync::Mutex};
 const RESIZE_STEPS: u32 = 16_384;
 
 /// The job that ends connections.
-pub struct Expiry {
-    state: Pin<KBox<Mutex<State>>>,
+pub struct Expiry<A: Address> {
+    state: Pin<KBox<Mutex<State<A>>>>,
     entries: AtomicU64,
     budget: Arc<Budget>,
     share: Share,
 }
 
-struct State {
-    keeper: Keeper<Connection>,
+struct State<A: Address> {
+    keeper: Keeper<Connection<A>>,
     wheel: Wheel,
 }
 
-impl Expiry {
+impl<A: Address> Expiry<A> {
     /// The job for the keeper of a table. Sleeps.
-    pub fn new(keeper: Keeper<Connection>, budget: Arc<Budget>, share: Share) -> Result<Self> {
+    pub fn new(keeper: Keeper<Connection<A>>, budget: Arc<Budget>, share: Share) -> Result<Self> {
         let state = State {
             keeper,
             wheel: Wheel::new(jiffies()),
@@ -59,26 +62,27 @@ impl Expiry {
 }
 
 /// What becomes of a connection that is looked at now.
-fn decide(connection: &Connection) -> Fate {
+fn decide<A: Address>(connection: &Connection<A>) -> Fate {
     let now = jiffies();
     let left = connection.ticks_left(now);
     if left == 0 || connection.status().is_dead() {
-        connection.kill();
-        return Fate::Remove;
+        let place = Wheel::place(now, HELD_TIMEOUT);
+        connection.visit.store(place.due, Ordering::Relaxed);
+        return Fate::RemoveOrList(place.slot);
     }
     let place = Wheel::place(now, left);
     connection.visit.store(place.due, Ordering::Relaxed);
     Fate::List(place.slot)
 }
 
-impl Drop for Expiry {
+impl<A: Address> Drop for Expiry<A> {
     /// The connections go with their keeper.
     fn drop(&mut self) {
         self.budget.update(self.share, self.entries(), 0);
     }
 }
 
-impl Job for Expiry {
+impl<A: Address> Job for Expiry<A> {
     fn run(&self) -> Option<u32> {
         let mut state = self.state.lock();
         let State { keeper, wheel } = &mut *state;

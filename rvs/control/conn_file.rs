@@ -4,8 +4,10 @@
 //! (reference §9.1).
 
 use crate::{
+    conn::Connections,
     netns::Netns,
-    packet::Endpoint,
+    packet::{Address, Endpoint},
+    proto::Protocol,
     sys::{
         net::Net,
         procfs::{Contents, Text},
@@ -13,18 +15,76 @@ use crate::{
         time,
     },
 };
-use core::fmt::{self, Write};
+use core::{
+    fmt::{self, Write},
+    net::IpAddr,
+};
 use kernel::{c_str, prelude::*};
 
-/// The contents of the file: a line of headings, then a step for each bucket of the table.
+/// The contents of the file: a line of headings, then a step for each bucket of the tables.
 pub struct ConnFile;
 
-struct HexEndpoint(Endpoint);
+/// An address as this file has it: 8 digits for IPv4, all 32 of IPv6.
+struct Hex(IpAddr);
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(addr) => write!(f, "{:08X}", addr.to_bits()),
+            IpAddr::V6(addr) => {
+                let [a, b, c, d, e, g, h, i] = addr.segments();
+                write!(
+                    f,
+                    "{a:04x}:{b:04x}:{c:04x}:{d:04x}:{e:04x}:{g:04x}:{h:04x}:{i:04x}"
+                )
+            }
+        }
+    }
+}
+
+struct HexEndpoint(Endpoint<IpAddr>);
 
 impl fmt::Display for HexEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08X} {:04X}", self.0.addr.to_bits(), self.0.port)
+        write!(f, "{} {:04X}", Hex(self.0.addr), self.0.port)
     }
+}
+
+/// A protocol as this file has it; that of a template for all is IP's.
+fn protocol_name(protocol: u8) -> &'static str {
+    Protocol::from_u8(protocol).map_or("IP", Protocol::name)
+}
+
+fn show_bucket<A: Address>(
+    connections: &Connections<A>,
+    bucket: u64,
+    text: &mut Text<'_>,
+) -> fmt::Result {
+    let now = time::jiffies();
+    let guard = rcu::read_lock();
+    let mut written = Ok(());
+    let Ok(bucket) = u32::try_from(bucket) else {
+        return Ok(());
+    };
+    connections.table().bucket_entries(
+        bucket,
+        |connection| {
+            written = written.and_then(|()| {
+                writeln!(
+                    text,
+                    "{:<3} {} {} {} {:<11} {:7}",
+                    protocol_name(connection.protocol),
+                    HexEndpoint(connection.client.ip()),
+                    HexEndpoint(connection.virt.ip()),
+                    HexEndpoint(connection.server_endpoint()),
+                    connection.state_name(),
+                    connection.ticks_left(now) / time::HZ,
+                )
+            });
+        },
+        Held::from(&guard),
+    );
+    written
 }
 
 impl Contents for ConnFile {
@@ -32,8 +92,11 @@ impl Contents for ConnFile {
 
     fn steps(net: Net<'_>) -> u64 {
         let balancer = Netns::of(net).ok().and_then(Netns::balancer);
-        let buckets = balancer.map_or(0, |balancer| balancer.connections.table().buckets());
-        u64::from(buckets).saturating_add(1)
+        let buckets = balancer.map_or(0, |balancer| {
+            let (v4, v6) = (&balancer.connections4, &balancer.connections6);
+            u64::from(v4.table().buckets()).saturating_add(u64::from(v6.table().buckets()))
+        });
+        buckets.saturating_add(1)
     }
 
     fn show(net: Net<'_>, step: u64, text: &mut Text<'_>) -> fmt::Result {
@@ -45,27 +108,10 @@ impl Contents for ConnFile {
         let Some(balancer) = Netns::of(net).ok().and_then(Netns::balancer) else {
             return Ok(());
         };
-        let now = time::jiffies();
-        let guard = rcu::read_lock();
-        let mut written = Ok(());
-        balancer.connections.table().bucket_entries(
-            bucket as u32,
-            |connection| {
-                written = written.and_then(|()| {
-                    writeln!(
-                        text,
-                        "{:<3} {} {} {} {:<11} {:7}",
-                        connection.protocol.name(),
-                        HexEndpoint(connection.client),
-                        HexEndpoint(connection.virt),
-                        HexEndpoint(connection.server_endpoint),
-                        connection.state_name(),
-                        connection.ticks_left(now) / time::HZ,
-                    )
-                });
-            },
-            Held::from(&guard),
-        );
-        written
+        let buckets4 = u64::from(balancer.connections4.table().buckets());
+        match bucket.checked_sub(buckets4) {
+            None => show_bucket(&balancer.connections4, bucket, text),
+            Some(bucket) => show_bucket(&balancer.connections6, bucket, text),
+        }
     }
 }

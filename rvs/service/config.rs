@@ -10,15 +10,16 @@ use super::{
     Snapshot,
 };
 use crate::{
-    packet::Endpoint,
+    packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
     stats::{Meter, Shown, Totals},
     sys::{
         flow_table::{Fate, Keeper},
-        rcu::{self, GracePeriod, Held},
+        rcu::GracePeriod,
         Arc,
     },
 };
+use core::net::IpAddr;
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNode},
@@ -89,13 +90,13 @@ impl ServiceRecord {
         rates
     }
 
-    fn position(&self, endpoint: Endpoint) -> Option<usize> {
+    fn position(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.servers
             .iter()
             .position(|record| record.server.endpoint == endpoint)
     }
 
-    fn server(&self, endpoint: Endpoint) -> Result<&ServerRecord, Refusal> {
+    fn server(&self, endpoint: Endpoint<IpAddr>) -> Result<&ServerRecord, Refusal> {
         self.servers
             .iter()
             .find(|record| record.server.endpoint == endpoint)
@@ -148,7 +149,7 @@ struct Removed {
 impl Removed {
     /// Whether no connection can come back to life with it.
     fn is_forgotten(&self) -> bool {
-        self.readers.is_over() && self.server.total() == 0
+        self.readers.is_over() && self.server.is_unused()
     }
 }
 
@@ -165,13 +166,15 @@ pub struct ServiceView {
 /// What a listing shows of a real server.
 pub struct ServerView {
     /// Address and port.
-    pub endpoint: Endpoint,
+    pub endpoint: Endpoint<IpAddr>,
     /// Settings.
     pub settings: ServerSettings,
     /// Active connections.
     pub active: u32,
     /// Inactive connections.
     pub inactive: u32,
+    /// Templates of persistent clients.
+    pub persistent: u32,
     /// Counters and rates.
     pub stats: Shown,
 }
@@ -179,6 +182,8 @@ pub struct ServerView {
 /// See the module's description.
 pub struct Config {
     services: RBTree<ServiceKey, ServiceRecord>,
+    services4: u32,
+    services6: u32,
     removed: KVVec<Removed>,
     /// What removed services have counted.
     retired: Totals,
@@ -194,6 +199,8 @@ impl Config {
     pub fn new(published: Arc<Services>, keeper: Keeper<ServiceEntry>) -> Self {
         Self {
             services: RBTree::new(),
+            services4: 0,
+            services6: 0,
             removed: KVVec::new(),
             retired: Totals::default(),
             base: Totals::default(),
@@ -203,9 +210,20 @@ impl Config {
         }
     }
 
-    /// Whether no service is configured.
-    pub fn is_empty(&self) -> bool {
-        self.services.is_empty()
+    /// Whether no service of a family is configured.
+    pub fn is_empty(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.services4 == 0,
+            Family::V6 => self.services6 == 0,
+        }
+    }
+
+    /// The number of services of a key's family.
+    fn services_like(&mut self, key: ServiceKey) -> &mut u32 {
+        match key.family() {
+            Family::V4 => &mut self.services4,
+            Family::V6 => &mut self.services6,
+        }
     }
 
     fn record(&self, key: ServiceKey) -> Result<&ServiceRecord, Refusal> {
@@ -254,6 +272,8 @@ impl Config {
         self.next_generation = self.next_generation.wrapping_add(1);
         self.published.publish(service)?;
         self.services.insert(node);
+        let services = self.services_like(key);
+        *services = services.saturating_add(1);
         self.tidy();
         Ok(())
     }
@@ -289,13 +309,9 @@ impl Config {
     /// Removes a service and its real servers; their connections stay. Sleeps.
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
-        {
-            let guard = rcu::read_lock();
-            let entry = self.published.find_entry(key, Held::from(&guard));
-            if let Some(entry) = entry {
-                self.keeper.remove(entry);
-            }
-        }
+        let services = self.services_like(key);
+        *services = services.saturating_sub(1);
+        self.published.withdraw(key, &mut self.keeper);
         for server in record.servers.iter() {
             server.server.set_available(false);
         }
@@ -335,7 +351,11 @@ impl Config {
 
     /// Whether a real server can be added, or is one that comes back; then its address needs no
     /// check.
-    pub fn check_new_server(&self, key: ServiceKey, endpoint: Endpoint) -> Result<bool, Refusal> {
+    pub fn check_new_server(
+        &self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<bool, Refusal> {
         let record = self.record(key)?;
         if record.position(endpoint).is_some() {
             return Err(Refusal::ServerExists);
@@ -343,7 +363,7 @@ impl Config {
         Ok(self.removed_position(key, endpoint).is_some())
     }
 
-    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint) -> Option<usize> {
+    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.removed
             .iter()
             .position(|removed| removed.service == key && removed.server.endpoint == endpoint)
@@ -354,7 +374,7 @@ impl Config {
     pub fn add_server(
         &mut self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         self.check_new_server(key, endpoint)?;
@@ -389,7 +409,7 @@ impl Config {
     pub fn change_server(
         &mut self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         let record = self.record(key)?;
@@ -403,7 +423,11 @@ impl Config {
     }
 
     /// Removes a real server; its connections stay, but pass no packets. Sleeps.
-    pub fn remove_server(&mut self, key: ServiceKey, endpoint: Endpoint) -> Result<(), Refusal> {
+    pub fn remove_server(
+        &mut self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
         let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
         let servers = record.snapshot_servers(None, Some(index))?;
@@ -490,6 +514,7 @@ impl Config {
                 settings: server.settings(),
                 active,
                 inactive: total.saturating_sub(active),
+                persistent: server.templates(),
                 stats: meter.read(server.counters.totals()),
             });
             if !shown {

@@ -8,6 +8,7 @@ mod bindings;
 pub mod cpu;
 pub mod flow_table;
 pub mod genl;
+pub mod ip;
 pub mod memory;
 pub mod net;
 pub mod netfilter;

@@ -32,8 +32,10 @@ pub enum Occasion {
 pub enum Fate {
     /// Keeps it on the list of this number (modulo the number of lists).
     List(usize),
-    /// Removes it from the table and has it freed.
+    /// Removes it from the table and has it freed; one that is pinned goes to the first list.
     Remove,
+    /// As `Remove`, but one that is pinned goes to the list of this number.
+    RemoveOrList(usize),
 }
 
 /// After so many entries a walk lets others run.
@@ -228,22 +230,28 @@ impl<T: Entry> Keeper<T> {
     ///
     /// The node is live, in our custody, on no list, and counted.
     unsafe fn settle(&mut self, node: NonNull<Node<T>>, fate: Fate) {
-        match fate {
+        let list_if_pinned = match fate {
             // SAFETY: by the safety requirement.
-            Fate::List(list) => unsafe { self.push(list, node) },
-            Fate::Remove => {
-                // SAFETY: live by the safety requirement.
-                let links = unsafe { node.as_ref() }.hashes.links();
-                self.entries = self.entries.saturating_sub(1);
-                self.links = self.links.saturating_sub(links);
-                let guard = rcu::read_lock();
-                let mut retired = Retired(&mut self.fresh);
-                self.table
-                    .unlink_node(node, Some(&mut retired), Held::from(&guard));
-                // SAFETY: out of the table and on no list.
-                unsafe { self.fresh.bury(node) };
-            }
+            Fate::List(list) => return unsafe { self.push(list, node) },
+            Fate::Remove => 0,
+            Fate::RemoveOrList(list) => list,
+        };
+        // SAFETY: live by the safety requirement.
+        let this = unsafe { node.as_ref() };
+        if !this.let_go() {
+            this.value.kept();
+            // SAFETY: by the safety requirement.
+            return unsafe { self.push(list_if_pinned, node) };
         }
+        this.value.removed();
+        self.entries = self.entries.saturating_sub(1);
+        self.links = self.links.saturating_sub(this.hashes.links());
+        let guard = rcu::read_lock();
+        let mut retired = Retired(&mut self.fresh);
+        self.table
+            .unlink_node(node, Some(&mut retired), Held::from(&guard));
+        // SAFETY: out of the table and on no list.
+        unsafe { self.fresh.bury(node) };
     }
 
     /// Takes in what was posted and asked for since the last time, and frees what no reader can see
@@ -313,7 +321,8 @@ impl<T: Entry> Keeper<T> {
     }
 
     /// Removes an entry. `false` if it was not in the keeper's table, or is not there any more. One
-    /// that has not arrived yet is only hidden: its arrival is decided as any other.
+    /// that has not arrived yet, or is pinned, is only hidden: what becomes of it is decided as for any
+    /// other.
     pub fn remove(&mut self, entry: Lent<'_, T>) -> bool {
         if !ptr::eq(entry.table, &*self.table) {
             return false;
@@ -330,9 +339,7 @@ impl<T: Entry> Keeper<T> {
         // SAFETY: it was in our table until just now, and only we have nodes of it freed.
         unsafe {
             if self.take_off(node) {
-                self.entries = self.entries.saturating_sub(1);
-                self.links = self.links.saturating_sub(entry.node.hashes.links());
-                self.fresh.bury(node);
+                self.settle(node, Fate::Remove);
             }
         }
         true
@@ -362,24 +369,32 @@ impl<T: Entry> Keeper<T> {
 }
 
 impl<T: Entry> Drop for Keeper<T> {
-    /// Removes and frees all entries. Sleeps. Nothing may be inserted any more.
+    /// Removes and frees all entries; waits for those that something outside the table has pinned.
+    /// Sleeps. Nothing may be inserted any more.
     fn drop(&mut self) {
-        for list in 0..self.list_count {
-            self.visit(list, |_| Fate::Remove);
+        loop {
+            for list in 0..self.list_count {
+                self.visit(list, |_| Fate::Remove);
+            }
+            self.collect(|_, _| Fate::Remove);
+            GracePeriod::start().wait();
+            for desk in self.table.desks() {
+                // SAFETY: nothing is freed before this loop ends. The letters are the last, since no
+                // reader is left.
+                unsafe { desk.take_letters(|_| {}) };
+            }
+            // SAFETY: everything was unlinked before the grace period that just passed.
+            unsafe {
+                self.waiting.free(self.table.memory());
+                self.fresh.free(self.table.memory());
+            }
+            // What entries had pinned among themselves is free to go now.
+            if self.entries == 0 {
+                break;
+            }
+            cpu::breathe();
         }
-        self.collect(|_, _| Fate::Remove);
-        GracePeriod::start().wait();
-        for desk in self.table.desks() {
-            // SAFETY: nothing is freed before this loop ends. The letters are the last, since no
-            // reader is left.
-            unsafe { desk.take_letters(|_| {}) };
-        }
-        // SAFETY: everything was unlinked before the grace period that just passed; the array of
-        // heads came from `into_raw`.
-        unsafe {
-            self.waiting.free(self.table.memory());
-            self.fresh.free(self.table.memory());
-            drop(Array::from_raw(self.lists.as_ptr(), self.list_count));
-        }
+        // SAFETY: the array of heads came from `into_raw`.
+        unsafe { drop(Array::from_raw(self.lists.as_ptr(), self.list_count)) };
     }
 }

@@ -12,7 +12,8 @@ use crate::conn::hash::HashKey;
 use crate::control::attr::Attrs;
 use crate::oracle;
 use crate::packet::{
-    checksum, ipv4, rewrite, tcp, transport, ChecksumMode, Endpoint, Side, IPPROTO_TCP, IPPROTO_UDP,
+    checksum, ipv4, rewrite, tcp, transport, ChecksumMode, Endpoint, Side, IPPROTO_IPIP,
+    IPPROTO_TCP, IPPROTO_UDP,
 };
 use crate::proto::{self, Direction, Protocol, Timeouts};
 use crate::sched::{Candidate, Change, Cursor, Prepared, Scheduler};
@@ -84,7 +85,7 @@ impl Input<'_> {
         byte
     }
 
-    fn endpoint(&mut self) -> Endpoint {
+    fn endpoint(&mut self) -> Endpoint<Ipv4Addr> {
         Endpoint {
             addr: Ipv4Addr::from(self.array::<4>()),
             port: u16::from_be_bytes(self.array()),
@@ -137,10 +138,6 @@ pub fn ipv4_header(data: &[u8]) {
     };
     assert!((20..=60).contains(&header.header_len) && header.header_len % 4 == 0);
     assert!(header.total_len == 0 || usize::from(header.total_len) >= header.header_len);
-    assert_eq!(
-        header.is_fragment(),
-        header.more_fragments || header.fragment_offset > 0
-    );
 
     let mut good: [u8; 20] = oracle::with_checksum(&bytes, 10)
         .try_into()
@@ -157,6 +154,7 @@ pub fn ipv4_header(data: &[u8]) {
         dst: header.dst,
         total_len: header.total_len,
         identification: u16::from_be_bytes(input.array()),
+        protocol: IPPROTO_IPIP,
         ttl: header.ttl,
         inner_tos: header.tos,
         dont_fragment: header.dont_fragment,
@@ -287,13 +285,15 @@ pub fn icmp_quote(data: &[u8]) {
         before = oracle::with_checksum(&before, 2);
     }
 
+    // The addresses of the message's own header make no difference to ICMP.
+    let own = (to.addr, Ipv4Addr::LOCALHOST);
     let mut after = before.clone();
     let header = before
         .get(8..)
         .and_then(<[u8]>::first_chunk)
         .and_then(ipv4::Header::parse);
     let Some(header) = header else {
-        assert!(rewrite::quoted(&mut after, side, to, to).is_err());
+        assert!(rewrite::quoted(&mut after, side, to, to, own).is_err());
         assert_eq!(before, after);
         return;
     };
@@ -310,7 +310,7 @@ pub fn icmp_quote(data: &[u8]) {
         addr: from.0,
         port: from.1,
     };
-    match rewrite::quoted(&mut after, side, from, to) {
+    match rewrite::quoted(&mut after, side, from, to, own) {
         Ok(()) => {
             assert_same_outside(&before, &after, &[2..4, 18..20, addr.clone(), port]);
             assert_eq!(after[addr], to.addr.octets());
