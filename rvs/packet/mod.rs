@@ -2,8 +2,8 @@
 
 //! Wire headers: what a packet says, and how it is rewritten.
 //!
-//! Here live the views of IPv4, TCP, UDP and ICMP headers as the balancer needs them (parsed once,
-//! from arrays whose length was checked once), the Internet checksum, and the rewriting that
+//! Here live the views of network, transport, tunnel and ICMP headers as the balancer needs them (parsed
+//! once, from arrays whose length was checked once), the Internet checksum, and the rewriting that
 //! masquerading does. Nothing here knows of packet buffers, connections or services: the caller
 //! brings bytes and takes bytes away.
 
@@ -12,8 +12,12 @@
 use core::net::Ipv4Addr;
 
 pub mod checksum;
+#[allow(dead_code)]
+pub mod extension;
 pub mod icmp;
 pub mod ipv4;
+#[allow(dead_code)]
+pub mod ipv6;
 pub mod rewrite;
 pub mod tcp;
 pub mod transport;
@@ -29,6 +33,8 @@ pub const IPPROTO_IPIP: u8 = 4;
 pub const IPPROTO_TCP: u8 = 6;
 /// IP protocol number of UDP (RFC 768).
 pub const IPPROTO_UDP: u8 = 17;
+/// IP protocol number of the authentication header of IPsec (RFC 4302).
+pub const IPPROTO_AH: u8 = 51;
 
 /// One end of a flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

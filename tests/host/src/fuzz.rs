@@ -17,16 +17,21 @@ use crate::packet::{
 use crate::proto::{self, Direction, Protocol, Timeouts};
 use crate::sched::{Candidate, Change, Cursor, Prepared, Scheduler};
 
+mod headers;
+
+pub use headers::ipv6_header;
+
 /// A fuzz target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("attributes", attributes),
     ("checksum_sum", checksum_sum),
     ("flow_hash", flow_hash),
     ("icmp_quote", icmp_quote),
     ("ipv4_header", ipv4_header),
+    ("ipv6_header", ipv6_header),
     ("scheduler", scheduler),
     ("tcp_segments", tcp_segments),
     ("transport_rewrite", transport_rewrite),

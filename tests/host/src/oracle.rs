@@ -51,3 +51,34 @@ pub fn with_checksum(bytes: &[u8], offset: usize) -> Vec<u8> {
     let bytes = with16(bytes, offset, 0);
     with16(&bytes, offset, checksum(&bytes))
 }
+
+/// What the extension headers at the start of `bytes` lead to (RFC 8200 §4): protocol and place of the
+/// payload, and the last fragment header's offset and "more" flag. `None` if the chain is broken off,
+/// longer than 12 headers, or begins anew in a later fragment.
+#[must_use]
+pub fn upper_layer(first: u8, bytes: &[u8]) -> Option<(u8, usize, Option<(u16, bool)>)> {
+    let is_extension = |number| [0, 43, 44, 51, 60].contains(&number);
+    let (mut next, mut rest, mut fragment, mut headers) = (first, bytes, None, 0);
+    while is_extension(next) {
+        headers += 1;
+        let len = match next {
+            44 => 8,
+            51 => 4 * (usize::from(*rest.get(1)?) + 2),
+            _ => 8 * (usize::from(*rest.get(1)?) + 1),
+        };
+        if headers > 12 || len > rest.len() {
+            return None;
+        }
+        let word = u16::from(rest[2]) * 256 + u16::from(rest[3]);
+        let is_fragment = next == 44;
+        next = rest[0];
+        rest = &rest[len..];
+        if is_fragment {
+            fragment = Some((word / 8 * 8, word % 2 == 1));
+            if word / 8 != 0 {
+                return (!is_extension(next)).then_some((next, bytes.len() - rest.len(), fragment));
+            }
+        }
+    }
+    Some((next, bytes.len() - rest.len(), fragment))
+}

@@ -4,10 +4,12 @@
 
 mod attributes;
 mod checksum;
+mod extension;
 mod flow_hash;
 mod fuzz;
 mod icmp;
 mod ipv4;
+mod ipv6;
 mod proto;
 mod rewrite;
 mod sched_rr;

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Bodies of the fuzz targets that read network and tunnel headers.
+
+use core::net::Ipv6Addr;
+
+use super::{assert_same_outside, Input};
+use crate::oracle;
+use crate::packet::extension::{walk, Fragment, Upper, Walk};
+use crate::packet::ipv6;
+
+/// Forty bytes read as a header that makes sense or as none, what is changed in a header changes nothing
+/// else, and the chain behind it leads where the textbook says, however the bytes come in.
+pub fn ipv6_header(data: &[u8]) {
+    let mut input = Input(data);
+    let mut bytes: [u8; ipv6::HEADER_LEN] = input.array();
+    if bytes[0] & 1 != 0 {
+        bytes[0] = 0x60 | bytes[0] & 0x0f;
+    }
+    let Some(header) = ipv6::Header::parse(&bytes) else {
+        assert_ne!(bytes[0] >> 4, 6);
+        return;
+    };
+    let mut changed = bytes;
+    let (src, dst) = (Ipv6Addr::from(input.array::<16>()), header.src);
+    ipv6::set_source(&mut changed, src);
+    ipv6::set_destination(&mut changed, dst);
+    ipv6::decrement_hop_limit(&mut changed);
+    assert_same_outside(&bytes, &changed, &[7..8, 8..40]);
+    assert_eq!(
+        ipv6::Header::parse(&changed),
+        Some(ipv6::Header {
+            src,
+            dst,
+            hop_limit: header.hop_limit.saturating_sub(1),
+            ..header
+        })
+    );
+
+    // Random bytes are seldom extension headers.
+    const CHAIN: [u8; 8] = [0, 43, 44, 60, 51, 6, 17, 59];
+    let mut behind = input.0.to_vec();
+    let next_header = match header.next_header {
+        number if number & 1 == 0 => CHAIN[usize::from(number >> 1) % CHAIN.len()],
+        number => number,
+    };
+    let mut at = 0;
+    while behind.len() > at + 1 {
+        behind[at] = CHAIN[usize::from(behind[at]) % CHAIN.len()];
+        at += 8 * (1 + usize::from(behind[at + 1] & 3));
+    }
+    // Bytes become available as the walk asks for them.
+    let mut available = 0;
+    let found = loop {
+        match walk(next_header, &behind[..available]) {
+            Walk::Needs(more) => {
+                assert!(more > available);
+                if more > behind.len() {
+                    break None;
+                }
+                available = more;
+            }
+            Walk::Complete(upper) => break Some(upper),
+            Walk::Unparsable => break None,
+        }
+    };
+    let expected =
+        oracle::upper_layer(next_header, &behind).map(|(protocol, offset, fragment)| Upper {
+            protocol,
+            offset: ipv6::HEADER_LEN + offset,
+            fragment: fragment.map(|(offset, more)| Fragment { offset, more }),
+        });
+    assert_eq!(found, expected);
+}
