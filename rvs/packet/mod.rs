@@ -15,6 +15,8 @@ pub mod checksum;
 #[allow(dead_code)]
 pub mod extension;
 pub mod icmp;
+#[allow(dead_code)]
+pub mod icmpv6;
 pub mod ipv4;
 #[allow(dead_code)]
 pub mod ipv6;
@@ -35,6 +37,8 @@ pub const IPPROTO_TCP: u8 = 6;
 pub const IPPROTO_UDP: u8 = 17;
 /// IP protocol number of the authentication header of IPsec (RFC 4302).
 pub const IPPROTO_AH: u8 = 51;
+/// IP protocol number of ICMPv6 (RFC 4443).
+pub const IPPROTO_ICMPV6: u8 = 58;
 
 /// One end of a flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

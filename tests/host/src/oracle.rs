@@ -2,7 +2,7 @@
 
 //! Textbook versions of what the rooms do cleverly: slow, obvious, written from the RFCs.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 extern crate std;
 use std::vec::Vec;
@@ -26,6 +26,13 @@ pub fn checksum(bytes: &[u8]) -> u16 {
 pub fn pseudo_header(src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, len: usize) -> Vec<u8> {
     let len = (len as u16).to_be_bytes();
     [&src.octets()[..], &dst.octets(), &[0, protocol], &len].concat()
+}
+
+/// The pseudo-header that checksums of TCP, UDP and ICMPv6 over IPv6 cover (RFC 8200 §8.1).
+#[must_use]
+pub fn pseudo_header_v6(src: Ipv6Addr, dst: Ipv6Addr, protocol: u8, len: usize) -> Vec<u8> {
+    let len = (len as u32).to_be_bytes();
+    [&src.octets()[..], &dst.octets(), &len, &[0, 0, 0, protocol]].concat()
 }
 
 /// The checksum of a TCP or UDP packet whose own checksum field is zero. (That UDP sends `0xffff` for

@@ -8,6 +8,7 @@ mod extension;
 mod flow_hash;
 mod fuzz;
 mod icmp;
+mod icmpv6;
 mod ipv4;
 mod ipv6;
 mod proto;
