@@ -21,6 +21,8 @@ pub mod ipv4;
 #[allow(dead_code)]
 pub mod ipv6;
 pub mod rewrite;
+#[allow(dead_code)]
+pub mod sctp;
 pub mod tcp;
 pub mod transport;
 pub mod udp;
@@ -35,10 +37,14 @@ pub const IPPROTO_IPIP: u8 = 4;
 pub const IPPROTO_TCP: u8 = 6;
 /// IP protocol number of UDP (RFC 768).
 pub const IPPROTO_UDP: u8 = 17;
+/// IP protocol number of the encrypted payload of IPsec (RFC 4303).
+pub const IPPROTO_ESP: u8 = 50;
 /// IP protocol number of the authentication header of IPsec (RFC 4302).
 pub const IPPROTO_AH: u8 = 51;
 /// IP protocol number of ICMPv6 (RFC 4443).
 pub const IPPROTO_ICMPV6: u8 = 58;
+/// IP protocol number of SCTP (RFC 9260).
+pub const IPPROTO_SCTP: u8 = 132;
 
 /// One end of a flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -19,13 +19,13 @@ use crate::sched::{Candidate, Change, Cursor, Prepared, Scheduler};
 
 mod headers;
 
-pub use headers::ipv6_header;
+pub use headers::{ipv6_header, sctp_packets};
 
 /// A fuzz target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("attributes", attributes),
     ("checksum_sum", checksum_sum),
     ("flow_hash", flow_hash),
@@ -33,6 +33,7 @@ pub const TARGETS: [Target; 9] = [
     ("ipv4_header", ipv4_header),
     ("ipv6_header", ipv6_header),
     ("scheduler", scheduler),
+    ("sctp_packets", sctp_packets),
     ("tcp_segments", tcp_segments),
     ("transport_rewrite", transport_rewrite),
 ];

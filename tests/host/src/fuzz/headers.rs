@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Bodies of the fuzz targets that read network and tunnel headers.
+//! Bodies of the fuzz targets that read headers.
 
 use core::net::Ipv6Addr;
 
 use super::{assert_same_outside, Input};
 use crate::oracle;
 use crate::packet::extension::{walk, Fragment, Upper, Walk};
-use crate::packet::ipv6;
+use crate::packet::{ipv6, sctp};
+use crate::proto::{self, Direction, Protocol, Timeouts};
 
 /// Forty bytes read as a header that makes sense or as none, what is changed in a header changes nothing
 /// else, and the chain behind it leads where the textbook says, however the bytes come in.
@@ -71,4 +72,44 @@ pub fn ipv6_header(data: &[u8]) {
             fragment: fragment.map(|(offset, more)| Fragment { offset, more }),
         });
     assert_eq!(found, expected);
+}
+
+/// Any sequence of packets, in any direction, moves from state to state, and whatever is behind a packet's
+/// first chunk, only an ABORT behind a cookie changes what the packet means.
+pub fn sctp_packets(data: &[u8]) {
+    let timeouts = Timeouts::default();
+    let mut input = Input(data);
+    let mut state = input.byte();
+    while !input.is_empty() {
+        let direction = match input.byte() % 3 {
+            0 => Direction::Input,
+            1 => Direction::Output,
+            _ => Direction::InputOnly,
+        };
+        let mut chunks: [u8; 24] = input.array();
+        if chunks[0] & 0x80 != 0 {
+            // A short cookie, often with an ABORT behind it.
+            chunks[0] = sctp::COOKIE_ECHO + (chunks[0] & 1);
+            chunks[2] = 0;
+            chunks[3] &= 0x1f;
+        }
+        let first = sctp::Chunk::parse(chunks.first_chunk().expect("long enough"));
+        let mut second = None;
+        let kind = sctp::decisive_kind(first, |offset| {
+            let at = offset.checked_sub(sctp::HEADER_LEN).expect("behind it");
+            assert_eq!(at, usize::from(first.len).next_multiple_of(4));
+            second = chunks.get(at..).and_then(<[u8]>::first_chunk).copied();
+            second
+        });
+        let is_aborted = second.is_some_and(|chunk| chunk[0] == sctp::ABORT);
+        assert_eq!(kind, if is_aborted { sctp::ABORT } else { first.kind });
+
+        let current = proto::sctp::State::from_u8(state).unwrap_or(proto::sctp::State::None);
+        let event = proto::sctp::Event::from_chunk(kind);
+        let next = proto::sctp::next(current, direction, event);
+        state = next as u8;
+        assert_eq!(proto::sctp::State::from_u8(state), Some(next));
+        assert_eq!(proto::state_name(Protocol::Sctp, state), next.name());
+        assert!(proto::timeout(&timeouts, Protocol::Sctp, state) > 0);
+    }
 }

@@ -16,6 +16,7 @@ mod rewrite;
 mod sched_rr;
 mod sched_wlc;
 mod sched_wrr;
+mod sctp;
 mod server;
 mod strategies;
 mod tcp_states;
