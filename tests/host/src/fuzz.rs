@@ -188,10 +188,14 @@ pub fn tcp_segments(data: &[u8]) {
             1 => Direction::Output,
             _ => Direction::InputOnly,
         };
+        let machine = match input.byte() & 1 {
+            0 => proto::tcp::Machine::Normal,
+            _ => proto::tcp::Machine::Secure,
+        };
         let flags = tcp::Flags::parse(&input.array());
         let event = proto::tcp::Event::from_flags(flags);
         let current = proto::tcp::State::from_u8(state).unwrap_or(proto::tcp::State::None);
-        let next = proto::tcp::next(current, direction, event);
+        let next = proto::tcp::next(machine, current, direction, event);
         if flags.rst() {
             assert_eq!(event, proto::tcp::Event::Rst);
         }
