@@ -6,8 +6,14 @@
 use crate::{
     conn::{Connection, Connections, CreateError, Way},
     icmp,
-    packet::{ipv4::Header, tcp, transport, udp, Endpoint, FlowKey, IPPROTO_ICMP},
-    proto::{tcp as tcp_machine, Direction, Protocol},
+    packet::{
+        ipv4::Header, tcp, transport, udp, Endpoint, FlowKey, IPPROTO_ICMP, IPPROTO_TCP,
+        IPPROTO_UDP,
+    },
+    proto::{
+        tcp::{self as tcp_machine, Machine},
+        Direction, Opening, Protocol,
+    },
     service::{ServiceKey, Services},
     stats::drops::{Drops, Reason},
     sys::{
@@ -59,7 +65,7 @@ impl Handler for Balancer {
         let Some(header) = skb.linear().first_chunk().and_then(Header::parse) else {
             return skb.accept();
         };
-        if header.protocol != IPPROTO_ICMP && Protocol::from_u8(header.protocol).is_none() {
+        if !matches!(header.protocol, IPPROTO_ICMP | IPPROTO_TCP | IPPROTO_UDP) {
             return skb.accept();
         }
         if context.point == HookPoint::LocalOut && skb.wants_no_defragmentation() {
@@ -243,7 +249,7 @@ impl Balancer {
                     };
                     let from = tcp_machine::State::from_u8(status.state())
                         .unwrap_or(tcp_machine::State::None);
-                    let next = tcp_machine::next(from, direction, event);
+                    let next = tcp_machine::next(Machine::Normal, from, direction, event);
                     status.with_state(next as u8, next.is_active())
                 }
                 None => status,
@@ -281,6 +287,7 @@ fn parse_segment(skb: &mut Skb<'_>, header: Header) -> Option<Segment> {
     let transport_len = match protocol {
         Protocol::Tcp => tcp::HEADER_LEN,
         Protocol::Udp => udp::HEADER_LEN,
+        Protocol::Sctp | Protocol::Esp | Protocol::Ah => return None,
     };
     if !skb.pull(header.header_len.checked_add(transport_len)?) {
         return None;
@@ -291,9 +298,9 @@ fn parse_segment(skb: &mut Skb<'_>, header: Header) -> Option<Segment> {
         Protocol::Tcp => {
             let flags = tcp::Flags::parse(bytes.first_chunk()?);
             let event = tcp_machine::Event::from_flags(flags);
-            (Some(event), flags.syn() && !flags.rst())
+            (Some(event), tcp_machine::may_open(flags, Opening::Strict))
         }
-        Protocol::Udp => (None, true),
+        Protocol::Udp | Protocol::Sctp | Protocol::Esp | Protocol::Ah => (None, true),
     };
     let flow = FlowKey {
         protocol: header.protocol,

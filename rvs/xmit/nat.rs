@@ -12,7 +12,7 @@ use crate::{
     director::{Balancer, Segment},
     packet::{
         ipv4::{decrement_ttl, set_destination, set_source, Header},
-        rewrite, tcp, udp, ChecksumMode, Endpoint, Side,
+        rewrite, sctp, tcp, udp, ChecksumMode, Endpoint, Side,
     },
     proto::Protocol,
     service::Method,
@@ -90,6 +90,8 @@ fn readdress(
     let transport_len = match segment.protocol {
         Protocol::Tcp => tcp::HEADER_LEN,
         Protocol::Udp => udp::HEADER_LEN,
+        Protocol::Sctp => sctp::HEADER_LEN,
+        Protocol::Esp | Protocol::Ah => 0,
     };
     let mode = match skb.checksum_state() {
         ChecksumState::Complete => ChecksumMode::Complete,
