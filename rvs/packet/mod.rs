@@ -14,6 +14,10 @@ use core::net::Ipv4Addr;
 pub mod checksum;
 #[allow(dead_code)]
 pub mod extension;
+#[allow(dead_code)]
+pub mod gre;
+#[allow(dead_code)]
+pub mod gue;
 pub mod icmp;
 #[allow(dead_code)]
 pub mod icmpv6;
@@ -37,6 +41,11 @@ pub const IPPROTO_IPIP: u8 = 4;
 pub const IPPROTO_TCP: u8 = 6;
 /// IP protocol number of UDP (RFC 768).
 pub const IPPROTO_UDP: u8 = 17;
+/// IP protocol number of IPv6 in IP (RFC 2473).
+pub const IPPROTO_IPV6: u8 = 41;
+/// IP protocol number of GRE (RFC 2784).
+#[allow(dead_code)]
+pub const IPPROTO_GRE: u8 = 47;
 /// IP protocol number of the encrypted payload of IPsec (RFC 4303).
 pub const IPPROTO_ESP: u8 = 50;
 /// IP protocol number of the authentication header of IPsec (RFC 4302).

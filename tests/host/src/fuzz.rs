@@ -19,13 +19,13 @@ use crate::sched::{Candidate, Change, Cursor, Prepared, Scheduler};
 
 mod headers;
 
-pub use headers::{ipv6_header, sctp_packets};
+pub use headers::{ipv6_header, sctp_packets, tunnel_headers};
 
 /// A fuzz target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("attributes", attributes),
     ("checksum_sum", checksum_sum),
     ("flow_hash", flow_hash),
@@ -36,6 +36,7 @@ pub const TARGETS: [Target; 10] = [
     ("sctp_packets", sctp_packets),
     ("tcp_segments", tcp_segments),
     ("transport_rewrite", transport_rewrite),
+    ("tunnel_headers", tunnel_headers),
 ];
 
 /// Attributes that are well-formed stand one behind the other, each with header and payload within the

@@ -7,7 +7,7 @@ use core::net::Ipv6Addr;
 use super::{assert_same_outside, Input};
 use crate::oracle;
 use crate::packet::extension::{walk, Fragment, Upper, Walk};
-use crate::packet::{ipv6, sctp};
+use crate::packet::{gre, gue, ipv6, sctp, IPPROTO_IPIP, IPPROTO_IPV6};
 use crate::proto::{self, Direction, Protocol, Timeouts};
 
 /// Forty bytes read as a header that makes sense or as none, what is changed in a header changes nothing
@@ -111,5 +111,45 @@ pub fn sctp_packets(data: &[u8]) {
         assert_eq!(proto::sctp::State::from_u8(state), Some(next));
         assert_eq!(proto::state_name(Protocol::Sctp, state), next.name());
         assert!(proto::timeout(&timeouts, Protocol::Sctp, state) > 0);
+    }
+}
+
+/// What is taken for the header of a tunnel of ours begins as the one that would be sent, options apart, and
+/// leaves room for itself.
+pub fn tunnel_headers(data: &[u8]) {
+    let mut input = Input(data);
+    let mut bytes: [u8; gue::HEADER_LEN] = input.array();
+    if bytes[0] & 1 != 0 {
+        (bytes[8], bytes[9]) = (
+            bytes[8] & 0x1f,
+            [IPPROTO_IPIP, IPPROTO_IPV6][data.len() & 1],
+        );
+    }
+    if let Some(header) = gue::Header::parse(&bytes) {
+        let outer = gue::Outer {
+            src_port: u16::from_be_bytes([bytes[0], bytes[1]]),
+            dst_port: header.dst_port,
+            inner: header.inner,
+            inner_len: usize::from(u16::from_be_bytes([bytes[4], bytes[5]])),
+        };
+        let mut built = [0; gue::HEADER_LEN];
+        gue::build(&mut built, &outer);
+        assert_eq!((&built[..4], built[9]), (&bytes[..4], bytes[9]));
+        assert_eq!(header.header_len, 12 + 4 * usize::from(bytes[8]));
+    }
+    let bytes: [u8; gre::HEADER_LEN] = match input.byte() & 3 {
+        0 => input.array(),
+        1 => [0, 0, 0x08, 0x00],
+        2 => [0x80, 0, 0x86, 0xdd],
+        _ => [input.byte() & 0xb0, input.byte() & 7, 0x86, 0xdd],
+    };
+    if let Some(header) = gre::Header::parse(&bytes) {
+        let mut built = [0; gre::CHECKSUM_HEADER_LEN];
+        gre::build_with_checksum(&mut built, header.inner);
+        assert_eq!(built[2..4], bytes[2..4]);
+        assert_eq!(
+            header.header_len == gre::CHECKSUM_HEADER_LEN,
+            bytes[..2] == built[..2]
+        );
     }
 }

@@ -75,4 +75,5 @@ tests! {
     sctp_packets: any_sctp_packets_lead_from_state_to_state,
     tcp_segments: any_segments_lead_from_state_to_state,
     transport_rewrite: any_transport_header_is_rewritten_correctly_or_not_touched,
+    tunnel_headers: any_tunnel_header_is_one_of_ours_or_none,
 }

@@ -20,4 +20,5 @@ mod sctp;
 mod server;
 mod strategies;
 mod tcp_states;
+mod tunnels;
 mod wheel;
