@@ -7,6 +7,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 extern crate std;
 use std::vec::Vec;
 
+use crate::packet::extension::{Fragment, Upper};
+
 /// The Internet checksum as RFC 1071 §1 describes it: to be stored in network byte order.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u16 {
@@ -59,11 +61,10 @@ pub fn with_checksum(bytes: &[u8], offset: usize) -> Vec<u8> {
     with16(&bytes, offset, checksum(&bytes))
 }
 
-/// What the extension headers at the start of `bytes` lead to (RFC 8200 §4): protocol and place of the
-/// payload, and the last fragment header's offset and "more" flag. `None` if the chain is broken off,
-/// longer than 12 headers, or begins anew in a later fragment.
+/// What the extension headers at the start of `bytes` lead to (RFC 8200 §4). `None` if the chain is broken
+/// off, longer than 12 headers, or begins anew in a later fragment.
 #[must_use]
-pub fn upper_layer(first: u8, bytes: &[u8]) -> Option<(u8, usize, Option<(u16, bool)>)> {
+pub fn upper_layer(first: u8, bytes: &[u8]) -> Option<Upper> {
     let is_extension = |number| [0, 43, 44, 51, 60].contains(&number);
     let (mut next, mut rest, mut fragment, mut headers) = (first, bytes, None, 0);
     while is_extension(next) {
@@ -76,16 +77,27 @@ pub fn upper_layer(first: u8, bytes: &[u8]) -> Option<(u8, usize, Option<(u16, b
         if headers > 12 || len > rest.len() {
             return None;
         }
-        let word = u16::from(rest[2]) * 256 + u16::from(rest[3]);
-        let is_fragment = next == 44;
+        let mut is_later = false;
+        if next == 44 {
+            let word = u16::from(rest[2]) * 256 + u16::from(rest[3]);
+            fragment = Some(Fragment {
+                offset: word / 8 * 8,
+                more: word % 2 == 1,
+            });
+            is_later = word / 8 != 0;
+        }
         next = rest[0];
         rest = &rest[len..];
-        if is_fragment {
-            fragment = Some((word / 8 * 8, word % 2 == 1));
-            if word / 8 != 0 {
-                return (!is_extension(next)).then_some((next, bytes.len() - rest.len(), fragment));
+        if is_later {
+            if is_extension(next) {
+                return None;
             }
+            break;
         }
     }
-    Some((next, bytes.len() - rest.len(), fragment))
+    Some(Upper {
+        protocol: next,
+        offset: 40 + bytes.len() - rest.len(),
+        fragment,
+    })
 }
