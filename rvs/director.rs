@@ -5,12 +5,19 @@
 //! and how a new flow begins, in `open`.
 
 mod open;
+mod segment;
+
+pub use segment::Segment;
 
 use crate::{
     conn::{Connection, Connections, Way},
     icmp,
-    packet::{tcp, transport, udp, Address, Endpoint, FlowKey, Fragment, Header, Unread},
-    proto::{tcp as tcp_machine, Direction, Protocol},
+    packet::{Address, Fragment, Header, Unread},
+    proto::{
+        sctp,
+        tcp::{self, Machine},
+        Direction, Opening, Protocol,
+    },
     service::Services,
     stats::drops::{Drops, Reason},
     sys::{
@@ -25,6 +32,7 @@ use crate::{
     xmit::{self, Path},
 };
 use core::net::{Ipv4Addr, Ipv6Addr};
+use segment::{has_no_ports, Event, Openings};
 
 /// What a namespace's packets are balanced with.
 pub struct Balancer {
@@ -60,21 +68,6 @@ impl Balanced for Ipv6Addr {
     }
 }
 
-/// A packet of a protocol that is balanced, parsed.
-#[derive(Clone, Copy)]
-pub struct Segment<A> {
-    /// The network header.
-    pub header: Header<A>,
-    /// Endpoints and protocol.
-    pub flow: FlowKey<A>,
-    /// The transport protocol.
-    pub protocol: Protocol,
-    /// What a TCP segment means to its connection; nothing for UDP.
-    event: Option<tcp_machine::Event>,
-    /// Whether the packet may create a connection.
-    is_opening: bool,
-}
-
 impl<A: Balanced> Handler<A> for Balancer {
     fn handle<'a>(&'a self, mut skb: Skb<'a>, context: Context<'a>) -> Verdict<'a> {
         if skb.is_balanced() || !skb.is_routed() {
@@ -89,9 +82,10 @@ impl<A: Balanced> Handler<A> for Balancer {
         if context.point == HookPoint::LocalOut && skb.wants_no_defragmentation() {
             return skb.accept();
         }
-        match header.fragment {
-            Fragment::Whole => self.dispatch(skb, header, context),
-            _ => self.reassemble(skb, header, context),
+        if header.fragment == Fragment::Whole || has_no_ports(header.protocol) {
+            self.dispatch(skb, header, context)
+        } else {
+            self.reassemble(skb, header, context)
         }
     }
 }
@@ -175,7 +169,11 @@ impl Balancer {
         header: Header<A>,
         context: Context<'a>,
     ) -> Verdict<'a> {
-        let Some(segment) = parse_segment(&mut skb, header) else {
+        let openings = Openings {
+            tcp: Opening::Strict,
+            sctp: Opening::Strict,
+        };
+        let Some(segment) = Segment::parse(&mut skb, header, openings) else {
             return if takes_requests(&skb, context) {
                 self.drop(skb, Reason::Malformed)
             } else {
@@ -202,17 +200,18 @@ impl Balancer {
         segment: &Segment<A>,
         context: Context<'a>,
     ) -> bool {
-        if segment.protocol != Protocol::Tcp || !segment.is_opening {
+        if !segment.is_new || connection.is_pinned() || connection.controller().is_some() {
             return false;
         }
-        if connection.is_pinned() || connection.controller().is_some() {
-            return false;
-        }
-        let state = tcp_machine::State::from_u8(connection.status().state());
-        let is_over = matches!(
-            state,
-            Some(tcp_machine::State::TimeWait | tcp_machine::State::Close)
-        );
+        let state = connection.status().state();
+        let is_over = match segment.event {
+            Event::Tcp(_) => matches!(
+                tcp::State::from_u8(state),
+                Some(tcp::State::TimeWait | tcp::State::Close)
+            ),
+            Event::Sctp(_) => state == sctp::State::Closed as u8,
+            Event::Any => false,
+        };
         if is_over {
             A::connections(self).end(connection, context.rcu);
         }
@@ -265,18 +264,16 @@ impl Balancer {
     ) {
         let mut status = connection.status();
         let state = loop {
-            let to = match segment.event {
-                Some(event) => {
-                    let direction = match way {
-                        Way::Out => Direction::Output,
-                        Way::In if status.is_output_unseen() => Direction::InputOnly,
-                        Way::In => Direction::Input,
-                    };
-                    let from = tcp_machine::State::from_u8(status.state())
-                        .unwrap_or(tcp_machine::State::None);
-                    let next = tcp_machine::next(from, direction, event);
-                    status.with_state(next as u8, next.is_active())
-                }
+            let direction = match way {
+                Way::Out => Direction::Output,
+                Way::In if status.is_output_unseen() => Direction::InputOnly,
+                Way::In => Direction::Input,
+            };
+            let next = segment
+                .event
+                .next(Machine::Normal, status.state(), direction);
+            let to = match next {
+                Some((state, is_active)) => status.with_state(state, is_active),
                 None => status,
             };
             let to = match way {
@@ -287,15 +284,15 @@ impl Balancer {
                 break to.state();
             }
             if connection.advance(status, to) {
-                assure(&connection, segment, to.state());
+                if segment.event.has_established(to.state()) {
+                    assure(&connection);
+                }
                 break to.state();
             }
             status = connection.status();
         };
-        if segment.event.is_none() && way == Way::Out {
-            if let Some(controller) = connection.controller() {
-                controller.assure();
-            }
+        if way == Way::Out && matches!(segment.event, Event::Any) {
+            assure(&connection);
         }
         let timeout = self.timeouts.ticks(segment.protocol, state);
         if connection.touch(jiffies(), timeout) {
@@ -304,10 +301,10 @@ impl Balancer {
     }
 }
 
-/// Notes on the template of a connection of TCP that it was established.
-fn assure<A: Balanced>(connection: &Connection<A>, segment: &Segment<A>, state: u8) {
-    let is_established = segment.event.is_some() && state == tcp_machine::State::Established as u8;
-    if let Some(controller) = connection.controller().filter(|_| is_established) {
+/// Notes on the template of a connection that both sides take part in it.
+#[inline]
+fn assure<A: Balanced>(connection: &Connection<A>) {
+    if let Some(controller) = connection.controller() {
         controller.assure();
     }
 }
@@ -321,44 +318,4 @@ fn takes_requests(skb: &Skb<'_>, context: Context<'_>) -> bool {
         HookPoint::LocalIn => skb.is_for_host(),
         HookPoint::LocalOut => true,
     }
-}
-
-#[inline]
-fn parse_segment<A: Address>(skb: &mut Skb<'_>, header: Header<A>) -> Option<Segment<A>> {
-    let protocol = Protocol::from_u8(header.protocol)?;
-    let transport_len = match protocol {
-        Protocol::Tcp => tcp::HEADER_LEN,
-        Protocol::Udp => udp::HEADER_LEN,
-    };
-    if !skb.pull(header.len.checked_add(transport_len)?) {
-        return None;
-    }
-    let bytes = skb.linear().get(header.len..)?;
-    let (src_port, dst_port) = transport::ports(bytes.first_chunk()?);
-    let (event, is_opening) = match protocol {
-        Protocol::Tcp => {
-            let flags = tcp::Flags::parse(bytes.first_chunk()?);
-            let event = tcp_machine::Event::from_flags(flags);
-            (Some(event), flags.syn() && !flags.rst())
-        }
-        Protocol::Udp => (None, true),
-    };
-    let flow = FlowKey {
-        protocol: header.protocol,
-        src: Endpoint {
-            addr: header.src,
-            port: src_port,
-        },
-        dst: Endpoint {
-            addr: header.dst,
-            port: dst_port,
-        },
-    };
-    Some(Segment {
-        header,
-        flow,
-        protocol,
-        event,
-        is_opening,
-    })
 }

@@ -9,7 +9,7 @@ use super::{
     uapi::{dest, svc, top, AF_INET, AF_INET6, PE_NAME_MAX, SCHED_NAME_MAX, SVC_F_HASHED},
 };
 use crate::{
-    packet::{Endpoint, Family, Mask, IPPROTO_TCP, IPPROTO_UDP},
+    packet::{Endpoint, Family, Mask, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP},
     sched::Scheduler,
     service::{Method, ServerSettings, ServiceKey, ServiceSettings},
 };
@@ -158,12 +158,14 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         c_str!("the service's port is missing"),
         Attr::be16,
     )?;
-    let is_known = [IPPROTO_TCP, IPPROTO_UDP].map(u16::from).contains(&number);
+    let is_known = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP]
+        .map(u16::from)
+        .contains(&number);
     let protocol_number = u8::try_from(number).ok().filter(|_| is_known);
     let Some(protocol_number) = protocol_number else {
         return Err(Fault {
             errno: EPROTONOSUPPORT,
-            message: c_str!("the protocol is not supported yet; use TCP or UDP"),
+            message: c_str!("the protocol is none that is balanced; use TCP, UDP or SCTP"),
             attribute: protocol.map(|attr| attr.whole),
         });
     };

@@ -37,7 +37,7 @@ impl Balancer {
         hash: u64,
         context: Context<'a>,
     ) -> Verdict<'a> {
-        if !segment.is_opening || segment.flow.src.port == FTP_DATA {
+        if !segment.may_open || segment.flow.src.port == FTP_DATA {
             return skb.accept();
         }
         let wanted = Wanted {

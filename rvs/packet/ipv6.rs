@@ -63,7 +63,7 @@ impl Header {
             src: Ipv6Addr::from(*src),
             dst: Ipv6Addr::from(*dst),
             hop_limit,
-            traffic_class: (word >> 20 & 0xff) as u8,
+            traffic_class: ((word >> 20) & 0xff) as u8,
             flow_label: word & 0xf_ffff,
         })
     }
@@ -121,7 +121,7 @@ pub fn build(header: &mut [u8; HEADER_LEN], outer: &Outer) {
     if let Some(start) = header.first_chunk_mut() {
         #[rustfmt::skip]
         let bytes: [u8; SOURCE] = [
-            0x60 | class >> 4, class << 4, 0, 0,
+            0x60 | (class >> 4), class << 4, 0, 0,
             len0, len1, outer.next_header, outer.hop_limit,
         ];
         *start = bytes;

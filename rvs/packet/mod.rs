@@ -2,8 +2,8 @@
 
 //! Wire headers: what a packet says, and how it is rewritten.
 //!
-//! Here live the views of IPv4, IPv6, TCP, UDP and ICMP headers as the balancer needs them (parsed once,
-//! from arrays whose length was checked once), the Internet checksum, and the rewriting that
+//! Here live the views of network, transport, tunnel and ICMP headers as the balancer needs them (parsed
+//! once, from arrays whose length was checked once), the Internet checksum, and the rewriting that
 //! masquerading does. Nothing here knows of packet buffers, connections or services: the caller
 //! brings bytes and takes bytes away.
 
@@ -11,6 +11,10 @@
 
 pub mod checksum;
 pub mod extension;
+#[allow(dead_code)]
+pub mod gre;
+#[allow(dead_code)]
+pub mod gue;
 pub mod icmp;
 #[allow(dead_code)]
 pub mod icmpv6;
@@ -18,6 +22,7 @@ pub mod ipv4;
 pub mod ipv6;
 mod network;
 pub mod rewrite;
+pub mod sctp;
 pub mod tcp;
 pub mod transport;
 pub mod udp;
@@ -35,7 +40,12 @@ pub const IPPROTO_TCP: u8 = 6;
 pub const IPPROTO_UDP: u8 = 17;
 /// IP protocol number of IPv6 in IP (RFC 2473).
 pub const IPPROTO_IPV6: u8 = 41;
-/// IP protocol number of the authentication header (RFC 4302).
+/// IP protocol number of GRE (RFC 2784).
+#[allow(dead_code)]
+pub const IPPROTO_GRE: u8 = 47;
+/// IP protocol number of the encrypted payload of IPsec (RFC 4303).
+pub const IPPROTO_ESP: u8 = 50;
+/// IP protocol number of the authentication header of IPsec (RFC 4302).
 pub const IPPROTO_AH: u8 = 51;
 /// IP protocol number of ICMPv6 (RFC 4443).
 pub const IPPROTO_ICMPV6: u8 = 58;

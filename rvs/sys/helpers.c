@@ -21,6 +21,7 @@
 #include <net/ipv6.h>
 #include <linux/icmpv6.h>
 #include <net/netns/generic.h>
+#include <net/sctp/checksum.h>
 #include <linux/seq_file_net.h>
 
 #include "helpers.h"
@@ -231,6 +232,11 @@ void rvs_ip_select_ident(struct net *net, struct sk_buff *skb)
 u16 rvs_skb_checksum(const struct sk_buff *skb, int offset, int len)
 {
 	return csum_fold(skb_checksum(skb, offset, len, 0));
+}
+
+void rvs_write_sctp_checksum(struct sk_buff *skb, unsigned int offset)
+{
+	((struct sctphdr *)(skb->data + offset))->checksum = sctp_compute_cksum(skb, offset);
 }
 
 void rvs_dst_link_failure(struct sk_buff *skb)

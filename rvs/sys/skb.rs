@@ -495,6 +495,18 @@ impl<'a> Skb<'a> {
         Some(unsafe { bindings::rvs_skb_checksum(self.as_ptr(), offset as i32, len as i32) })
     }
 
+    /// Writes the checksum of an SCTP header at `offset`, in the part that is linear and private. `None`
+    /// if the packet ends before.
+    pub fn write_sctp_checksum(&mut self, offset: usize) -> Option<()> {
+        let end = offset.checked_add(SCTP_HEADER)?;
+        if !self.pull(end) {
+            return None;
+        }
+        // SAFETY: the packet is ours, and has the header in one piece.
+        unsafe { bindings::rvs_write_sctp_checksum(self.as_ptr(), offset as u32) };
+        Some(())
+    }
+
     /// Sends the packet along its attached route, through the hooks for packets of this host. The
     /// network header gets its length, and its checksum if there is one, there.
     #[inline]
@@ -538,6 +550,7 @@ const CT_INFO: usize = 7;
 const CT_UNTRACKED: usize = 7;
 const RTN_LOCAL: u32 = bindings::RTN_LOCAL;
 const IPV4_HEADER: usize = 20;
+const SCTP_HEADER: usize = 12;
 const IPPROTO_IPIP: u8 = 4;
 /// `inner_ipproto` is valid.
 const ENCAP_TYPE_IPPROTO: u8 = 1;

@@ -7,7 +7,7 @@
 use super::{admit, deliver_locally, prepare, send, writable_header, Path};
 use crate::{
     director::{Balanced, Balancer, Segment},
-    packet::{rewrite, tcp, udp, ChecksumMode, Endpoint, Header, Side},
+    packet::{rewrite, sctp, tcp, udp, ChecksumMode, Endpoint, Header, Side},
     proto::Protocol,
     service::Method,
     stats::drops::Reason,
@@ -89,6 +89,8 @@ fn readdress<A: Balanced>(
     let transport_len = match segment.protocol {
         Protocol::Tcp => tcp::HEADER_LEN,
         Protocol::Udp => udp::HEADER_LEN,
+        Protocol::Sctp => sctp::HEADER_LEN,
+        Protocol::Esp | Protocol::Ah => 0,
     };
     let mode = match skb.checksum_state() {
         ChecksumState::Complete => ChecksumMode::Complete,
@@ -99,7 +101,7 @@ fn readdress<A: Balanced>(
         .writable(header_len.saturating_add(transport_len))
         .ok_or(Reason::NoMemory)?;
     let transport = bytes.get_mut(header_len..).ok_or(Reason::Malformed)?;
-    rewrite::transport(segment.flow.protocol, transport, side, from, to, mode)
+    rewrite::transport(segment.header.protocol, transport, side, from, to, mode)
         .map_err(|_| Reason::Malformed)?;
     match side {
         Side::Source => A::set_source(bytes, to.addr),
@@ -108,6 +110,12 @@ fn readdress<A: Balanced>(
     .ok_or(Reason::Malformed)?;
     if leaves_host {
         A::take_hop(bytes).ok_or(Reason::Malformed)?;
+    }
+    // SCTP's checksum covers no addresses; one that is left to the device will include the port.
+    let is_sctp = segment.protocol == Protocol::Sctp;
+    if is_sctp && mode == ChecksumMode::Complete && from.port != to.port {
+        skb.write_sctp_checksum(header_len)
+            .ok_or(Reason::Malformed)?;
     }
     skb.forget_device_checksum();
     Ok(())

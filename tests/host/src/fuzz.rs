@@ -18,19 +18,26 @@ use crate::packet::{
 use crate::proto::{self, Direction, Protocol, Timeouts};
 use crate::sched::{Candidate, Change, Cursor, Prepared, Scheduler};
 
+mod headers;
+
+pub use headers::{ipv6_header, sctp_packets, tunnel_headers};
+
 /// A fuzz target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     ("attributes", attributes),
     ("checksum_sum", checksum_sum),
     ("flow_hash", flow_hash),
     ("icmp_quote", icmp_quote),
     ("ipv4_header", ipv4_header),
+    ("ipv6_header", ipv6_header),
     ("scheduler", scheduler),
+    ("sctp_packets", sctp_packets),
     ("tcp_segments", tcp_segments),
     ("transport_rewrite", transport_rewrite),
+    ("tunnel_headers", tunnel_headers),
 ];
 
 /// Attributes that are well-formed stand one behind the other, each with header and payload within the
@@ -180,10 +187,14 @@ pub fn tcp_segments(data: &[u8]) {
             1 => Direction::Output,
             _ => Direction::InputOnly,
         };
+        let machine = match input.byte() & 1 {
+            0 => proto::tcp::Machine::Normal,
+            _ => proto::tcp::Machine::Secure,
+        };
         let flags = tcp::Flags::parse(&input.array());
         let event = proto::tcp::Event::from_flags(flags);
         let current = proto::tcp::State::from_u8(state).unwrap_or(proto::tcp::State::None);
-        let next = proto::tcp::next(current, direction, event);
+        let next = proto::tcp::next(machine, current, direction, event);
         if flags.rst() {
             assert_eq!(event, proto::tcp::Event::Rst);
         }

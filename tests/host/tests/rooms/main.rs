@@ -4,16 +4,21 @@
 
 mod attributes;
 mod checksum;
+mod extension;
 mod flow_hash;
 mod fuzz;
 mod icmp;
+mod icmpv6;
 mod ipv4;
+mod ipv6;
 mod proto;
 mod rewrite;
 mod sched_rr;
 mod sched_wlc;
 mod sched_wrr;
+mod sctp;
 mod server;
 mod strategies;
 mod tcp_states;
+mod tunnels;
 mod wheel;
