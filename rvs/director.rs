@@ -174,7 +174,7 @@ impl Balancer {
         let Some(service) = self.services.find(key, context.rcu) else {
             return skb.accept();
         };
-        let Some(server) = service.schedule(context.rcu) else {
+        let Some(server) = service.schedule(&segment.flow, context.rcu) else {
             icmp::refuse(&mut skb);
             return self.drop(skb, Reason::NoServer);
         };

@@ -127,7 +127,7 @@ impl ServiceRecord {
             None => cursor,
         };
         self.service
-            .publish(Snapshot::new(self.settings, servers), adapt)?;
+            .publish(Snapshot::new(self.settings, servers)?, adapt)?;
         Ok(())
     }
 }
@@ -239,7 +239,7 @@ impl Config {
     ) -> Result<(), Refusal> {
         self.check_new_service(key)?;
         let service = Arc::new(
-            Service::new(key, Snapshot::new(settings, KVVec::new()))?,
+            Service::new(key, Snapshot::new(settings, KVVec::new())?)?,
             GFP_KERNEL_ACCOUNT,
         )?;
         let record = ServiceRecord {
@@ -276,7 +276,7 @@ impl Config {
         };
         record
             .service
-            .publish(Snapshot::new(settings, servers), adapt)?;
+            .publish(Snapshot::new(settings, servers)?, adapt)?;
         record.settings = settings;
         Ok(())
     }
@@ -367,7 +367,7 @@ impl Config {
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         let servers = record.snapshot_servers(Some(&server), None)?;
         record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        server.change(settings);
+        server.return_with(settings);
         record.publish(servers, Change::Added)?;
         server.set_available(true);
         let mut meter = Meter::new(server.counters.totals());

@@ -11,8 +11,8 @@ pub use server::{Method, RealServer, ServerSettings};
 
 use crate::{
     conn::hash::HashKey,
-    packet::Endpoint,
-    sched::{Cursor, Prepared, Scheduler},
+    packet::{Endpoint, FlowKey},
+    sched::{self, Cursor, Flow, Options, Pool, Prepared, Scheduler, Slot, Walk, NOBODY},
     sys::{
         flow_table::{Entry, FlowTable, Hashes, Lent, NotInserted},
         random,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 use core::{
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     ops::Deref,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -70,20 +70,38 @@ pub struct Snapshot {
     /// Real servers in IPVS list order: newest first.
     pub servers: KVVec<Arc<RealServer>>,
     /// What the scheduler wants to know of them as a whole.
-    pub prepared: Prepared,
+    prepared: Prepared,
+    /// The table that goes with it.
+    table: KVVec<Slot>,
 }
 
 impl Snapshot {
-    /// A snapshot, prepared for its scheduler.
-    pub fn new(settings: ServiceSettings, servers: KVVec<Arc<RealServer>>) -> Self {
-        let prepared = settings
-            .scheduler
-            .map(|scheduler| scheduler.prepare(&servers))
-            .unwrap_or_default();
-        Self {
+    /// A snapshot, prepared for its scheduler. Sleeps.
+    pub fn new(settings: ServiceSettings, servers: KVVec<Arc<RealServer>>) -> Result<Self> {
+        let mut snapshot = Self {
             settings,
             servers,
-            prepared,
+            prepared: Prepared::default(),
+            table: KVVec::new(),
+        };
+        if let Some(scheduler) = settings.scheduler {
+            let servers = &snapshot.servers;
+            let table_len = scheduler.table_len(servers.len());
+            let walks_len = scheduler.walks_len(servers.len());
+            let mut table = KVVec::from_elem(NOBODY, table_len, GFP_KERNEL_ACCOUNT)?;
+            let mut walks = KVVec::from_elem(Walk::default(), walks_len, GFP_KERNEL_ACCOUNT)?;
+            snapshot.prepared = scheduler.prepare(servers, &mut table, &mut walks);
+            snapshot.table = table;
+        }
+        Ok(snapshot)
+    }
+
+    fn pool(&self) -> Pool<'_, Arc<RealServer>> {
+        Pool {
+            servers: &self.servers,
+            prepared: self.prepared,
+            table: &self.table,
+            options: Options::from_flags(self.settings.flags),
         }
     }
 }
@@ -120,14 +138,21 @@ impl Service {
         Ok(())
     }
 
-    /// The real server for a new connection.
-    pub fn schedule<'a>(&'a self, rcu: Held<'a>) -> Option<&'a Arc<RealServer>> {
+    /// The real server for a new connection, opened by a packet with this key.
+    pub fn schedule<'a>(&'a self, packet: &FlowKey, rcu: Held<'a>) -> Option<&'a Arc<RealServer>> {
         let snapshot = self.snapshot.read(rcu)?;
         let scheduler = snapshot.settings.scheduler?;
+        let pool = snapshot.pool();
+        let destination = IpAddr::V4(packet.dst.addr);
+        let flow = Flow {
+            client: sched::fold(IpAddr::V4(packet.src.addr)),
+            client_port: packet.src.port,
+            destination: sched::fold(destination),
+        };
         let mut bits = self.cursor.load(Ordering::Relaxed);
         loop {
             let cursor = Cursor::from_bits(bits);
-            let pick = scheduler.pick(&snapshot.servers, snapshot.prepared, cursor)?;
+            let pick = scheduler.pick(&pool, cursor, &flow, random::word)?;
             let next = pick.cursor.to_bits();
             // Schedulers without a memory leave the shared word alone.
             if next != bits {
@@ -142,7 +167,7 @@ impl Service {
                     continue;
                 }
             }
-            return snapshot.servers.get(pick.index);
+            return pool.servers.get(pick.index);
         }
     }
 }

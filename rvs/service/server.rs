@@ -5,11 +5,14 @@
 
 use crate::{
     packet::Endpoint,
-    sched::Candidate,
+    sched::{self, Candidate},
     stats::Counters,
     sys::{route::RouteCache, Arc},
 };
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
+use core::{
+    net::IpAddr,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering},
+};
 use kernel::prelude::*;
 
 /// How packets get to a real server. The numbers are those of the connection flags of IPVS.
@@ -76,6 +79,8 @@ pub struct RealServer {
     method: AtomicU8,
     is_available: AtomicBool,
     weight: AtomicU32,
+    /// The last weight that was not 0.
+    last_weight: AtomicU32,
     upper_threshold: AtomicU32,
     lower_threshold: AtomicU32,
     /// Packets and connections counted.
@@ -92,6 +97,7 @@ impl RealServer {
             method: AtomicU8::new(settings.method as u8),
             is_available: AtomicBool::new(true),
             weight: AtomicU32::new(settings.weight),
+            last_weight: AtomicU32::new(settings.weight),
             upper_threshold: AtomicU32::new(settings.upper_threshold),
             lower_threshold: AtomicU32::new(settings.lower_threshold),
             counters: Counters::new()?,
@@ -120,6 +126,9 @@ impl RealServer {
         let old = self.settings();
         self.method.store(settings.method as u8, Ordering::Relaxed);
         self.weight.store(settings.weight, Ordering::Relaxed);
+        if settings.weight != 0 {
+            self.last_weight.store(settings.weight, Ordering::Relaxed);
+        }
         self.upper_threshold
             .store(settings.upper_threshold, Ordering::Relaxed);
         self.lower_threshold
@@ -138,6 +147,12 @@ impl RealServer {
         } else if total >= settings.upper_threshold {
             self.load.is_overloaded.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Changes the settings of one that is added again: the weights of its earlier life do not count.
+    pub fn return_with(&self, settings: ServerSettings) {
+        self.last_weight.store(0, Ordering::Relaxed);
+        self.change(settings);
     }
 
     /// The forwarding method of new connections.
@@ -207,6 +222,11 @@ impl Candidate for RealServer {
     }
 
     #[inline]
+    fn last_weight(&self) -> u32 {
+        self.last_weight.load(Ordering::Relaxed)
+    }
+
+    #[inline]
     fn active(&self) -> u32 {
         (self.load.bound.load(Ordering::Relaxed) >> 32) as u32
     }
@@ -220,12 +240,30 @@ impl Candidate for RealServer {
     fn is_overloaded(&self) -> bool {
         self.load.is_overloaded.load(Ordering::Relaxed)
     }
+
+    #[inline]
+    fn is_configured(&self) -> bool {
+        self.is_available()
+    }
+
+    fn address(&self) -> u32 {
+        sched::fold(IpAddr::V4(self.endpoint.addr))
+    }
+
+    fn port(&self) -> u16 {
+        self.endpoint.port
+    }
 }
 
-impl Candidate for Arc<RealServer> {
+impl<C: Candidate> Candidate for Arc<C> {
     #[inline]
     fn weight(&self) -> u32 {
         (**self).weight()
+    }
+
+    #[inline]
+    fn last_weight(&self) -> u32 {
+        (**self).last_weight()
     }
 
     #[inline]
@@ -241,5 +279,18 @@ impl Candidate for Arc<RealServer> {
     #[inline]
     fn is_overloaded(&self) -> bool {
         (**self).is_overloaded()
+    }
+
+    #[inline]
+    fn is_configured(&self) -> bool {
+        (**self).is_configured()
+    }
+
+    fn address(&self) -> u32 {
+        (**self).address()
+    }
+
+    fn port(&self) -> u16 {
+        (**self).port()
     }
 }
