@@ -13,7 +13,7 @@ use crate::{
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Assignment, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
     },
     stats::drops::Drops,
     sys::{
@@ -40,6 +40,7 @@ const HOOKS: [(HookPoint, i32); 3] = [
 pub struct Shared {
     connections: Arc<Memory<Connection>>,
     services: Arc<Memory<ServiceEntry>>,
+    localities: Arc<Memory<Assignment>>,
     budget: Arc<Budget>,
     owns_files: bool,
 }
@@ -56,9 +57,14 @@ impl Shared {
             nodes: slab::Cache::new(c_str!("rvs_service"))?,
             buckets: slab::Cache::new(c_str!("rvs_service_bucket"))?,
         };
+        let localities = Memory {
+            nodes: slab::Cache::new(c_str!("rvs_locality"))?,
+            buckets: slab::Cache::new(c_str!("rvs_locality_bucket"))?,
+        };
         Ok(Self {
             connections: Arc::new(connections, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
+            localities: Arc::new(localities, GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
             owns_files,
         })
@@ -85,6 +91,7 @@ pub struct Netns {
     net: Net<'static>,
     connection_memory: Arc<Memory<Connection>>,
     service_memory: Arc<Memory<ServiceEntry>>,
+    locality_memory: Arc<Memory<Assignment>>,
     budget: Arc<Budget>,
     state: Pin<KBox<Mutex<State>>>,
 }
@@ -113,6 +120,7 @@ impl PerNet for Netns {
             net,
             connection_memory: shared.connections.clone(),
             service_memory: shared.services.clone(),
+            locality_memory: shared.localities.clone(),
             budget: shared.budget.clone(),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
@@ -152,7 +160,7 @@ impl Netns {
         };
         Ok(Active {
             hooks: None,
-            config: Config::new(services, keeper),
+            config: Config::new(services, keeper, self.locality_memory.clone())?,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         })
     }

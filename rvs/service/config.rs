@@ -6,15 +6,16 @@
 //! published from here.
 
 use super::{
-    RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings, Services,
-    Snapshot,
+    locality::{Expirations, Kind},
+    Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
+    Services, Snapshot,
 };
 use crate::{
     packet::Endpoint,
     sched::{Candidate, Change, Cursor},
     stats::{Meter, Shown, Totals},
     sys::{
-        flow_table::{Fate, Keeper},
+        flow_table::{Fate, Keeper, Memory},
         rcu::{self, GracePeriod, Held},
         Arc,
     },
@@ -187,12 +188,19 @@ pub struct Config {
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
+    locality_memory: Arc<Memory<Assignment>>,
+    expirations: Arc<Expirations>,
 }
 
 impl Config {
-    /// A configuration without services; `keeper` is that of the table of `published`.
-    pub fn new(published: Arc<Services>, keeper: Keeper<ServiceEntry>) -> Self {
-        Self {
+    /// A configuration without services; `keeper` is that of the table of `published`, and
+    /// `locality_memory` what schedulers have for their caches. Sleeps.
+    pub fn new(
+        published: Arc<Services>,
+        keeper: Keeper<ServiceEntry>,
+        locality_memory: Arc<Memory<Assignment>>,
+    ) -> Result<Self> {
+        Ok(Self {
             services: RBTree::new(),
             removed: KVVec::new(),
             retired: Totals::default(),
@@ -200,7 +208,9 @@ impl Config {
             next_generation: 0,
             published,
             keeper,
-        }
+            locality_memory,
+            expirations: Arc::new(Expirations::default(), GFP_KERNEL_ACCOUNT)?,
+        })
     }
 
     /// Whether no service is configured.
@@ -242,6 +252,7 @@ impl Config {
             Service::new(key, Snapshot::new(settings, KVVec::new())?)?,
             GFP_KERNEL_ACCOUNT,
         )?;
+        self.provide_locality(&service, settings)?;
         let record = ServiceRecord {
             service: service.clone(),
             generation: self.next_generation,
@@ -258,12 +269,27 @@ impl Config {
         Ok(())
     }
 
+    /// Sees to it that the service has the cache that its scheduler wants, if it wants one. Sleeps.
+    fn provide_locality(
+        &self,
+        service: &Service,
+        settings: ServiceSettings,
+    ) -> Result<(), Refusal> {
+        if let Some(kind) = settings.scheduler.and_then(Kind::of) {
+            service
+                .localities
+                .provide(kind, &self.locality_memory, &self.expirations)?;
+        }
+        Ok(())
+    }
+
     /// Changes the settings of a service. Sleeps.
     pub fn change_service(
         &mut self,
         key: ServiceKey,
         settings: ServiceSettings,
     ) -> Result<(), Refusal> {
+        self.provide_locality(&self.record(key)?.service, settings)?;
         let record = self.record_mut(key)?;
         let servers = record.snapshot_servers(None, None)?;
         let is_other_scheduler = record.settings.scheduler != settings.scheduler;
@@ -277,6 +303,9 @@ impl Config {
         record
             .service
             .publish(Snapshot::new(settings, servers)?, adapt)?;
+        if is_other_scheduler {
+            record.service.localities.forget();
+        }
         record.settings = settings;
         Ok(())
     }
@@ -296,6 +325,7 @@ impl Config {
                 self.keeper.remove(entry);
             }
         }
+        record.service.localities.forget();
         for server in record.servers.iter() {
             server.server.set_available(false);
         }

@@ -5,8 +5,10 @@
 //! configuration.
 
 pub mod config;
+mod locality;
 mod server;
 
+pub use locality::Assignment;
 pub use server::{Method, RealServer, ServerSettings};
 
 use crate::{
@@ -26,6 +28,7 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 use kernel::prelude::*;
+use locality::{Kind, Localities};
 
 /// What identifies a virtual service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +115,7 @@ pub struct Service {
     pub key: ServiceKey,
     snapshot: Cell<Snapshot>,
     cursor: AtomicU64,
+    localities: Localities,
 }
 
 impl Service {
@@ -121,6 +125,7 @@ impl Service {
             key,
             snapshot: Cell::new(snapshot)?,
             cursor: AtomicU64::new(Cursor::default().to_bits()),
+            localities: Localities::default(),
         })
     }
 
@@ -144,6 +149,9 @@ impl Service {
         let scheduler = snapshot.settings.scheduler?;
         let pool = snapshot.pool();
         let destination = IpAddr::V4(packet.dst.addr);
+        if let Some(locality) = Kind::of(scheduler).and_then(|kind| self.localities.get(kind)) {
+            return locality.pick(pool.servers, destination, rcu);
+        }
         let flow = Flow {
             client: sched::fold(IpAddr::V4(packet.src.addr)),
             client_port: packet.src.port,
