@@ -13,7 +13,7 @@ use crate::{
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Assignment, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
     },
     stats::drops::Drops,
     sys::{
@@ -46,6 +46,7 @@ pub struct Shared {
     connections4: Arc<Memory<Connection<Ipv4Addr>>>,
     connections6: Arc<Memory<Connection<Ipv6Addr>>>,
     services: Arc<Memory<ServiceEntry>>,
+    localities: Arc<Memory<Assignment>>,
     budget: Arc<Budget>,
     owns_files: bool,
 }
@@ -66,10 +67,15 @@ impl Shared {
             nodes: slab::Cache::new(c_str!("rvs_service"))?,
             buckets: slab::Cache::new(c_str!("rvs_service_bucket"))?,
         };
+        let localities = Memory {
+            nodes: slab::Cache::new(c_str!("rvs_locality"))?,
+            buckets: slab::Cache::new(c_str!("rvs_locality_bucket"))?,
+        };
         Ok(Self {
             connections4: Arc::new(connections4, GFP_KERNEL)?,
             connections6: Arc::new(connections6, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
+            localities: Arc::new(localities, GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
             owns_files,
         })
@@ -126,6 +132,7 @@ pub struct Netns {
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
     service_memory: Arc<Memory<ServiceEntry>>,
+    locality_memory: Arc<Memory<Assignment>>,
     budget: Arc<Budget>,
     state: Pin<KBox<Mutex<State>>>,
 }
@@ -155,6 +162,7 @@ impl PerNet for Netns {
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
             service_memory: shared.services.clone(),
+            locality_memory: shared.localities.clone(),
             budget: shared.budget.clone(),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
@@ -200,7 +208,7 @@ impl Netns {
         Ok(Active {
             hooks4: None,
             hooks6: None,
-            config: Config::new(services, keeper),
+            config: Config::new(services, keeper, self.locality_memory.clone())?,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         })
     }

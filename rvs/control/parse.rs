@@ -272,7 +272,9 @@ fn scheduler<'a>(service: Attrs<'a>, name: &[u8]) -> Parsed<'a, Option<Scheduler
         Some(scheduler) => Ok(Some(scheduler)),
         None => Err(Fault {
             errno: ENOENT,
-            message: c_str!("the scheduler is not known; use rr, wrr, wlc or none"),
+            message: c_str!(
+                "the scheduler is not known; use rr, wrr, lc, wlc, fo, ovf, lblc, lblcr, dh, sh, mh, sed, nq, twos or none"
+            ),
             attribute: service.get(svc::SCHED_NAME).map(|attr| attr.whole),
         }),
     }

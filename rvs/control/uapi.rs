@@ -110,6 +110,7 @@ pub mod conn {
     pub const STATE: u16 = 10;
     pub const EXPIRES: u16 = 11;
     pub const FLAGS: u16 = 12;
+    pub const SERVER_AF: u16 = 13;
 }
 
 /// Attributes of a namespace's totals.

@@ -172,6 +172,7 @@ pub fn connection<A: Address>(
         be16_attr(message, conn::CLIENT_PORT, entry.client.port)?;
         addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr.ip())?;
         be16_attr(message, conn::VIRTUAL_PORT, entry.virt.port)?;
+        family_attr(message, conn::SERVER_AF, Family::of(server.addr))?;
         addr_attr(message, conn::SERVER_ADDR, server.addr)?;
         be16_attr(message, conn::SERVER_PORT, server.port)?;
         u32_attr(message, conn::FWD_METHOD, entry.method as u32)?;

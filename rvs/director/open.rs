@@ -148,7 +148,9 @@ impl Balancer {
                 if let Some((template, _)) = unusable {
                     template.invalidate();
                 }
-                let server = service.schedule(context.rcu).ok_or(Reason::NoServer)?;
+                let server = service
+                    .schedule(flow, context.rcu)
+                    .ok_or(Reason::NoServer)?;
                 let template = Connection::template(
                     Plan {
                         flow: key,
@@ -198,7 +200,7 @@ fn choose<'a, A: Balanced>(
     if service.key.is_for_all_ports() {
         return None;
     }
-    let server = service.schedule(context.rcu)?;
+    let server = service.schedule(flow, context.rcu)?;
     let port = match server.endpoint.port {
         0 => flow.dst.port,
         port => port,

@@ -6,15 +6,16 @@
 //! published from here.
 
 use super::{
-    RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings, Services,
-    Snapshot,
+    locality::{Expirations, Kind},
+    Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
+    Services, Snapshot,
 };
 use crate::{
     packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
     stats::{Meter, Shown, Totals},
     sys::{
-        flow_table::{Fate, Keeper},
+        flow_table::{Fate, Keeper, Memory},
         rcu::GracePeriod,
         Arc,
     },
@@ -128,7 +129,7 @@ impl ServiceRecord {
             None => cursor,
         };
         self.service
-            .publish(Snapshot::new(self.settings, servers), adapt)?;
+            .publish(Snapshot::new(self.settings, servers)?, adapt)?;
         Ok(())
     }
 }
@@ -192,12 +193,19 @@ pub struct Config {
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
+    locality_memory: Arc<Memory<Assignment>>,
+    expirations: Arc<Expirations>,
 }
 
 impl Config {
-    /// A configuration without services; `keeper` is that of the table of `published`.
-    pub fn new(published: Arc<Services>, keeper: Keeper<ServiceEntry>) -> Self {
-        Self {
+    /// A configuration without services; `keeper` is that of the table of `published`, and
+    /// `locality_memory` what schedulers have for their caches. Sleeps.
+    pub fn new(
+        published: Arc<Services>,
+        keeper: Keeper<ServiceEntry>,
+        locality_memory: Arc<Memory<Assignment>>,
+    ) -> Result<Self> {
+        Ok(Self {
             services: RBTree::new(),
             services4: 0,
             services6: 0,
@@ -207,7 +215,9 @@ impl Config {
             next_generation: 0,
             published,
             keeper,
-        }
+            locality_memory,
+            expirations: Arc::new(Expirations::default(), GFP_KERNEL_ACCOUNT)?,
+        })
     }
 
     /// Whether no service of a family is configured.
@@ -257,9 +267,10 @@ impl Config {
     ) -> Result<(), Refusal> {
         self.check_new_service(key)?;
         let service = Arc::new(
-            Service::new(key, Snapshot::new(settings, KVVec::new()))?,
+            Service::new(key, Snapshot::new(settings, KVVec::new())?)?,
             GFP_KERNEL_ACCOUNT,
         )?;
+        self.provide_locality(&service, settings)?;
         let record = ServiceRecord {
             service: service.clone(),
             generation: self.next_generation,
@@ -278,12 +289,27 @@ impl Config {
         Ok(())
     }
 
+    /// Sees to it that the service has the cache that its scheduler wants, if it wants one. Sleeps.
+    fn provide_locality(
+        &self,
+        service: &Service,
+        settings: ServiceSettings,
+    ) -> Result<(), Refusal> {
+        if let Some(kind) = settings.scheduler.and_then(Kind::of) {
+            service
+                .localities
+                .provide(kind, &self.locality_memory, &self.expirations)?;
+        }
+        Ok(())
+    }
+
     /// Changes the settings of a service. Sleeps.
     pub fn change_service(
         &mut self,
         key: ServiceKey,
         settings: ServiceSettings,
     ) -> Result<(), Refusal> {
+        self.provide_locality(&self.record(key)?.service, settings)?;
         let record = self.record_mut(key)?;
         let servers = record.snapshot_servers(None, None)?;
         let is_other_scheduler = record.settings.scheduler != settings.scheduler;
@@ -296,7 +322,10 @@ impl Config {
         };
         record
             .service
-            .publish(Snapshot::new(settings, servers), adapt)?;
+            .publish(Snapshot::new(settings, servers)?, adapt)?;
+        if is_other_scheduler {
+            record.service.localities.forget();
+        }
         record.settings = settings;
         Ok(())
     }
@@ -312,6 +341,7 @@ impl Config {
         let services = self.services_like(key);
         *services = services.saturating_sub(1);
         self.published.withdraw(key, &mut self.keeper);
+        record.service.localities.forget();
         for server in record.servers.iter() {
             server.server.set_available(false);
         }
@@ -387,7 +417,7 @@ impl Config {
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         let servers = record.snapshot_servers(Some(&server), None)?;
         record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        server.change(settings);
+        server.return_with(settings);
         record.publish(servers, Change::Added)?;
         server.set_available(true);
         let mut meter = Meter::new(server.counters.totals());

@@ -5,14 +5,16 @@
 //! configuration.
 
 pub mod config;
+mod locality;
 mod server;
 
+pub use locality::Assignment;
 pub use server::{Method, RealServer, ServerSettings};
 
 use crate::{
     conn::hash::HashKey,
-    packet::{Address, Endpoint, Family, Mask, IPPROTO_TCP},
-    sched::{Cursor, Prepared, Scheduler},
+    packet::{Address, Endpoint, Family, FlowKey, Mask, IPPROTO_TCP},
+    sched::{self, Cursor, Flow, Options, Pool, Prepared, Scheduler, Slot, Walk, NOBODY},
     sys::{
         flow_table::{Entry, FlowTable, Hashes, Keeper, Lent, NotInserted},
         random,
@@ -26,6 +28,7 @@ use core::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 use kernel::prelude::*;
+use locality::{Kind, Localities};
 
 /// What identifies a virtual service; in the order of listings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -130,20 +133,38 @@ pub struct Snapshot {
     /// Real servers in IPVS list order: newest first.
     pub servers: KVVec<Arc<RealServer>>,
     /// What the scheduler wants to know of them as a whole.
-    pub prepared: Prepared,
+    prepared: Prepared,
+    /// The table that goes with it.
+    table: KVVec<Slot>,
 }
 
 impl Snapshot {
-    /// A snapshot, prepared for its scheduler.
-    pub fn new(settings: ServiceSettings, servers: KVVec<Arc<RealServer>>) -> Self {
-        let prepared = settings
-            .scheduler
-            .map(|scheduler| scheduler.prepare(&servers))
-            .unwrap_or_default();
-        Self {
+    /// A snapshot, prepared for its scheduler. Sleeps.
+    pub fn new(settings: ServiceSettings, servers: KVVec<Arc<RealServer>>) -> Result<Self> {
+        let mut snapshot = Self {
             settings,
             servers,
-            prepared,
+            prepared: Prepared::default(),
+            table: KVVec::new(),
+        };
+        if let Some(scheduler) = settings.scheduler {
+            let servers = &snapshot.servers;
+            let table_len = scheduler.table_len(servers.len());
+            let walks_len = scheduler.walks_len(servers.len());
+            let mut table = KVVec::from_elem(NOBODY, table_len, GFP_KERNEL_ACCOUNT)?;
+            let mut walks = KVVec::from_elem(Walk::default(), walks_len, GFP_KERNEL_ACCOUNT)?;
+            snapshot.prepared = scheduler.prepare(servers, &mut table, &mut walks);
+            snapshot.table = table;
+        }
+        Ok(snapshot)
+    }
+
+    fn pool(&self) -> Pool<'_, Arc<RealServer>> {
+        Pool {
+            servers: &self.servers,
+            prepared: self.prepared,
+            table: &self.table,
+            options: Options::from_flags(self.settings.flags),
         }
     }
 }
@@ -154,6 +175,7 @@ pub struct Service {
     pub key: ServiceKey,
     snapshot: Cell<Snapshot>,
     cursor: AtomicU64,
+    localities: Localities,
 }
 
 impl Service {
@@ -163,6 +185,7 @@ impl Service {
             key,
             snapshot: Cell::new(snapshot)?,
             cursor: AtomicU64::new(Cursor::default().to_bits()),
+            localities: Localities::default(),
         })
     }
 
@@ -186,14 +209,28 @@ impl Service {
         self.snapshot.read(rcu).map(|snapshot| &snapshot.settings)
     }
 
-    /// The real server for a new connection.
-    pub fn schedule<'a>(&'a self, rcu: Held<'a>) -> Option<&'a Arc<RealServer>> {
+    /// The real server for a new connection, opened by a packet with this key.
+    pub fn schedule<'a, A: Address>(
+        &'a self,
+        packet: &FlowKey<A>,
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
         let snapshot = self.snapshot.read(rcu)?;
         let scheduler = snapshot.settings.scheduler?;
+        let pool = snapshot.pool();
+        let destination = packet.dst.addr.ip();
+        if let Some(locality) = Kind::of(scheduler).and_then(|kind| self.localities.get(kind)) {
+            return locality.pick(pool.servers, destination, rcu);
+        }
+        let flow = Flow {
+            client: sched::fold(packet.src.addr.ip()),
+            client_port: packet.src.port,
+            destination: sched::fold(destination),
+        };
         let mut bits = self.cursor.load(Ordering::Relaxed);
         loop {
             let cursor = Cursor::from_bits(bits);
-            let pick = scheduler.pick(&snapshot.servers, snapshot.prepared, cursor)?;
+            let pick = scheduler.pick(&pool, cursor, &flow, random::word)?;
             let next = pick.cursor.to_bits();
             // Schedulers without a memory leave the shared word alone.
             if next != bits {
@@ -208,7 +245,7 @@ impl Service {
                     continue;
                 }
             }
-            return snapshot.servers.get(pick.index);
+            return pool.servers.get(pick.index);
         }
     }
 }

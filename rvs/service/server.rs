@@ -5,7 +5,7 @@
 
 use crate::{
     packet::Endpoint,
-    sched::Candidate,
+    sched::{self, Candidate},
     stats::Counters,
     sys::{route::RouteCache, Arc},
 };
@@ -86,6 +86,8 @@ pub struct RealServer {
     method: AtomicU8,
     is_available: AtomicBool,
     weight: AtomicU32,
+    /// The last weight that was not 0.
+    last_weight: AtomicU32,
     upper_threshold: AtomicU32,
     lower_threshold: AtomicU32,
     /// Packets and connections counted.
@@ -102,6 +104,7 @@ impl RealServer {
             method: AtomicU8::new(settings.method as u8),
             is_available: AtomicBool::new(true),
             weight: AtomicU32::new(settings.weight),
+            last_weight: AtomicU32::new(settings.weight),
             upper_threshold: AtomicU32::new(settings.upper_threshold),
             lower_threshold: AtomicU32::new(settings.lower_threshold),
             counters: Counters::new()?,
@@ -131,6 +134,9 @@ impl RealServer {
         let old = self.settings();
         self.method.store(settings.method as u8, Ordering::Relaxed);
         self.weight.store(settings.weight, Ordering::Relaxed);
+        if settings.weight != 0 {
+            self.last_weight.store(settings.weight, Ordering::Relaxed);
+        }
         self.upper_threshold
             .store(settings.upper_threshold, Ordering::Relaxed);
         self.lower_threshold
@@ -149,6 +155,12 @@ impl RealServer {
         } else if total >= settings.upper_threshold {
             self.load.is_overloaded.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Changes the settings of one that is added again: the weights of its earlier life do not count.
+    pub fn return_with(&self, settings: ServerSettings) {
+        self.last_weight.store(0, Ordering::Relaxed);
+        self.change(settings);
     }
 
     /// The forwarding method of new connections.
@@ -238,6 +250,11 @@ impl Candidate for RealServer {
     }
 
     #[inline]
+    fn last_weight(&self) -> u32 {
+        self.last_weight.load(Ordering::Relaxed)
+    }
+
+    #[inline]
     fn active(&self) -> u32 {
         (self.load.bound.load(Ordering::Relaxed) >> 32) as u32
     }
@@ -251,12 +268,30 @@ impl Candidate for RealServer {
     fn is_overloaded(&self) -> bool {
         self.load.is_overloaded.load(Ordering::Relaxed)
     }
+
+    #[inline]
+    fn is_configured(&self) -> bool {
+        self.is_available()
+    }
+
+    fn address(&self) -> u32 {
+        sched::fold(self.endpoint.addr)
+    }
+
+    fn port(&self) -> u16 {
+        self.endpoint.port
+    }
 }
 
-impl Candidate for Arc<RealServer> {
+impl<C: Candidate> Candidate for Arc<C> {
     #[inline]
     fn weight(&self) -> u32 {
         (**self).weight()
+    }
+
+    #[inline]
+    fn last_weight(&self) -> u32 {
+        (**self).last_weight()
     }
 
     #[inline]
@@ -272,5 +307,18 @@ impl Candidate for Arc<RealServer> {
     #[inline]
     fn is_overloaded(&self) -> bool {
         (**self).is_overloaded()
+    }
+
+    #[inline]
+    fn is_configured(&self) -> bool {
+        (**self).is_configured()
+    }
+
+    fn address(&self) -> u32 {
+        (**self).address()
+    }
+
+    fn port(&self) -> u16 {
+        (**self).port()
     }
 }

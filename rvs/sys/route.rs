@@ -116,6 +116,9 @@ impl Route {
             daddr: to,
             ..Default::default()
         };
+        if matches!(purpose, Purpose::ViaNextHop) {
+            flow.__fl_common.flowic_flags = bindings::FLOWI_FLAG_KNOWN_NH as u8;
+        }
         // SAFETY: the namespace is alive, the flow is ours. The result is never null.
         let dst = unsafe {
             NonNull::new_unchecked(bindings::rvs_ip6_route_output(net.as_ptr(), &raw mut flow))

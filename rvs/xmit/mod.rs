@@ -158,10 +158,17 @@ fn admit<A: Balanced>(
     Ok(())
 }
 
-/// Whether a packet, or a fragment that it came in, is longer than a path takes.
+/// Whether a packet is longer than a path takes. One that was put together from fragments goes on in
+/// such, so the longest of them tells.
 #[inline]
 fn exceeds<A: Balanced>(skb: &Skb<'_>, mtu: u32) -> bool {
-    skb.exceeds(mtu) || (A::STACK == Stack::V6 && skb.largest_fragment() > mtu)
+    if A::STACK == Stack::V6 {
+        let largest = skb.largest_fragment();
+        if largest != 0 {
+            return largest > mtu;
+        }
+    }
+    skb.exceeds(mtu)
 }
 
 /// The network header without options and extensions, private and writable.

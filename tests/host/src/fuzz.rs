@@ -16,7 +16,9 @@ use crate::packet::{
     IPPROTO_TCP, IPPROTO_UDP,
 };
 use crate::proto::{self, Direction, Protocol, Timeouts};
-use crate::sched::{Candidate, Change, Cursor, Prepared, Scheduler};
+use crate::sched::{
+    Candidate, Change, Cursor, Flow, Options, Pool, Prepared, Scheduler, Slot, Walk, NOBODY,
+};
 
 mod headers;
 
@@ -347,9 +349,12 @@ pub fn flow_hash(data: &[u8]) {
 #[derive(Clone, Copy)]
 struct Server {
     weight: u32,
+    last_weight: u32,
     active: u32,
     total: u32,
     is_overloaded: bool,
+    address: u32,
+    port: u16,
 }
 
 impl Server {
@@ -362,9 +367,12 @@ impl Server {
         };
         Server {
             weight: number(input),
+            last_weight: number(input),
             active: number(input),
             total: number(input),
             is_overloaded: kind & 6 == 6,
+            address: number(input),
+            port: u16::from(kind),
         }
     }
 }
@@ -372,6 +380,10 @@ impl Server {
 impl Candidate for Server {
     fn weight(&self) -> u32 {
         self.weight
+    }
+
+    fn last_weight(&self) -> u32 {
+        self.last_weight
     }
 
     fn active(&self) -> u32 {
@@ -385,14 +397,41 @@ impl Candidate for Server {
     fn is_overloaded(&self) -> bool {
         self.is_overloaded
     }
+
+    fn is_configured(&self) -> bool {
+        true
+    }
+
+    fn address(&self) -> u32 {
+        self.address
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
 }
 
-/// Whatever happens to the list of servers, a pick is an available server, and there is one if any server
-/// is available.
+/// Whether a scheduler of these has a server for a flow: `None` if that depends on the flow.
+fn has_one(scheduler: Scheduler, servers: &[Server]) -> Option<bool> {
+    match scheduler {
+        Scheduler::DestinationHashing | Scheduler::SourceHashing | Scheduler::MaglevHashing => None,
+        Scheduler::Overflow => Some(
+            servers
+                .iter()
+                .any(|server| server.takes_flows() && server.active <= server.weight),
+        ),
+        _ => Some(servers.iter().any(Server::takes_flows)),
+    }
+}
+
+/// Whatever happens to the list of servers, a pick is an available server, and there is one if the rule has
+/// one.
 pub fn scheduler(data: &[u8]) {
     let mut input = Input(data);
     let scheduler = Scheduler::ALL[usize::from(input.byte()) % Scheduler::ALL.len()];
+    let options = Options::from_flags(u32::from(input.byte()));
     let mut servers: Vec<Server> = Vec::new();
+    let mut table: Vec<Slot> = Vec::new();
     let mut prepared = Prepared::default();
     let mut cursor = Cursor::from_bits(u64::from_le_bytes(input.array()));
     while !input.is_empty() {
@@ -412,18 +451,35 @@ pub fn scheduler(data: &[u8]) {
                 Change::Edited
             }
             _ => {
-                let pick = scheduler.pick(&servers, prepared, cursor);
-                let is_available = |server: &Server| server.weight > 0 && !server.is_overloaded;
-                assert_eq!(pick.is_some(), servers.iter().any(is_available));
+                let flow = Flow {
+                    client: u32::from_le_bytes(input.array()),
+                    client_port: u16::from_le_bytes(input.array()),
+                    destination: u32::from_le_bytes(input.array()),
+                };
+                let pool = Pool {
+                    servers: &servers,
+                    prepared,
+                    table: &table,
+                    options,
+                };
+                let random = || u64::from_le_bytes(input.array());
+                let pick = scheduler.pick(&pool, cursor, &flow, random);
+                if let Some(expected) = has_one(scheduler, &servers) {
+                    assert_eq!(pick.is_some(), expected);
+                }
                 if let Some(pick) = pick {
-                    assert!(is_available(&servers[pick.index]));
+                    assert!(servers[pick.index].takes_flows());
                     assert_eq!(Cursor::from_bits(pick.cursor.to_bits()), pick.cursor);
                     cursor = pick.cursor;
                 }
                 continue;
             }
         };
-        prepared = scheduler.prepare(&servers);
+        table.clear();
+        table.resize(scheduler.table_len(servers.len()), NOBODY);
+        let mut walks: Vec<Walk> = Vec::new();
+        walks.resize(scheduler.walks_len(servers.len()), Walk::default());
+        prepared = scheduler.prepare(&servers, &mut table, &mut walks);
         cursor = scheduler.after_change(cursor, change, &servers);
     }
 }

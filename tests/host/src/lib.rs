@@ -14,6 +14,8 @@ pub mod packet;
 pub mod proto;
 #[path = "../../../rvs/sched/mod.rs"]
 pub mod sched;
+#[path = "../../../rvs/siphash.rs"]
+pub mod siphash;
 
 /// The outside's view: of this room only what reads bytes.
 #[path = "../../../rvs/control"]
