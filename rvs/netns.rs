@@ -21,6 +21,7 @@ use crate::{
         ip::Reassembly6,
         memory,
         net::{self, Net, NetId, PerNet},
+        netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
         procfs::File,
         slab, Arc,
@@ -173,6 +174,15 @@ impl PerNet for Netns {
         if let Some(active) = self.state.lock().active.as_mut() {
             active.hooks4 = None;
             active.hooks6 = None;
+            active.config.forget_routes();
+        }
+    }
+}
+
+impl Watcher for Netns {
+    fn lost_device(net: Net<'_>) {
+        if let Ok(netns) = Netns::of(net) {
+            netns.read_config(|config| config.forget_routes());
         }
     }
 }

@@ -486,6 +486,18 @@ impl Config {
         self.base = self.totals();
     }
 
+    /// Lets go of all routes to real servers, configured or only remembered.
+    pub fn forget_routes(&self) {
+        for record in self.services.values() {
+            for server in record.servers.iter() {
+                server.server.forget_routes();
+            }
+        }
+        for removed in self.removed.iter() {
+            removed.server.forget_routes();
+        }
+    }
+
     fn totals(&self) -> Totals {
         self.services
             .values()

@@ -141,9 +141,7 @@ impl RealServer {
             .store(settings.upper_threshold, Ordering::Relaxed);
         self.lower_threshold
             .store(settings.lower_threshold, Ordering::Relaxed);
-        for route in &self.routes {
-            route.clear();
-        }
+        self.forget_routes();
         let thresholds_changed = (old.upper_threshold, old.lower_threshold)
             != (settings.upper_threshold, settings.lower_threshold);
         if !thresholds_changed {
@@ -178,6 +176,13 @@ impl RealServer {
             Method::Masquerading | Method::LocalNode => masquerading,
             Method::Tunneling => tunneling,
             Method::DirectRouting | Method::Bypass => direct_routing,
+        }
+    }
+
+    /// Lets go of the routes that were kept, and of their devices with them.
+    pub fn forget_routes(&self) {
+        for route in &self.routes {
+            route.clear();
         }
     }
 

@@ -8,6 +8,7 @@
 #include <linux/ip.h>
 #include <linux/ip_vs.h>
 #include <linux/jiffies.h>
+#include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>

@@ -279,6 +279,11 @@ struct net *rvs_genl_info_net(const struct genl_info *info)
 	return genl_info_net(info);
 }
 
+struct net *rvs_notified_net(const void *info)
+{
+	return dev_net(netdev_notifier_info_to_dev(info));
+}
+
 struct proc_dir_entry *rvs_net_proc(struct net *net)
 {
 	return net->proc_net;

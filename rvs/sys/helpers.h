@@ -57,6 +57,7 @@ int rvs_genlmsg_reply(struct sk_buff *skb, struct genl_info *info);
 void rvs_genlmsg_end(struct sk_buff *skb, void *header);
 void rvs_genlmsg_cancel(struct sk_buff *skb, void *header);
 struct net *rvs_genl_info_net(const struct genl_info *info);
+struct net *rvs_notified_net(const void *info);
 struct proc_dir_entry *rvs_net_proc(struct net *net);
 struct net *rvs_seq_file_net(struct seq_file *seq);
 

@@ -11,6 +11,7 @@ pub mod genl;
 pub mod ip;
 pub mod memory;
 pub mod net;
+pub mod netdev;
 pub mod netfilter;
 pub mod per_cpu;
 pub mod procfs;

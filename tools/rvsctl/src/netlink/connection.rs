@@ -20,8 +20,8 @@ fn decode_endpoint(
 /// Reads the body of a reply that carries a connection.
 pub fn decode_connection(body: &[u8]) -> Result<Connection, DecodeError> {
     use connection::{
-        AF, CLIENT_ADDR, CLIENT_PORT, EXPIRES, FLAGS, FWD_METHOD, PROTOCOL, SERVER_ADDR,
-        SERVER_AF, SERVER_PORT, STATE, VIRTUAL_ADDR, VIRTUAL_PORT,
+        AF, CLIENT_ADDR, CLIENT_PORT, EXPIRES, FLAGS, FWD_METHOD, PROTOCOL, SERVER_ADDR, SERVER_AF,
+        SERVER_PORT, STATE, VIRTUAL_ADDR, VIRTUAL_PORT,
     };
 
     let top = Attributes::parse(&rvs::SET, body)?;
