@@ -54,6 +54,11 @@ impl<'a> Net<'a> {
         self.ptr.as_ptr()
     }
 
+    /// Whether it is the one that the machine starts with.
+    pub fn is_initial(self) -> bool {
+        self.as_ptr() == &raw mut bindings::init_net
+    }
+
     /// Whether it belongs to the initial user namespace, rather than to one that anybody may have
     /// made.
     pub fn is_of_initial_users(self) -> bool {
