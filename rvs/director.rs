@@ -9,6 +9,7 @@ use crate::{
     packet::{ipv4::Header, tcp, transport, udp, Endpoint, FlowKey, IPPROTO_ICMP},
     proto::{tcp as tcp_machine, Direction, Protocol},
     service::{ServiceKey, Services},
+    settings::Settings,
     stats::drops::{Drops, Reason},
     sys::{
         flow_table::Lent,
@@ -29,6 +30,8 @@ pub struct Balancer {
     pub connections: Connections,
     /// Timeouts of the protocols' states.
     pub timeouts: Timeouts,
+    /// What the files below `net/ipv4/vs` say.
+    pub settings: Arc<Settings>,
     /// Why packets were dropped.
     pub drops: Drops,
 }
@@ -135,14 +138,17 @@ impl Balancer {
     }
 
     /// Whether a packet that opens a connection finds one that has ended, and takes its place
-    /// (reference §2.6 with `conn_reuse_mode` 1).
+    /// (reference §2.6).
     fn is_over<'a>(
         &self,
         connection: Lent<'a, Connection>,
         segment: &Segment,
         context: Context<'a>,
     ) -> bool {
-        if segment.protocol != Protocol::Tcp || !segment.is_opening {
+        if segment.protocol != Protocol::Tcp
+            || !segment.is_opening
+            || !self.settings.conn_reuse_mode.is_on()
+        {
             return false;
         }
         let state = tcp_machine::State::from_u8(connection.status().state());

@@ -7,7 +7,7 @@
 
 use crate::{
     conn::{Budget, Connection, Connections, Share},
-    control::ConnFile,
+    control::Files,
     director::Balancer,
     packet::Endpoint,
     proto::{self, TimeoutOutOfRange},
@@ -15,13 +15,13 @@ use crate::{
         config::{Config, Refusal},
         ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
     },
+    settings::{ConnMax, Settings, Surroundings},
     stats::drops::Drops,
     sys::{
         flow_table::{Keeper, Memory},
         memory,
         net::{self, Net, NetId, PerNet},
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        procfs::File,
         slab, Arc,
     },
     timeouts::Timeouts,
@@ -41,12 +41,13 @@ pub struct Shared {
     connections: Arc<Memory<Connection>>,
     services: Arc<Memory<ServiceEntry>>,
     budget: Arc<Budget>,
+    initial_settings: Arc<Settings>,
     owns_files: bool,
 }
 
 impl Shared {
-    /// The caches, as `/proc/slabinfo` names them; `owns_files` if the files of IPVS below
-    /// `/proc/net` are ours to make. Sleeps.
+    /// The caches, as `/proc/slabinfo` names them; `owns_files` if the files of IPVS are
+    /// ours to make. Sleeps.
     pub fn new(owns_files: bool) -> Result<Self> {
         let connections = Memory {
             nodes: slab::Cache::new(c_str!("rvs_conn"))?,
@@ -60,6 +61,7 @@ impl Shared {
             connections: Arc::new(connections, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
+            initial_settings: new_settings(true, ConnMax::MAX)?,
             owns_files,
         })
     }
@@ -80,13 +82,24 @@ struct State {
 
 /// The load balancer of a namespace.
 pub struct Netns {
-    // First to go: its readers look at the rest.
-    _conn_file: Option<File<ConnFile>>,
+    // First to go: their readers look at the rest.
+    _files: Option<Files>,
     net: Net<'static>,
     connection_memory: Arc<Memory<Connection>>,
     service_memory: Arc<Memory<ServiceEntry>>,
     budget: Arc<Budget>,
+    settings: Arc<Settings>,
     state: Pin<KBox<Mutex<State>>>,
+}
+
+/// The defaults of a namespace.
+fn new_settings(is_initial: bool, conn_max: i32) -> Result<Arc<Settings>> {
+    let settings = Settings::new(Surroundings {
+        is_initial,
+        conn_max,
+        free_buffer_pages: memory::free_buffer_pages(),
+    });
+    Ok(Arc::new(settings, GFP_KERNEL_ACCOUNT)?)
 }
 
 static ID: NetId<Shared> = NetId::new();
@@ -103,17 +116,23 @@ impl PerNet for Netns {
             timeouts: proto::Timeouts::default(),
             active: None,
         };
-        let conn_file = if shared.owns_files {
-            Some(File::create(net)?)
+        let settings = if net.is_initial() {
+            shared.initial_settings.clone()
+        } else {
+            new_settings(false, shared.initial_settings.conn_max.get())?
+        };
+        let files = if shared.owns_files {
+            Some(Files::create(net, settings.clone())?)
         } else {
             None
         };
         let netns = Self {
-            _conn_file: conn_file,
+            _files: files,
             net,
             connection_memory: shared.connections.clone(),
             service_memory: shared.services.clone(),
             budget: shared.budget.clone(),
+            settings,
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
         Ok(KBox::new(netns, GFP_KERNEL_ACCOUNT)?)
@@ -148,11 +167,12 @@ impl Netns {
                 share,
             )?,
             timeouts: Timeouts::new(timeouts),
+            settings: self.settings.clone(),
             drops: Drops::new()?,
         };
         Ok(Active {
             hooks: None,
-            config: Config::new(services, keeper),
+            config: Config::new(services, keeper)?,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         })
     }

@@ -14,11 +14,14 @@ pub mod packet;
 pub mod proto;
 #[path = "../../../rvs/sched/mod.rs"]
 pub mod sched;
+#[path = "../../../rvs/settings.rs"]
+pub mod settings;
 
-/// The outside's view: of this room only what reads bytes.
+/// The outside's view: of this room only what reads and writes bytes.
 #[path = "../../../rvs/control"]
 pub mod control {
     pub mod attr;
+    pub mod text;
 }
 
 /// Connections: of this room only the files that know nothing of the kernel.
