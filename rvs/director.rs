@@ -18,7 +18,9 @@ use crate::{
         tcp::{self, Machine},
         Direction, Opening, Protocol,
     },
+    sched::Candidate,
     service::Services,
+    settings::{ConnMax, Settings},
     stats::drops::{Drops, Reason},
     sys::{
         flow_table::Lent,
@@ -34,6 +36,9 @@ use crate::{
 use core::net::{Ipv4Addr, Ipv6Addr};
 use segment::{has_no_ports, Event, Openings};
 
+/// The bit of `conn_reuse_mode` by which connections in FIN_WAIT make place too.
+const REUSE_FIN_WAIT: i32 = 2;
+
 /// What a namespace's packets are balanced with.
 pub struct Balancer {
     /// Virtual services.
@@ -44,6 +49,8 @@ pub struct Balancer {
     pub connections6: Connections<Ipv6Addr>,
     /// Timeouts of the protocols' states.
     pub timeouts: Timeouts,
+    /// What the files below `net/ipv4/vs` say.
+    pub settings: Arc<Settings>,
     /// Why packets were dropped.
     pub drops: Drops,
 }
@@ -77,7 +84,7 @@ impl<A: Balanced> Handler<A> for Balancer {
             return skb.accept();
         };
         if header.protocol != A::FAMILY.icmp() && Protocol::from_u8(header.protocol).is_none() {
-            return skb.accept();
+            return self.leave_alone(skb, context);
         }
         if context.point == HookPoint::LocalOut && skb.wants_no_defragmentation() {
             return skb.accept();
@@ -113,6 +120,25 @@ impl Balancer {
     pub fn connections(&self) -> u64 {
         let (v4, v6) = (self.connections4.count(), self.connections6.count());
         v4.saturating_add(v6)
+    }
+
+    /// Lets a packet pass that is none of ours; with it what it carries, if it is a tunnel's and
+    /// `ignore_tunneled` says so.
+    fn leave_alone<'a>(&self, mut skb: Skb<'a>, context: Context<'a>) -> Verdict<'a> {
+        if context.point != HookPoint::Forward && self.settings.ignore_tunneled.is_on() {
+            skb.mark_balanced();
+        }
+        skb.accept()
+    }
+
+    /// Whether no further connection may be made (`conn_max`).
+    fn is_full(&self) -> bool {
+        let limit = self.settings.conn_max.get();
+        let exact = || {
+            let (v4, v6) = (&self.connections4, &self.connections6);
+            v4.exact_count().saturating_add(v6.exact_count())
+        };
+        limit != ConnMax::MAX && exact() >= u64::from(limit.unsigned_abs())
     }
 
     /// Goes on once all fragments are there: ports are in the first one only.
@@ -169,9 +195,13 @@ impl Balancer {
         header: Header<A>,
         context: Context<'a>,
     ) -> Verdict<'a> {
+        let opening = |is_sloppy| match is_sloppy {
+            true => Opening::Sloppy,
+            false => Opening::Strict,
+        };
         let openings = Openings {
-            tcp: Opening::Strict,
-            sctp: Opening::Strict,
+            tcp: opening(self.settings.sloppy_tcp.is_on()),
+            sctp: opening(self.settings.sloppy_sctp.is_on()),
         };
         let Some(segment) = Segment::parse(&mut skb, header, openings) else {
             return if takes_requests(&skb, context) {
@@ -192,30 +222,47 @@ impl Balancer {
         }
     }
 
-    /// Whether a packet that opens a connection finds one that has ended, and takes its place
-    /// (reference §2.6 with `conn_reuse_mode` 1).
+    /// Whether a packet finds a connection that is to make place for a new one: it opens one where another
+    /// has ended (reference §2.6), or its real server is gone and `expire_nodest_conn` says so.
     fn is_over<'a, A: Balanced>(
         &self,
         connection: Lent<'a, Connection<A>>,
         segment: &Segment<A>,
         context: Context<'a>,
     ) -> bool {
-        if !segment.is_new || connection.is_pinned() || connection.controller().is_some() {
-            return false;
-        }
-        let state = connection.status().state();
-        let is_over = match segment.event {
-            Event::Tcp(_) => matches!(
-                tcp::State::from_u8(state),
-                Some(tcp::State::TimeWait | tcp::State::Close)
-            ),
-            Event::Sctp(_) => state == sctp::State::Closed as u8,
-            Event::Any => false,
-        };
-        if is_over {
+        let expires = || self.settings.expire_nodest_conn.is_on();
+        let server = connection.server.as_deref();
+        let is_gone = server.is_some_and(|server| !server.is_available()) && expires();
+        let is_over = is_gone || (segment.is_new && self.is_replaced(&connection, segment));
+        if is_over && !connection.is_pinned() {
             A::connections(self).end(connection, context.rcu);
         }
         is_over
+    }
+
+    /// Whether a packet that opens a connection replaces this one (reference §2.6).
+    #[cold]
+    fn is_replaced<A: Balanced>(&self, connection: &Connection<A>, segment: &Segment<A>) -> bool {
+        let is_quiesced = connection
+            .server
+            .as_ref()
+            .is_some_and(|server| server.weight() == 0);
+        if is_quiesced && self.settings.expire_nodest_conn.is_on() {
+            return true;
+        }
+        let mode = self.settings.conn_reuse_mode.get();
+        if mode == 0 || connection.controller().is_some() {
+            return false;
+        }
+        let status = connection.status();
+        match (segment.event, tcp::State::from_u8(status.state())) {
+            (Event::Tcp(_), Some(tcp::State::TimeWait | tcp::State::Close)) => true,
+            (Event::Tcp(_), Some(tcp::State::FinWait)) => {
+                mode & REUSE_FIN_WAIT != 0 && status.is_output_unseen()
+            }
+            (Event::Sctp(_), _) => status.state() == sctp::State::Closed as u8,
+            _ => false,
+        }
     }
 
     /// A packet from the client of a connection: on to the real server.

@@ -16,6 +16,7 @@ mod packet;
 mod proto;
 mod sched;
 mod service;
+mod settings;
 mod siphash;
 mod stats;
 #[allow(unsafe_code)]

@@ -7,7 +7,7 @@
 
 use crate::{
     conn::{Budget, Connection, Connections, Share},
-    control::ConnFile,
+    control::Files,
     director::Balancer,
     packet::{Address, Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
@@ -15,6 +15,7 @@ use crate::{
         config::{Config, Refusal},
         Assignment, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
     },
+    settings::{ConnMax, Settings, Surroundings},
     stats::drops::Drops,
     sys::{
         flow_table::{Keeper, Memory},
@@ -23,7 +24,6 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        procfs::File,
         slab, Arc,
     },
     timeouts::Timeouts,
@@ -49,12 +49,13 @@ pub struct Shared {
     services: Arc<Memory<ServiceEntry>>,
     localities: Arc<Memory<Assignment>>,
     budget: Arc<Budget>,
+    initial_settings: Arc<Settings>,
     owns_files: bool,
 }
 
 impl Shared {
-    /// The caches, as `/proc/slabinfo` names them; `owns_files` if the files of IPVS below
-    /// `/proc/net` are ours to make. Sleeps.
+    /// The caches, as `/proc/slabinfo` names them; `owns_files` if the files of IPVS are
+    /// ours to make. Sleeps.
     pub fn new(owns_files: bool) -> Result<Self> {
         let connections4 = Memory {
             nodes: slab::Cache::new(c_str!("rvs_conn"))?,
@@ -78,6 +79,7 @@ impl Shared {
             services: Arc::new(services, GFP_KERNEL)?,
             localities: Arc::new(localities, GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
+            initial_settings: new_settings(true, ConnMax::MAX)?,
             owns_files,
         })
     }
@@ -127,15 +129,26 @@ struct State {
 
 /// The load balancer of a namespace.
 pub struct Netns {
-    // First to go: its readers look at the rest.
-    _conn_file: Option<File<ConnFile>>,
+    // First to go: their readers look at the rest.
+    _files: Option<Files>,
     net: Net<'static>,
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
     service_memory: Arc<Memory<ServiceEntry>>,
     locality_memory: Arc<Memory<Assignment>>,
     budget: Arc<Budget>,
+    settings: Arc<Settings>,
     state: Pin<KBox<Mutex<State>>>,
+}
+
+/// The defaults of a namespace.
+fn new_settings(is_initial: bool, conn_max: i32) -> Result<Arc<Settings>> {
+    let settings = Settings::new(Surroundings {
+        is_initial,
+        conn_max,
+        free_buffer_pages: memory::free_buffer_pages(),
+    });
+    Ok(Arc::new(settings, GFP_KERNEL_ACCOUNT)?)
 }
 
 static ID: NetId<Shared> = NetId::new();
@@ -152,19 +165,25 @@ impl PerNet for Netns {
             timeouts: proto::Timeouts::default(),
             active: None,
         };
-        let conn_file = if shared.owns_files {
-            Some(File::create(net)?)
+        let settings = if net.is_initial() {
+            shared.initial_settings.clone()
+        } else {
+            new_settings(false, shared.initial_settings.conn_max.get())?
+        };
+        let files = if shared.owns_files {
+            Some(Files::create(net, settings.clone())?)
         } else {
             None
         };
         let netns = Self {
-            _conn_file: conn_file,
+            _files: files,
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
             service_memory: shared.services.clone(),
             locality_memory: shared.localities.clone(),
             budget: shared.budget.clone(),
+            settings,
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
         Ok(KBox::new(netns, GFP_KERNEL_ACCOUNT)?)
@@ -213,6 +232,7 @@ impl Netns {
             connections4: self.connections(&self.connection_memory4)?,
             connections6: self.connections(&self.connection_memory6)?,
             timeouts: Timeouts::new(timeouts),
+            settings: self.settings.clone(),
             drops: Drops::new()?,
         };
         Ok(Active {
@@ -263,7 +283,20 @@ impl Netns {
 
     /// Removes a service; with the last one of a family its hooks go. Sleeps.
     pub fn remove_service(&self, key: ServiceKey) -> Result<(), Refusal> {
-        self.with_config(|config| config.remove_service(key))
+        self.with_config(|config| config.remove_service(key))?;
+        self.sweep_if_asked();
+        Ok(())
+    }
+
+    /// Has the connections of removed real servers end, if the settings say so. Sleeps.
+    fn sweep_if_asked(&self) {
+        if !self.settings.expire_nodest_conn.is_on() {
+            return;
+        }
+        if let Some(balancer) = self.balancer() {
+            balancer.connections4.sweep();
+            balancer.connections6.sweep();
+        }
     }
 
     /// Removes all services. Sleeps.
@@ -273,6 +306,7 @@ impl Netns {
             config.flush();
             Ok(())
         });
+        self.sweep_if_asked();
     }
 
     /// Adds a real server. Sleeps.
@@ -307,7 +341,9 @@ impl Netns {
         key: ServiceKey,
         endpoint: Endpoint<IpAddr>,
     ) -> Result<(), Refusal> {
-        self.with_config(|config| config.remove_server(key, endpoint))
+        self.with_config(|config| config.remove_server(key, endpoint))?;
+        self.sweep_if_asked();
+        Ok(())
     }
 
     /// Zeroes the statistics of one service, or all. Sleeps.

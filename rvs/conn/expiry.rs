@@ -18,7 +18,7 @@ use crate::{
         Arc,
     },
 };
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{new_mutex, prelude::*, sync::Mutex};
 
 /// Buckets that one run adds or takes away at most.
@@ -28,6 +28,8 @@ const RESIZE_STEPS: u32 = 16_384;
 pub struct Expiry<A: Address> {
     state: Pin<KBox<Mutex<State<A>>>>,
     entries: AtomicU64,
+    removed: AtomicU64,
+    wants_sweep: AtomicBool,
     budget: Arc<Budget>,
     share: Share,
 }
@@ -47,6 +49,8 @@ impl<A: Address> Expiry<A> {
         Ok(Self {
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
             entries: AtomicU64::new(0),
+            removed: AtomicU64::new(0),
+            wants_sweep: AtomicBool::new(false),
             budget,
             share,
         })
@@ -55,9 +59,37 @@ impl<A: Address> Expiry<A> {
     /// How many lists the keeper needs.
     pub const LISTS: usize = SLOTS;
 
+    /// Connections that were removed until the last run.
+    pub fn removed(&self) -> u64 {
+        self.removed.load(Ordering::Relaxed)
+    }
+
+    /// Has the next run end the connections of real servers that are not configured any more.
+    pub fn ask_to_sweep(&self) {
+        self.wants_sweep.store(true, Ordering::Relaxed);
+    }
+
     /// Connections as of the last run.
     pub fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
+    }
+}
+
+/// After how many ticks a connection that was ended, but is pinned, is looked at again.
+const DEAD_TIMEOUT: u32 = 4 * SLOT_TICKS;
+
+/// Ends the connections whose real server is not configured.
+fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>) {
+    for slot in 0..SLOTS {
+        keeper.visit(slot, |connection| {
+            let is_bound = connection.server.is_some();
+            if is_bound && connection.available_server().is_none() {
+                connection.kill();
+                Fate::RemoveOrList(slot)
+            } else {
+                Fate::List(slot)
+            }
+        });
     }
 }
 
@@ -66,7 +98,10 @@ fn decide<A: Address>(connection: &Connection<A>) -> Fate {
     let now = jiffies();
     let left = connection.ticks_left(now);
     if left == 0 || connection.status().is_dead() {
-        let place = Wheel::place(now, HELD_TIMEOUT);
+        let place = match connection.status().is_dead() {
+            true => Wheel::place(now, DEAD_TIMEOUT),
+            false => Wheel::place(now, HELD_TIMEOUT),
+        };
         connection.visit.store(place.due, Ordering::Relaxed);
         return Fate::RemoveOrList(place.slot);
     }
@@ -90,8 +125,15 @@ impl<A: Address> Job for Expiry<A> {
         for slot in wheel.advance(jiffies()) {
             keeper.visit(slot, decide);
         }
+        if self.wants_sweep.swap(false, Ordering::Relaxed) {
+            sweep(keeper);
+        }
         let still_resizing = keeper.resize(RESIZE_STEPS);
         let before = self.entries.swap(keeper.entries(), Ordering::Relaxed);
+        self.removed.store(
+            keeper.arrived().wrapping_sub(keeper.entries()),
+            Ordering::Relaxed,
+        );
         self.budget.update(self.share, before, keeper.entries());
         if still_resizing {
             return Some(1);

@@ -8,7 +8,7 @@ use crate::{
     packet::{Address, FlowKey},
     sys::{
         flow_table::{FlowTable, Hashes, Keeper, Lent, Memory, NotInserted, Pinned},
-        random,
+        per_cpu, random,
         rcu::Held,
         worker::Worker,
         Arc,
@@ -25,6 +25,8 @@ pub struct Connections<A: Address> {
     expiry: Worker<Expiry<A>>,
     table: Arc<FlowTable<Connection<A>>>,
     secret: HashKey,
+    /// Entries made so far.
+    made: per_cpu::Counters<1>,
     budget: Arc<Budget>,
     share: Share,
 }
@@ -51,6 +53,7 @@ impl<A: Address> Connections<A> {
             expiry: Worker::new(Expiry::new(keeper, budget.clone(), share)?)?,
             table,
             secret: HashKey::new(random::key()),
+            made: per_cpu::Counters::new()?,
             budget,
             share,
         })
@@ -64,6 +67,19 @@ impl<A: Address> Connections<A> {
     /// How many there are, as of a quarter of a second ago.
     pub fn count(&self) -> u64 {
         self.expiry.job().entries()
+    }
+
+    /// How many there are: those made so far, less those removed as of a quarter of a second ago. Looks at
+    /// all CPUs.
+    pub fn exact_count(&self) -> u64 {
+        let [made] = self.made.sum();
+        made.saturating_sub(self.expiry.job().removed())
+    }
+
+    /// Has the keeper end the connections of real servers that are not configured any more.
+    pub fn sweep(&self) {
+        self.expiry.job().ask_to_sweep();
+        self.expiry.hurry();
     }
 
     /// The hash of a flow, the same for both directions.
@@ -115,6 +131,7 @@ impl<A: Address> Connections<A> {
             Err(NotInserted::NoMemory) => return Err(CreateError::NoMemory),
         };
         let connection = inserted.entry;
+        self.made.add(0, 1);
         if !inserted.is_complete {
             self.end(connection, rcu);
         }

@@ -454,7 +454,7 @@ fn list_table<D: Dialect, A: Address>(
         let visited = connections.table().bucket_entries(
             bucket,
             |connection| {
-                if seen >= skip && !is_full {
+                if seen >= skip && !is_full && !connection.status().is_dead() {
                     is_full = !listing.push(cmd::NEW_CONNECTION, |message| {
                         write::connection(message, D::STYLE, &*connection)
                     });

@@ -8,7 +8,8 @@ use crate::{
     conn::{Connection, CreateError, Plan},
     packet::{Complaint, Endpoint, FlowKey},
     proto::Protocol,
-    service::{RealServer, Service, ServiceKey, ServiceSettings, Wanted, FTP, FTP_DATA},
+    sched::Candidate,
+    service::{Method, RealServer, Service, ServiceKey, ServiceSettings, Wanted, FTP, FTP_DATA},
     stats::drops::Reason,
     sys::{
         flow_table::{Lent, Pinned},
@@ -52,6 +53,9 @@ impl Balancer {
         else {
             return skb.accept();
         };
+        if self.is_full() {
+            return self.drop(skb, Reason::TableFull);
+        }
         let choice = if settings.is_persistent() {
             self.choose_by_template(service, settings, &segment.flow, context)
         } else {
@@ -59,7 +63,9 @@ impl Balancer {
         };
         let choice = match choice {
             Ok(choice) => choice,
-            Err(Reason::NoServer) => return self.refuse(skb, service.key, segment, context),
+            Err(Reason::NoServer) => {
+                return self.go_without(skb, service.key, segment, hash, context);
+            }
             Err(reason) => return self.drop(skb, reason),
         };
         if settings.is_one_packet() && segment.protocol == Protocol::Udp {
@@ -84,9 +90,22 @@ impl Balancer {
             port: choice.port,
             controller: choice.template,
         });
+        self.add_and_send(skb, segment, connection, hash, context)
+    }
+
+    fn add_and_send<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        segment: &Segment<A>,
+        connection: Connection<A>,
+        hash: u64,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
         match A::connections(self).add(connection, hash, context.rcu) {
             Ok(connection) => {
-                choice.server.counters.count_connection();
+                if let Some(server) = &connection.server {
+                    server.counters.count_connection();
+                }
                 self.request(skb, segment, connection, context)
             }
             Err(CreateError::Exists(connection)) => self.request(skb, segment, connection, context),
@@ -113,6 +132,31 @@ impl Balancer {
         xmit::request(self, skb, segment, path, context)
     }
 
+    /// What becomes of a flow that gets no real server: it is sent where it was going, if its service is
+    /// one by mark and `cache_bypass` says so, else refused.
+    fn go_without<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        key: ServiceKey,
+        segment: &Segment<A>,
+        hash: u64,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        let may_bypass =
+            matches!(key, ServiceKey::Mark { .. }) && self.settings.cache_bypass.is_on();
+        if !may_bypass || !context.net.is_remote_address(segment.flow.dst.addr.ip()) {
+            return self.refuse(skb, key, segment, context);
+        }
+        let connection = Connection::new(Plan {
+            flow: segment.flow,
+            server: None,
+            method: Method::Bypass,
+            port: 0,
+            controller: None,
+        });
+        self.add_and_send(skb, segment, connection, hash, context)
+    }
+
     /// Tells the client that no real server is there for it, unless its packet may be for somebody
     /// else on this host.
     fn refuse<'a, A: Balanced>(
@@ -129,6 +173,14 @@ impl Balancer {
         self.drop(skb, Reason::NoServer)
     }
 
+    /// Whether the real server of a template takes further connections of its client.
+    fn is_usable<A: Balanced>(&self, template: Lent<'_, Connection<A>>) -> bool {
+        let expires_quiescent = self.settings.expire_quiescent_template.is_on();
+        template
+            .available_server()
+            .is_some_and(|server| server.weight() != 0 || !expires_quiescent)
+    }
+
     /// The real server that a client of a persistent service has, or gets now (reference §2.5).
     fn choose_by_template<'a, A: Balanced>(
         &'a self,
@@ -143,7 +195,7 @@ impl Balancer {
         let timeout = time::seconds(settings.timeout);
         let found = connections.find_template(&key, context.rcu);
         let (template, pinned) = match found {
-            Some((template, pinned)) if is_usable(template) => (template, pinned),
+            Some((template, pinned)) if self.is_usable(template) => (template, pinned),
             unusable => {
                 if let Some((template, _)) = unusable {
                     template.invalidate();
@@ -245,9 +297,4 @@ fn template_key<A: Balanced>(
             },
         },
     }
-}
-
-/// Whether the real server of a template takes further connections of its client.
-fn is_usable<A: Balanced>(template: Lent<'_, Connection<A>>) -> bool {
-    template.available_server().is_some()
 }

@@ -15,6 +15,7 @@ use crate::{
     sched::{Candidate, Change, Cursor},
     stats::{Meter, Shown, Totals},
     sys::{
+        cpu::{self, Cpu},
         flow_table::{Fate, Keeper, Memory},
         rcu::GracePeriod,
         Arc,
@@ -188,6 +189,8 @@ pub struct Config {
     removed: KVVec<Removed>,
     /// What removed services have counted.
     retired: Totals,
+    /// What each CPU counted for real servers that are forgotten.
+    forgotten: KVVec<Totals>,
     /// The sum of all counters at the last zero.
     base: Totals,
     next_generation: u64,
@@ -205,12 +208,15 @@ impl Config {
         keeper: Keeper<ServiceEntry>,
         locality_memory: Arc<Memory<Assignment>>,
     ) -> Result<Self> {
+        let mut forgotten = KVVec::new();
+        forgotten.resize(cpu::count(), Totals::default(), GFP_KERNEL_ACCOUNT)?;
         Ok(Self {
             services: RBTree::new(),
             services4: 0,
             services6: 0,
             removed: KVVec::new(),
             retired: Totals::default(),
+            forgotten,
             base: Totals::default(),
             next_generation: 0,
             published,
@@ -248,7 +254,14 @@ impl Config {
     fn tidy(&mut self) {
         self.keeper.collect(|_, _| Fate::List(0));
         self.keeper.resize(u32::MAX);
-        self.removed.retain(|removed| !removed.is_forgotten());
+        let forgotten = &mut self.forgotten;
+        self.removed.retain(|removed| {
+            let is_forgotten = removed.is_forgotten();
+            if is_forgotten {
+                keep_counts(forgotten, &removed.server);
+            }
+            !is_forgotten
+        });
     }
 
     /// Whether a service of this key exists.
@@ -375,8 +388,13 @@ impl Config {
             meter: record.meter,
             readers: GracePeriod::start(),
         };
-        // Without memory it is only not found again: its connections end by their timeouts.
-        let _ = self.removed.push(removed, GFP_KERNEL_ACCOUNT);
+        if self.removed.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
+            // It is only not found again: its connections end by their timeouts.
+            keep_counts(&mut self.forgotten, &removed.server);
+            return;
+        }
+        // There is room.
+        let _ = self.removed.push_within_capacity(removed);
     }
 
     /// Whether a real server can be added, or is one that comes back; then its address needs no
@@ -516,6 +534,48 @@ impl Config {
         }
     }
 
+    /// What one CPU has counted, whatever was zeroed or removed since.
+    pub fn counted_on(&self, cpu: Cpu) -> Totals {
+        let forgotten = self.forgotten.get(cpu.number() as usize).copied();
+        let mut sum = forgotten.unwrap_or_default();
+        for removed in self.removed.iter() {
+            sum = sum.plus(removed.server.counters.of(cpu));
+        }
+        for record in self.services.values().flat_map(|it| it.servers.iter()) {
+            sum = sum.plus(record.server.counters.of(cpu));
+        }
+        sum
+    }
+
+    /// The key of the first service, or of the first behind another.
+    pub fn key_after(&self, key: Option<ServiceKey>) -> Option<ServiceKey> {
+        let Some(key) = key else {
+            return self.services.keys().next().copied();
+        };
+        let cursor = self.services.cursor_lower_bound(&key)?;
+        let (at, _) = cursor.current();
+        if *at > key {
+            return Some(*at);
+        }
+        cursor.peek_next().map(|(next, _)| *next)
+    }
+
+    /// The settings of a service, and its real servers, newest first.
+    pub fn settings_and_servers(
+        &self,
+        key: ServiceKey,
+    ) -> Result<(ServiceSettings, impl Iterator<Item = &RealServer>), Refusal> {
+        let record = self.record(key)?;
+        let servers = record.servers.iter().map(|it| &*it.server);
+        Ok((record.settings, servers))
+    }
+
+    /// How many services are configured.
+    pub fn count(&self) -> usize {
+        let count_one = |count: usize, _| count.saturating_add(1);
+        self.services.values().fold(0, count_one)
+    }
+
     /// Shows services in the order of their keys, from `from` on, until `show` says no.
     pub fn show_services(
         &mut self,
@@ -576,6 +636,15 @@ fn view(key: ServiceKey, record: &mut ServiceRecord) -> ServiceView {
         key,
         settings: record.settings,
         stats,
+    }
+}
+
+/// Adds to `forgotten` what each CPU counted for a real server.
+fn keep_counts(forgotten: &mut [Totals], server: &RealServer) {
+    for cpu in cpu::possible() {
+        if let Some(totals) = forgotten.get_mut(cpu.number() as usize) {
+            *totals = totals.plus(server.counters.of(cpu));
+        }
     }
 }
 

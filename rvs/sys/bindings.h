@@ -3,6 +3,7 @@
 #ifndef RVS_SYS_BINDINGS_H
 #define RVS_SYS_BINDINGS_H
 
+#include <linux/capability.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/ip.h>
@@ -19,6 +20,8 @@
 #include <linux/seq_file.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/sysctl.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <linux/workqueue.h>

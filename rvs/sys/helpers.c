@@ -4,11 +4,13 @@
  * each, so that Rust can call it. No logic lives here.
  */
 
+#include <linux/cpumask.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/sched/isolation.h>
 #include <linux/user_namespace.h>
 #include <net/dst.h>
 #include <net/icmp.h>
@@ -292,4 +294,25 @@ struct proc_dir_entry *rvs_net_proc(struct net *net)
 struct net *rvs_seq_file_net(struct seq_file *seq)
 {
 	return seq_file_net(seq);
+}
+
+size_t rvs_cpumask_size(void)
+{
+	return cpumask_size();
+}
+
+int rvs_cpulist_parse(const char *list, unsigned long *bits)
+{
+	return cpulist_parse(list, to_cpumask(bits));
+}
+
+void rvs_housekeeping_cpus(unsigned long *bits)
+{
+	guard(rcu)();
+	cpumask_copy(to_cpumask(bits), housekeeping_cpumask(HK_TYPE_KTHREAD));
+}
+
+void rvs_current_cpus(unsigned long *bits)
+{
+	cpumask_copy(to_cpumask(bits), &current->cpus_mask);
 }

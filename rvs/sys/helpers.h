@@ -60,5 +60,9 @@ struct net *rvs_genl_info_net(const struct genl_info *info);
 struct net *rvs_notified_net(const void *info);
 struct proc_dir_entry *rvs_net_proc(struct net *net);
 struct net *rvs_seq_file_net(struct seq_file *seq);
+size_t rvs_cpumask_size(void);
+int rvs_cpulist_parse(const char *list, unsigned long *bits);
+void rvs_housekeeping_cpus(unsigned long *bits);
+void rvs_current_cpus(unsigned long *bits);
 
 #endif

@@ -58,6 +58,11 @@ impl<'a> Net<'a> {
         self.ptr.as_ptr()
     }
 
+    /// Whether it is the one that the machine starts with.
+    pub fn is_initial(self) -> bool {
+        self.as_ptr() == &raw mut bindings::init_net
+    }
+
     /// Whether it belongs to the initial user namespace, rather than to one that anybody may have
     /// made.
     pub fn is_of_initial_users(self) -> bool {
@@ -77,6 +82,19 @@ impl<'a> Net<'a> {
     pub fn first_unprivileged_port(self) -> u16 {
         // SAFETY: the namespace is alive.
         unsafe { bindings::rvs_first_unprivileged_port(self.as_ptr()) }
+    }
+
+    /// Whether an address is that of one other host.
+    pub fn is_remote_address(self, addr: IpAddr) -> bool {
+        match addr {
+            IpAddr::V4(addr) => {
+                let addr = u32::from_ne_bytes(addr.octets());
+                // SAFETY: the namespace is alive.
+                let kind = unsafe { bindings::inet_addr_type(self.as_ptr(), addr) };
+                kind == RTN_UNICAST
+            }
+            IpAddr::V6(addr) => !addr.is_multicast() && !addr.is_unspecified(),
+        }
     }
 
     /// Whether an address is one that a host can have: a local one by routing, or a unicast one that has

@@ -176,6 +176,11 @@ impl Route {
         self.dst.as_ptr()
     }
 
+    /// The route, with the reference that this value held.
+    pub(super) fn into_dst(self) -> *mut bindings::dst_entry {
+        core::mem::ManuallyDrop::new(self).as_dst()
+    }
+
     /// Whether it leads to this host.
     #[inline]
     pub fn is_local(&self) -> bool {

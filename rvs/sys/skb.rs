@@ -275,6 +275,13 @@ impl<'a> Skb<'a> {
             route.as_dst().addr() | NOREF;
     }
 
+    /// Replaces the attached route by one that lives as long as the packet has it.
+    pub fn hand_route(&mut self, route: Route) {
+        // SAFETY: the packet is ours.
+        unsafe { bindings::rvs_skb_dst_drop(self.as_ptr()) };
+        self.raw_mut().__bindgen_anon_3.__bindgen_anon_1._skb_refdst = route.into_dst().addr();
+    }
+
     /// Takes connection tracking off the packet: rules see it as untracked from here on.
     #[inline]
     pub fn untrack(&mut self) {

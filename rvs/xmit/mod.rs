@@ -3,6 +3,7 @@
 //! How packets of a connection leave: what all forwarding methods have in
 //! common stands here, each method in a file of its own.
 
+mod bypass;
 mod direct;
 mod nat;
 mod tunnel;
@@ -100,8 +101,15 @@ pub fn unchanged<'a, A: Balanced>(
     path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    if path.method == Method::LocalNode {
-        return deliver_locally(skb);
+    match path.method {
+        Method::LocalNode => return deliver_locally(skb),
+        Method::Bypass => {
+            return match bypass::rewrite(&mut skb, header, context) {
+                Ok(()) => send(balancer, skb, A::STACK, context),
+                Err(reason) => balancer.drop(skb, reason),
+            };
+        }
+        _ => {}
     }
     let route = match path.route(context) {
         Ok(route) if route.is_local() && skb.is_routed_locally::<A>() => {
@@ -116,7 +124,7 @@ pub fn unchanged<'a, A: Balanced>(
     };
     let (ready, stack) = match path.method {
         Method::Tunneling => (
-            tunnel::wrap(&mut skb, header, path, route, context),
+            tunnel::wrap(balancer, &mut skb, header, path, route, context),
             route.stack(),
         ),
         _ => (direct::rewrite(&mut skb, header, route, context), A::STACK),
@@ -183,10 +191,17 @@ fn take_hop<A: Balanced>(skb: &mut Skb<'_>) -> Result<(), Reason> {
     A::take_hop(writable_header::<A>(skb)?).ok_or(Reason::Malformed)
 }
 
-/// Takes off what tied the packet to this host, before it goes out on `route`. A packet of a local
-/// socket stays charged to it.
+/// Makes the packet leave on `route`.
 #[inline]
 fn prepare(skb: &mut Skb<'_>, route: &Route, context: Context<'_>) {
+    release(skb, context);
+    skb.attach_route(route);
+}
+
+/// Takes off what tied the packet to this host, before it goes out. A packet of a local socket stays
+/// charged to it.
+#[inline]
+fn release(skb: &mut Skb<'_>, context: Context<'_>) {
     skb.mark_balanced();
     skb.untrack();
     if context.point != HookPoint::LocalOut {
@@ -195,7 +210,6 @@ fn prepare(skb: &mut Skb<'_>, route: &Route, context: Context<'_>) {
     }
     skb.forget_device_checksum();
     skb.ignore_df();
-    skb.attach_route(route);
 }
 
 /// Sends the packet on through the hooks for packets of this host, of which ours lets it pass; if

@@ -151,6 +151,7 @@ pub fn release_to_client<'a, A: Balanced>(
     let may_differ = match context.point {
         _ if path.method != Method::Masquerading => false,
         HookPoint::LocalIn => false,
+        _ if !balancer.settings.snat_reroute.is_on() => false,
         HookPoint::Forward => context.net.routes_by_source(A::STACK),
         HookPoint::LocalOut => true,
     };

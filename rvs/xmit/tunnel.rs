@@ -6,7 +6,7 @@
 
 use super::{admit, min_mtu, prepare, take_hop, Path};
 use crate::{
-    director::Balanced,
+    director::{Balanced, Balancer},
     packet::{ipv4, ipv6, Family, Header, IPPROTO_IPIP, IPPROTO_IPV6},
     stats::drops::Reason,
     sys::{netfilter::Context, route::Route, skb::Skb},
@@ -15,6 +15,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Wraps a packet into one that is ready to leave on the route to the real server.
 pub(super) fn wrap<A: Balanced>(
+    balancer: &Balancer,
     skb: &mut Skb<'_>,
     header: &Header<A>,
     path: Path<'_, A>,
@@ -28,7 +29,10 @@ pub(super) fn wrap<A: Balanced>(
     if mtu < min_mtu(outer) {
         return Err(Reason::TooBig);
     }
-    admit(skb, header, mtu, context)?;
+    // Without path MTU discovery the outer packet is fragmented where it must be.
+    let may_fragment = A::FAMILY == Family::V4 && !balancer.settings.pmtu_disc.is_on();
+    let limit = if may_fragment { u32::MAX } else { mtu };
+    admit(skb, header, limit, context)?;
     take_hop::<A>(skb)?;
     prepare(skb, route, context);
     // The outer packet is a flow of its own.
@@ -58,7 +62,7 @@ pub(super) fn wrap<A: Balanced>(
                     protocol: inner_protocol,
                     ttl: header.ttl.saturating_sub(1),
                     inner_tos: header.tos,
-                    dont_fragment: A::FAMILY == Family::V4 && header.dont_fragment,
+                    dont_fragment: A::FAMILY == Family::V4 && header.dont_fragment && !may_fragment,
                 },
             );
             skb.select_ident(context.net);

@@ -140,6 +140,7 @@ pub struct Keeper<T: Entry> {
     lists: NonNull<AtomicPtr<Node<T>>>,
     list_count: usize,
     entries: u64,
+    arrived: u64,
     links: u64,
     fresh: Batch<T>,
     waiting: Batch<T>,
@@ -162,6 +163,7 @@ impl<T: Entry> Keeper<T> {
             lists: NonNull::new(lists.into_raw())?,
             list_count: list_count.max(1),
             entries: 0,
+            arrived: 0,
             links: 0,
             fresh: Batch::default(),
             waiting: Batch::default(),
@@ -173,6 +175,11 @@ impl<T: Entry> Keeper<T> {
     /// Entries on the keeper's lists.
     pub fn entries(&self) -> u64 {
         self.entries
+    }
+
+    /// Entries that have arrived so far.
+    pub fn arrived(&self) -> u64 {
+        self.arrived
     }
 
     fn list(&self, list: usize) -> &AtomicPtr<Node<T>> {
@@ -266,6 +273,7 @@ impl<T: Entry> Keeper<T> {
                 // SAFETY: live and in our custody from here on, on no list.
                 unsafe {
                     self.entries = self.entries.saturating_add(1);
+                    self.arrived = self.arrived.wrapping_add(1);
                     self.links = self.links.saturating_add(node.as_ref().hashes.links());
                     let fate = decide(&node.as_ref().value, Occasion::Arrived);
                     self.settle(node, fate);
