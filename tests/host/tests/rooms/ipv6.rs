@@ -41,7 +41,7 @@ fn a_header_is_read_field_by_field() {
 fn only_version_six_is_a_header() {
     for version in 0..16 {
         let mut bytes = PING;
-        bytes[0] = version << 4 | 0x0b;
+        bytes[0] = (version << 4) | 0x0b;
         assert_eq!(Header::parse(&bytes).is_some(), version == 6);
     }
 }
