@@ -42,7 +42,17 @@ fn epsv_asks_for_an_extended_reply_of_the_same_family() {
         };
         assert_eq!(command(own.as_bytes(), family), passive(Passive::Extended));
         assert_eq!(command(other.as_bytes(), family), None);
-        assert_eq!(command(b"EPSV ALL\r\n", family), None);
+    }
+}
+
+#[test]
+fn epsv_for_another_family_or_for_ever_is_the_last_that_is_read() {
+    for (text, family) in [
+        ("EPSV ALL\r\nPASV\r\n", Family::V4),
+        ("EPSV 2\r\nEPSV 1\r\n", Family::V4),
+        ("EPSV 1\r\nEPSV\r\n", Family::V6),
+    ] {
+        assert_eq!(command(text.as_bytes(), family), None, "{text:?}");
     }
 }
 
