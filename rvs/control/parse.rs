@@ -11,7 +11,7 @@ use super::{
 use crate::{
     packet::{Endpoint, Family, Mask, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP},
     sched::Scheduler,
-    service::{Method, ServerSettings, ServiceKey, ServiceSettings},
+    service::{Method, ServerSettings, ServiceKey, ServiceSettings, Tunnel, GUE},
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::{c_str, prelude::*};
@@ -72,6 +72,22 @@ fn value<'a, T>(
     read: impl FnOnce(Attr<'a>) -> Option<T>,
 ) -> Parsed<'a, T> {
     let attr = attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?;
+    read(attr).ok_or(Fault::at(
+        EINVAL,
+        c_str!("the attribute's length does not fit its type"),
+        attr,
+    ))
+}
+
+/// A value of an attribute, 0 where there is none.
+fn optional<'a, T: Default>(
+    attrs: Attrs<'a>,
+    kind: u16,
+    read: impl FnOnce(Attr<'a>) -> Option<T>,
+) -> Parsed<'a, T> {
+    let Some(attr) = attrs.get(kind) else {
+        return Ok(T::default());
+    };
     read(attr).ok_or(Fault::at(
         EINVAL,
         c_str!("the attribute's length does not fit its type"),
@@ -377,21 +393,37 @@ pub fn server_settings(server: Attrs<'_>) -> Parsed<'_, ServerSettings> {
         let message = c_str!("the upper threshold is out of range; use 0 to 2147483647");
         return Err(fault(EINVAL, message, dest::U_THRESH));
     }
+    let tunnel = tunnel(server)?;
     let Some(method) = Method::from_u32(method & 7) else {
         let message = c_str!(
             "the forwarding method is not known; use masquerading, tunneling or direct routing"
         );
         return Err(fault(EOPNOTSUPP, message, dest::FWD_METHOD));
     };
-    if server.get(dest::TUN_TYPE).and_then(Attr::u8).unwrap_or(0) != 0 {
-        let message = c_str!("the tunnel type is not supported yet; use IP-in-IP");
-        return Err(fault(EOPNOTSUPP, message, dest::TUN_TYPE));
-    }
     Ok(ServerSettings {
         method,
+        tunnel,
         weight,
         upper_threshold,
         lower_threshold,
+    })
+}
+
+/// The tunnel to a real server: IP in IP if nothing is said.
+fn tunnel(server: Attrs<'_>) -> Parsed<'_, Tunnel> {
+    let tunnel = Tunnel {
+        kind: optional(server, dest::TUN_TYPE, Attr::u8)?,
+        port: optional(server, dest::TUN_PORT, Attr::be16)?,
+        flags: optional(server, dest::TUN_FLAGS, Attr::u16)?,
+    };
+    if tunnel.kind != GUE || tunnel.port != 0 {
+        return Ok(tunnel);
+    }
+    let named = server.get(dest::TUN_PORT).or(server.get(dest::TUN_TYPE));
+    Err(Fault {
+        errno: EINVAL,
+        message: c_str!("GUE needs the UDP port that the real server takes it at; use 1 to 65535"),
+        attribute: named.map(|attr| attr.whole),
     })
 }
 

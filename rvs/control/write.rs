@@ -145,9 +145,9 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Res
         be16_attr(message, dest::PORT, view.endpoint.port)?;
         u32_attr(message, dest::FWD_METHOD, settings.method as u32)?;
         u32_attr(message, dest::WEIGHT, settings.weight)?;
-        message.put(dest::TUN_TYPE, &[0])?;
-        be16_attr(message, dest::TUN_PORT, 0)?;
-        u16_attr(message, dest::TUN_FLAGS, 0)?;
+        message.put(dest::TUN_TYPE, &[settings.tunnel.kind])?;
+        be16_attr(message, dest::TUN_PORT, settings.tunnel.port)?;
+        u16_attr(message, dest::TUN_FLAGS, settings.tunnel.flags)?;
         u32_attr(message, dest::U_THRESH, settings.upper_threshold)?;
         u32_attr(message, dest::L_THRESH, settings.lower_threshold)?;
         u32_attr(message, dest::ACTIVE_CONNS, view.active)?;

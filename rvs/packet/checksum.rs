@@ -52,11 +52,10 @@ fn words(value: u128) -> u64 {
 
 /// Folded sum, **not** complemented, of the pseudo-header that a transport checksum over IPv4 covers
 /// (RFC 9293 §3.1). Addresses are wire-order values; the length of transport header and payload is in
-/// bytes, host order.
-#[allow(dead_code)]
+/// bytes, host order; that of a packet that is cut into segments later can exceed 16 bits.
 #[inline]
 #[must_use]
-pub fn pseudo_header_v4(src: u32, dst: u32, protocol: u8, len: u16) -> u16 {
+pub fn pseudo_header_v4(src: u32, dst: u32, protocol: u8, len: u32) -> u16 {
     let sum = u64::from(src)
         .wrapping_add(u64::from(dst))
         .wrapping_add(u64::from(u16::from(protocol).to_be()))
@@ -67,7 +66,6 @@ pub fn pseudo_header_v4(src: u32, dst: u32, protocol: u8, len: u16) -> u16 {
 /// Folded sum, **not** complemented, of the pseudo-header that a transport or ICMPv6 checksum over IPv6
 /// covers (RFC 8200 §8.1). Addresses are wire-order values; the length of transport header and payload
 /// is in bytes, host order.
-#[allow(dead_code)]
 #[inline]
 #[must_use]
 pub fn pseudo_header_v6(src: u128, dst: u128, protocol: u8, len: u32) -> u16 {
@@ -87,6 +85,13 @@ pub struct Delta(u64);
 impl Delta {
     /// Nothing changes.
     pub const NONE: Delta = Delta(0);
+
+    /// Words with this folded sum, not complemented, are covered too.
+    #[inline]
+    #[must_use]
+    pub fn sum(sum: u16) -> Delta {
+        Delta(u64::from(sum))
+    }
 
     /// Both changes.
     #[inline]

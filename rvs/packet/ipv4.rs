@@ -95,7 +95,8 @@ impl Header {
 
 /// An address as a wire-order value, see [`checksum`].
 #[inline]
-pub(super) fn wire(addr: Ipv4Addr) -> u32 {
+#[must_use]
+pub fn wire(addr: Ipv4Addr) -> u32 {
     u32::from_ne_bytes(addr.octets())
 }
 

@@ -41,7 +41,6 @@ pub const IPPROTO_UDP: u8 = 17;
 /// IP protocol number of IPv6 in IP (RFC 2473).
 pub const IPPROTO_IPV6: u8 = 41;
 /// IP protocol number of GRE (RFC 2784).
-#[allow(dead_code)]
 pub const IPPROTO_GRE: u8 = 47;
 /// IP protocol number of the encrypted payload of IPsec (RFC 4303).
 pub const IPPROTO_ESP: u8 = 50;

@@ -7,9 +7,11 @@
 pub mod config;
 mod locality;
 mod server;
+mod tunnel;
 
 pub use locality::Assignment;
 pub use server::{Method, RealServer, ServerSettings};
+pub use tunnel::{Encapsulation, Tunnel, GUE};
 
 use crate::{
     conn::hash::HashKey,

@@ -3,6 +3,7 @@
 //! A real server: where it is, how packets get there, how busy it is. It
 //! outlives its configuration as long as connections are bound to it.
 
+use super::tunnel::{AtomicTunnel, Tunnel};
 use crate::{
     packet::Endpoint,
     sched::{self, Candidate},
@@ -50,6 +51,8 @@ impl Method {
 pub struct ServerSettings {
     /// Forwarding method of new connections.
     pub method: Method,
+    /// What tunneling puts in front of packets.
+    pub tunnel: Tunnel,
     /// Share of new connections; 0 takes none.
     pub weight: u32,
     /// Connections at which it takes no more; 0 for no limit.
@@ -84,6 +87,7 @@ pub struct RealServer {
     /// Address and port, the port 0 to keep the packet's.
     pub endpoint: Endpoint<IpAddr>,
     method: AtomicU8,
+    tunnel: AtomicTunnel,
     is_available: AtomicBool,
     weight: AtomicU32,
     /// The last weight that was not 0.
@@ -102,6 +106,7 @@ impl RealServer {
         let server = Self {
             endpoint,
             method: AtomicU8::new(settings.method as u8),
+            tunnel: AtomicTunnel::new(settings.tunnel),
             is_available: AtomicBool::new(true),
             weight: AtomicU32::new(settings.weight),
             last_weight: AtomicU32::new(settings.weight),
@@ -122,6 +127,7 @@ impl RealServer {
     pub fn settings(&self) -> ServerSettings {
         ServerSettings {
             method: self.method(),
+            tunnel: self.tunnel(),
             weight: self.weight.load(Ordering::Relaxed),
             upper_threshold: self.upper_threshold.load(Ordering::Relaxed),
             lower_threshold: self.lower_threshold.load(Ordering::Relaxed),
@@ -133,6 +139,7 @@ impl RealServer {
     pub fn change(&self, settings: ServerSettings) {
         let old = self.settings();
         self.method.store(settings.method as u8, Ordering::Relaxed);
+        self.tunnel.store(settings.tunnel);
         self.weight.store(settings.weight, Ordering::Relaxed);
         if settings.weight != 0 {
             self.last_weight.store(settings.weight, Ordering::Relaxed);
@@ -166,6 +173,12 @@ impl RealServer {
     pub fn method(&self) -> Method {
         Method::from_u32(u32::from(self.method.load(Ordering::Relaxed)))
             .unwrap_or(Method::Masquerading)
+    }
+
+    /// What tunneling puts in front of packets, those of present connections included.
+    #[inline]
+    pub fn tunnel(&self) -> Tunnel {
+        self.tunnel.load()
     }
 
     /// The route of packets that are forwarded by a method: each wants another kind of route.

@@ -24,6 +24,7 @@
 #include <linux/icmpv6.h>
 #include <net/netns/generic.h>
 #include <net/sctp/checksum.h>
+#include <net/udp.h>
 #include <linux/seq_file_net.h>
 
 #include "helpers.h"
@@ -229,6 +230,16 @@ void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info)
 void rvs_ip_select_ident(struct net *net, struct sk_buff *skb)
 {
 	ip_select_ident(net, skb, NULL);
+}
+
+u16 rvs_flow_port(struct net *net, struct sk_buff *skb)
+{
+	return ntohs(udp_flow_src_port(net, skb, 0, 0, false));
+}
+
+u16 rvs_lco_checksum(struct sk_buff *skb)
+{
+	return csum_fold(lco_csum(skb));
 }
 
 u16 rvs_skb_checksum(const struct sk_buff *skb, int offset, int len)

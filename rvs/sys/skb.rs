@@ -6,6 +6,10 @@
 //!
 //! C header: `include/linux/skbuff.h`
 
+mod wrapping;
+
+pub use wrapping::{Between, Covered, Wrapping};
+
 use super::{
     bindings,
     cpu::BottomHalvesOff,
@@ -187,6 +191,24 @@ impl<'a> Skb<'a> {
         } else {
             ChecksumState::Complete
         }
+    }
+
+    /// Where the bytes begin that a checksum covers which is left to the device, from the buffer's begin
+    /// on, and how far behind that its field is; `None` if none is left.
+    fn partial_checksum(&self) -> Option<(u16, u16)> {
+        if self.checksum_state() != ChecksumState::Partial {
+            return None;
+        }
+        // SAFETY: the union's members are plain integers, and this one is valid now.
+        let place = unsafe { self.headers().__bindgen_anon_1.__bindgen_anon_1 };
+        Some((place.csum_start, place.csum_offset))
+    }
+
+    /// Where the packet begins, bytes from the buffer's begin.
+    fn data_offset(&self) -> Option<u16> {
+        let raw = self.raw();
+        // SAFETY: both pointers are of the same buffer.
+        u16::try_from(unsafe { raw.data.offset_from(raw.head) }).ok()
     }
 
     /// Forgets a sum over the packet that the device computed, before headers change.
@@ -436,41 +458,6 @@ impl<'a> Skb<'a> {
         unsafe { bindings::rvs_largest_fragment6(self.as_ptr()) }
     }
 
-    /// Puts room for a further network header of `LEN` bytes in front, of the stack that `A` names,
-    /// which becomes the packet's network header, and marks the packet as IP in IP so that offloads find
-    /// the inner headers, whose protocol number is `inner`. `None` when memory is out.
-    pub fn encapsulate<A: Stacked, const LEN: usize>(
-        &mut self,
-        route: &Route,
-        inner: u8,
-    ) -> Option<&mut [u8; LEN]> {
-        let headroom = route.device_headroom().checked_add(LEN as u32)?;
-        let gso = match A::STACK {
-            Stack::V4 => bindings::SKB_GSO_IPXIP4,
-            Stack::V6 => bindings::SKB_GSO_IPXIP6,
-        };
-        // SAFETY: the packet is ours throughout. After `rvs_skb_cow_head` the room in front is
-        // there and private; the header positions are offsets from `head`, set to where the headers
-        // are. Whatever the control block said of the inner packet is overwritten for the outer one.
-        unsafe {
-            if bindings::rvs_skb_cow_head(self.as_ptr(), headroom) != 0 {
-                return None;
-            }
-            if bindings::iptunnel_handle_offloads(self.as_ptr(), gso) != 0 {
-                return None;
-            }
-            let inner_start = self.headers().network_header;
-            let headers = self.headers_mut();
-            headers.transport_header = inner_start;
-            headers.set_inner_protocol_type(ENCAP_TYPE_IPPROTO);
-            headers.__bindgen_anon_5.inner_ipproto = inner;
-            let outer = bindings::rvs_skb_push(self.as_ptr(), LEN as u32);
-            self.headers_mut().network_header = inner_start.wrapping_sub(LEN as u16);
-            self.raw_mut().cb = [0; 48];
-            outer.cast::<[u8; LEN]>().as_mut()
-        }
-    }
-
     #[inline]
     fn control_block(&mut self) -> &mut bindings::inet_skb_parm {
         // SAFETY: within the IP layer the control block holds an `inet_skb_parm`, which fits it;
@@ -559,8 +546,6 @@ const RTN_LOCAL: u32 = bindings::RTN_LOCAL;
 const IPV4_HEADER: usize = 20;
 const SCTP_HEADER: usize = 12;
 const IPPROTO_IPIP: u8 = 4;
-/// `inner_ipproto` is valid.
-const ENCAP_TYPE_IPPROTO: u8 = 1;
 
 /// On whose behalf fragments are collected: those of different places never mix.
 #[derive(Clone, Copy)]

@@ -35,6 +35,12 @@ pub mod conn {
     pub mod wheel;
 }
 
+/// Services: of this room only what tunnels are like.
+#[path = "../../../rvs/service"]
+pub mod service {
+    pub mod tunnel;
+}
+
 pub mod fuzz;
 pub mod oracle;
 pub mod sys;

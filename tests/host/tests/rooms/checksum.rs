@@ -127,7 +127,7 @@ proptest! {
     ) {
         let [from, to] = [src, dst].map(|addr| u32::from_ne_bytes(addr.octets()));
         prop_assert_eq!(
-            pseudo_header_v4(from, to, protocol, len),
+            pseudo_header_v4(from, to, protocol, len.into()),
             sum(&oracle::pseudo_header(src, dst, protocol, len.into()))
         );
     }
@@ -140,6 +140,19 @@ proptest! {
         prop_assert_eq!(
             pseudo_header_v6(from, to, protocol, len),
             sum(&oracle::pseudo_header_v6(src, dst, protocol, len as usize))
+        );
+    }
+
+    #[test]
+    fn a_pseudo_header_joins_the_sum_of_what_it_stands_before(
+        src: std::net::Ipv4Addr, dst: std::net::Ipv4Addr, covered: Vec<u16>,
+    ) {
+        let bytes: Vec<u8> = covered.iter().flat_map(|word| word.to_be_bytes()).collect();
+        let [from, to] = [src, dst].map(|addr| u32::from_ne_bytes(addr.octets()));
+        let pseudo = pseudo_header_v4(from, to, 17, bytes.len() as u32);
+        prop_assert_eq!(
+            !Delta::sum(pseudo).adjust_pseudo(sum(&bytes)),
+            wire(oracle::transport_checksum(src, dst, 17, &bytes))
         );
     }
 

@@ -3,7 +3,10 @@
 //! The headers of tunnels: the bytes that IPVS sends, and what errors about them quote.
 
 use proptest::prelude::*;
-use rvs_host_tests::packet::{gre, gue, IPPROTO_IPIP, IPPROTO_IPV6};
+use rvs_host_tests::{
+    packet::{gre, gue, IPPROTO_IPIP, IPPROTO_IPV6},
+    service::tunnel::{AtomicTunnel, Encapsulation, Tunnel},
+};
 
 const IPV4_IN_GUE: gue::Outer = gue::Outer {
     src_port: 0xc001,
@@ -150,5 +153,58 @@ proptest! {
         gre::build_with_checksum(&mut checked, inner);
         let expected = gre::Header { inner, header_len: gre::CHECKSUM_HEADER_LEN };
         prop_assert_eq!(gre::Header::parse(checked.first_chunk().unwrap()), Some(expected));
+    }
+}
+
+fn gue_with(flags: u16) -> Encapsulation {
+    let tunnel = Tunnel {
+        kind: 1,
+        port: 6080,
+        flags,
+    };
+    tunnel.encapsulation()
+}
+
+#[test]
+fn gue_has_a_checksum_if_it_was_asked_for_or_the_far_end_completes_the_inner_one() {
+    for (flags, checksum, remote_checksum) in [
+        (0, false, false),
+        (1, true, false),
+        (2, true, true),
+        (3, true, true),
+    ] {
+        let expected = Encapsulation::Gue {
+            port: 6080,
+            checksum,
+            remote_checksum,
+        };
+        assert_eq!(gue_with(flags), expected, "flags {flags}");
+    }
+}
+
+#[test]
+fn gre_has_a_checksum_if_it_was_asked_for() {
+    for (flags, checksum) in [(0, false), (1, true), (2, false)] {
+        let tunnel = Tunnel {
+            kind: 2,
+            port: 0,
+            flags,
+        };
+        assert_eq!(tunnel.encapsulation(), Encapsulation::Gre { checksum });
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_else_was_configured_is_ip_in_ip(kind in prop_oneof![Just(0u8), 3..], port: u16, flags: u16) {
+        let tunnel = Tunnel { kind, port, flags };
+        prop_assert_eq!(tunnel.encapsulation(), Encapsulation::Ipip);
+    }
+
+    #[test]
+    fn packets_read_a_tunnel_as_it_was_configured(kind: u8, port: u16, flags: u16) {
+        let tunnel = AtomicTunnel::new(Tunnel::default());
+        tunnel.store(Tunnel { kind, port, flags });
+        prop_assert_eq!(tunnel.load(), Tunnel { kind, port, flags });
     }
 }

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Tunneling: the packet travels inside another one to the real server, as
+//! IP in IP, GUE or GRE, either family in either. What the types have in
+//! common stands here, what each puts in front in a file of its own.
+
+mod gre;
+mod gue;
+mod outer;
+
+use super::{admit, min_mtu, prepare, take_hop, Path};
+use crate::{
+    director::{Balanced, Balancer},
+    packet::{Family, Header, IPPROTO_IPIP, IPPROTO_IPV6},
+    service::{Encapsulation, RealServer},
+    stats::drops::Reason,
+    sys::{
+        netfilter::Context,
+        route::Route,
+        skb::{Between, ChecksumState, Skb},
+    },
+};
+use gre::Gre;
+use gue::Gue;
+use outer::{Ends, Outer};
+
+/// What stands between the outer and the inner network header of one packet.
+#[derive(Clone, Copy)]
+enum Layer {
+    Ipip,
+    Gue(Gue),
+    Gre(Gre),
+}
+
+impl Layer {
+    /// That of a packet to a real server, which may have left its checksum to the hardware.
+    fn of(server: &RealServer, state: ChecksumState) -> Self {
+        match server.tunnel().encapsulation() {
+            Encapsulation::Ipip => Self::Ipip,
+            Encapsulation::Gue {
+                port,
+                checksum,
+                remote_checksum,
+            } => Self::Gue(Gue {
+                port,
+                checksum,
+                remote_checksum: remote_checksum && state == ChecksumState::Partial,
+            }),
+            Encapsulation::Gre { checksum } => Self::Gre(Gre { checksum }),
+        }
+    }
+
+    /// Its length, bytes.
+    const fn len(self) -> usize {
+        match self {
+            Self::Ipip => 0,
+            Self::Gue(gue) => gue.len(),
+            Self::Gre(gre) => gre.len(),
+        }
+    }
+
+    /// What offloads are told of it.
+    const fn between(self) -> Between {
+        match self {
+            Self::Ipip => Between::Nothing,
+            Self::Gue(gue) => Between::Udp {
+                checksum: gue.checksum,
+                remote_checksum: gue.remote_checksum,
+            },
+            Self::Gre(Gre { checksum }) => Between::Gre { checksum },
+        }
+    }
+}
+
+/// The protocol number by which a packet of this family stands inside another.
+const fn inner_protocol(family: Family) -> u8 {
+    match family {
+        Family::V4 => IPPROTO_IPIP,
+        Family::V6 => IPPROTO_IPV6,
+    }
+}
+
+/// Wraps a packet into one that is ready to leave on the route to the real server.
+pub(super) fn wrap<A: Balanced>(
+    balancer: &Balancer,
+    skb: &mut Skb<'_>,
+    header: &Header<A>,
+    path: Path<'_, A>,
+    route: &Route,
+    context: Context<'_>,
+) -> Result<(), Reason> {
+    let server = path.server.ok_or(Reason::Unreachable)?;
+    let ends = Ends::new(route.source(), server.endpoint.addr).ok_or(Reason::Unreachable)?;
+    let layer = Layer::of(server, skb.checksum_state());
+    let room = ends.header_len().saturating_add(layer.len());
+    let mtu = route.mtu().saturating_sub(room as u32);
+    if mtu < min_mtu(ends.family()) {
+        return Err(Reason::TooBig);
+    }
+    // Without path MTU discovery the outer packet is fragmented where it must be.
+    let may_fragment = A::FAMILY == Family::V4 && !balancer.settings.pmtu_disc.is_on();
+    let limit = if may_fragment { u32::MAX } else { mtu };
+    admit(skb, header, limit, context)?;
+    take_hop::<A>(skb)?;
+    prepare(skb, route, context);
+    // The outer packet is a flow of its own.
+    skb.forget_tracking();
+    if skb.len().saturating_add(room) > usize::from(u16::MAX) && !skb.is_gso() {
+        return Err(Reason::TooBig);
+    }
+    let inner = inner_protocol(A::FAMILY);
+    let mut wrapping = skb
+        .wrap(route, room, layer.between(), inner)
+        .ok_or(Reason::NoMemory)?;
+    let protocol = match layer {
+        Layer::Ipip => Some(inner),
+        Layer::Gue(gue) => gue.put(&mut wrapping, inner, ends, context.net),
+        Layer::Gre(gre) => gre.put(&mut wrapping, inner),
+    };
+    let outer = Outer {
+        ends,
+        protocol: protocol.ok_or(Reason::Malformed)?,
+        ttl: header.ttl.saturating_sub(1),
+        inner_tos: header.tos,
+        dont_fragment: A::FAMILY == Family::V4 && header.dont_fragment && !may_fragment,
+    };
+    outer.put(wrapping).ok_or(Reason::Malformed)?;
+    if ends.family() == Family::V4 {
+        skb.select_ident(context.net);
+    }
+    Ok(())
+}
