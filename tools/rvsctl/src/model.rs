@@ -8,6 +8,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 /// Schedulers of the module and what each does. The kernel may have more: it decides.
@@ -260,12 +261,66 @@ impl Serialize for ForwardingMethod {
     }
 }
 
-/// Encapsulation of a tunneling server as the kernel reports it, to be handed back unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The tunnel to a server as the kernel reports it, to be handed back unchanged where nothing else
+/// is said. Servers that are reached otherwise have one too, which means nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Encapsulation {
     pub kind: u8,
     pub port: u16,
     pub flags: u16,
+}
+
+impl Encapsulation {
+    pub const IPIP: u8 = 0;
+    pub const GUE: u8 = 1;
+    pub const GRE: u8 = 2;
+    pub const CHECKSUM: u16 = 1;
+    pub const REMOTE_CHECKSUM: u16 = 2;
+
+    /// The type's name on the command line. Types without one are IP in IP to the kernel.
+    pub fn type_name(self) -> &'static str {
+        match self.kind {
+            Self::GUE => "gue",
+            Self::GRE => "gre",
+            _ => "ipip",
+        }
+    }
+
+    /// The checksum's name on the command line.
+    pub fn checksum_name(self) -> &'static str {
+        match self.kind {
+            Self::GUE if self.flags & Self::REMOTE_CHECKSUM != 0 => "remote",
+            Self::GUE | Self::GRE if self.flags & Self::CHECKSUM != 0 => "full",
+            _ => "none",
+        }
+    }
+}
+
+/// What is not usual about the tunnel: `gue:6080`, `gre checksum`; nothing for IP in IP.
+impl fmt::Display for Encapsulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Self::GUE => write!(f, "gue:{}", self.port)?,
+            Self::GRE => f.write_str("gre")?,
+            _ => return Ok(()),
+        }
+        match self.checksum_name() {
+            "remote" => f.write_str(" remote-checksum"),
+            "full" => f.write_str(" checksum"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Serialize for Encapsulation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_gue = self.kind == Self::GUE;
+        let mut fields = serializer.serialize_struct("Tunnel", 3)?;
+        fields.serialize_field("type", self.type_name())?;
+        fields.serialize_field("port", &is_gue.then_some(self.port))?;
+        fields.serialize_field("checksum", self.checksum_name())?;
+        fields.end()
+    }
 }
 
 /// A real server of a service.
@@ -274,6 +329,8 @@ pub struct Server {
     #[serde(flatten)]
     pub endpoint: Endpoint,
     pub method: ForwardingMethod,
+    /// The tunnel by which packets reach it, if they travel in one.
+    pub tunnel: Option<Encapsulation>,
     /// Share of new connections relative to the other servers; 0 gives it none.
     pub weight: u32,
     /// No new connections at this many; 0 for no limit.
@@ -430,6 +487,7 @@ mod tests {
             "address": "10.0.0.1",
             "port": 8080,
             "method": "masquerading",
+            "tunnel": null,
             "weight": 5,
             "upper_threshold": 0,
             "lower_threshold": 0,
@@ -459,12 +517,38 @@ mod tests {
     }
 
     #[test]
+    fn a_tunnel_has_its_documented_json() {
+        let tunnel = |kind, flags| Encapsulation {
+            kind,
+            port: 6080,
+            flags,
+        };
+        for (tunnel, expected) in [
+            (
+                tunnel(0, 0),
+                json!({"type": "ipip", "port": null, "checksum": "none"}),
+            ),
+            (
+                tunnel(1, 2),
+                json!({"type": "gue", "port": 6080, "checksum": "remote"}),
+            ),
+            (
+                tunnel(2, 1),
+                json!({"type": "gre", "port": null, "checksum": "full"}),
+            ),
+        ] {
+            assert_eq!(to_value(tunnel).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn a_listed_service_nests_its_servers() {
         let services = to_value(samples::services()).unwrap();
         assert_eq!(services[0]["port"], 80);
         assert_eq!(services[0]["servers"][1]["address"], "10.0.0.2");
         assert_eq!(services[1]["servers"], json!([]));
         assert_eq!(services[2]["netmask"], 128);
+        assert_eq!(services[2]["servers"][0]["tunnel"]["type"], "gue");
     }
 
     #[test]

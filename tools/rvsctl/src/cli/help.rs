@@ -71,10 +71,19 @@ Methods:
                   machine. Any network, any port.
   Short: direct, tunnel, nat.
 
+Tunnels:
+  ipip  IP in IP, if nothing else is said
+  gue   in UDP, so that networks spread flows and let them pass; the server
+        takes it at --tunnel-port (`ip fou add port 6080 gue`)
+  gre   generic routing encapsulation
+  --tunnel-checksum full protects the inner packet once more; remote has the
+  server complete checksums that clients left to their hardware (gue only).
+
 Examples:
   rvsctl server add tcp 192.0.2.10:80 10.0.0.1:8080 --method nat --weight 5
   rvsctl server add tcp 192.0.2.10:80 10.0.0.1
-  rvsctl server add tcp 192.0.2.10:80 198.51.100.9 --method tunneling";
+  rvsctl server add tcp 192.0.2.10:80 198.51.100.9 --method tunneling
+  rvsctl server add tcp 192.0.2.10:80 198.51.100.9 -m tunnel --tunnel-type gre";
 
 pub const SERVER_SET: &str = "\
 What is not named stays as it is. Connections that exist keep their method.

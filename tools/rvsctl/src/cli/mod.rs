@@ -9,7 +9,10 @@ mod tests;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use self::names::{CompletionShell, Method, OptionalServiceName, ServerName, ServiceName};
+pub use self::names::{
+    CompletionShell, Method, OptionalServiceName, ServerName, ServiceName, TunnelChecksum,
+    TunnelType,
+};
 use crate::parse;
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
@@ -188,6 +191,9 @@ pub enum ServerCommand {
         )]
         method: Method,
 
+        #[command(flatten)]
+        tunnel: TunnelArgs,
+
         /// Share of new connections relative to the other servers; 0: none
         #[arg(
             long,
@@ -233,13 +239,51 @@ pub enum ServerCommand {
 /// Largest weight the kernel takes.
 const MAX_WEIGHT: i64 = i32::MAX as i64;
 
+/// What is said of the tunnel to a server.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(skip)]
+pub struct TunnelArgs {
+    /// What packets travel in: ipip, gue, gre
+    #[arg(
+        id = "tunnel-type",
+        long = "tunnel-type",
+        value_enum,
+        value_name = "TYPE",
+        hide_possible_values = true
+    )]
+    pub kind: Option<TunnelType>,
+
+    /// UDP port at which the server takes gue
+    #[arg(
+        id = "tunnel-port",
+        long = "tunnel-port",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub port: Option<u16>,
+
+    /// Checksum over gue or gre: none, full; of gue also remote
+    #[arg(
+        id = "tunnel-checksum",
+        long = "tunnel-checksum",
+        value_enum,
+        value_name = "KIND",
+        hide_possible_values = true
+    )]
+    pub checksum: Option<TunnelChecksum>,
+}
+
 /// What `server set` changes; at least one of it.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
+#[group(args = ["method", "weight", "tunnel-type", "tunnel-port", "tunnel-checksum"])]
 pub struct ServerChange {
     /// How packets reach the server: direct-routing, tunneling, masquerading
     #[arg(long, short, value_enum, hide_possible_values = true)]
     pub method: Option<Method>,
+
+    #[command(flatten)]
+    pub tunnel: TunnelArgs,
 
     /// Share of new connections relative to the other servers; 0: none
     #[arg(

@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use clap_complete::Shell;
 
-use crate::model::{Endpoint, Family, ForwardingMethod, Protocol, ServiceKey};
+use crate::model::{Encapsulation, Endpoint, Family, ForwardingMethod, Protocol, ServiceKey};
 use crate::parse;
 
 /// Several words that mean one thing together.
@@ -173,6 +173,33 @@ impl From<Method> for ForwardingMethod {
             Method::Masquerading => Self::Masquerading,
         }
     }
+}
+
+/// What packets to a tunneling server travel in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TunnelType {
+    Ipip,
+    Gue,
+    Gre,
+}
+
+impl TunnelType {
+    /// The kernel's number for it.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Ipip => Encapsulation::IPIP,
+            Self::Gue => Encapsulation::GUE,
+            Self::Gre => Encapsulation::GRE,
+        }
+    }
+}
+
+/// What protects the packets in a tunnel besides their own checksums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TunnelChecksum {
+    None,
+    Full,
+    Remote,
 }
 
 /// Shells with a completion script.

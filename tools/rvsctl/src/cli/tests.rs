@@ -35,6 +35,7 @@ fn a_server_without_port_has_that_of_its_service() {
         server,
         method,
         weight,
+        ..
     })) = parse(line)
     else {
         panic!("{line}");
@@ -124,6 +125,16 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
             "rvsctl server set tcp 192.0.2.10:80 10.0.0.1",
             "--weight",
             "required",
+        ),
+        (
+            "rvsctl server add tcp 192.0.2.10:80 10.0.0.1 --tunnel-type vxlan",
+            "'vxlan' for '--tunnel-type <TYPE>'",
+            "ipip, gue, gre",
+        ),
+        (
+            "rvsctl server add tcp 192.0.2.10:80 10.0.0.1 --tunnel-port 0",
+            "'0' for '--tunnel-port <PORT>'",
+            "1..=65535",
         ),
         ("rvsctl service list tcp", "<ADDRESS:PORT>", "required"),
         (

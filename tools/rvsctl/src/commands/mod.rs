@@ -10,6 +10,7 @@ mod statistics;
 #[cfg(test)]
 mod tests;
 mod timeout;
+mod tunnel;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -107,8 +108,9 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
             ServerCommand::Add {
                 server,
                 method,
+                tunnel,
                 weight,
-            } => server::add(session, &server.0, method.into(), weight),
+            } => server::add(session, &server.0, method.into(), tunnel, weight),
             ServerCommand::Set { server, change } => server::set(session, &server.0, &change),
             ServerCommand::Del { server } => server::delete(session, &server.0),
             ServerCommand::List(arguments) => server::list(session, &arguments),

@@ -2,7 +2,7 @@
 //! `rvsctl server`.
 
 use super::{explained, performed, service, Session};
-use crate::cli::{ListArgs, ServerChange};
+use crate::cli::{ListArgs, ServerChange, TunnelArgs};
 use crate::error::{Attempt, Error, ExitStatus, Failure};
 use crate::model::{Endpoint, ForwardingMethod, ServerOfService, ServiceKey};
 use crate::netlink::{ServerSettings, Transport};
@@ -12,10 +12,12 @@ pub fn add<T: Transport>(
     session: &mut Session<'_, T>,
     &(key, endpoint): &(ServiceKey, Endpoint),
     method: ForwardingMethod,
+    tunnel: TunnelArgs,
     weight: u32,
 ) -> Result<(), Error> {
     check_port(&key, endpoint, method)?;
-    let settings = ServerSettings::new(method, weight);
+    let mut settings = ServerSettings::new(method, weight);
+    settings.encapsulation = tunnel.apply(method, None)?;
     let result = session.client.add_server(&key, endpoint, &settings);
     Ok(performed(result, Attempt::AddServer(&key, endpoint))?)
 }
@@ -37,6 +39,9 @@ pub fn set<T: Transport>(
         settings.method = method.into();
         check_port(&key, endpoint, settings.method)?;
     }
+    settings.encapsulation = change
+        .tunnel
+        .apply(settings.method, settings.encapsulation)?;
     if let Some(weight) = change.weight {
         settings.weight = weight;
     }

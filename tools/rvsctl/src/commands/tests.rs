@@ -249,6 +249,105 @@ fn a_port_that_the_method_cannot_change_is_refused_before_asking_the_kernel() {
 }
 
 #[test]
+fn adding_a_server_behind_a_tunnel_sends_type_port_and_checksum() {
+    for (words, number, port, flags) in [
+        ("--tunnel-type gue --tunnel-port 6080", 1, 6080_u16, 0),
+        (
+            "--tunnel-type gue --tunnel-port 6080 --tunnel-checksum full",
+            1,
+            6080,
+            1,
+        ),
+        (
+            "--tunnel-type gue --tunnel-port 6080 --tunnel-checksum remote",
+            1,
+            6080,
+            2,
+        ),
+        ("--tunnel-type gre", 2, 0, 0),
+        ("--tunnel-type gre --tunnel-checksum full", 2, 0, 1),
+        ("--tunnel-type ipip --tunnel-checksum none", 0, 0, 0),
+    ] {
+        let line = format!("rvsctl server add tcp 192.0.2.10:80 10.0.0.1 --method tunnel {words}");
+        let outcome = run(&line, vec![vec![ack(2)]]);
+        assert_eq!(outcome.result, Ok(()), "{words}");
+        let [high, low] = port.to_be_bytes();
+        assert!(
+            contains(&outcome.last, &[5, 0, 13, 0, number, 0, 0, 0]),
+            "{words}"
+        );
+        assert!(
+            contains(&outcome.last, &[6, 0, 14, 0, high, low, 0, 0]),
+            "{words}"
+        );
+        assert!(
+            contains(&outcome.last, &[6, 0, 15, 0, flags, 0, 0, 0]),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn a_tunnel_that_can_not_be_is_refused_before_asking_the_kernel() {
+    for (words, reason) in [
+        (
+            "--method nat --tunnel-type gue --tunnel-port 6080",
+            "has no tunnel",
+        ),
+        ("--tunnel-type gre", "has no tunnel"),
+        ("--method tunnel --tunnel-type gue", "needs the UDP port"),
+        ("--method tunnel --tunnel-port 6080", "ipip has no port"),
+        (
+            "--method tunnel --tunnel-type gre --tunnel-port 6080",
+            "gre has no port",
+        ),
+        (
+            "--method tunnel --tunnel-type gre --tunnel-checksum remote",
+            "completed at the far end",
+        ),
+        (
+            "--method tunnel --tunnel-checksum full",
+            "ipip has no checksum",
+        ),
+    ] {
+        let line = format!("rvsctl server add tcp 192.0.2.10:80 10.0.0.1 {words}");
+        let outcome = run(&line, vec![]);
+        assert!(outcome.requests.is_empty(), "{words}");
+        let failure = outcome.failure();
+        assert_eq!(failure.status, ExitStatus::Usage, "{words}");
+        assert!(failure.message.contains(reason), "{failure}");
+        assert!(failure.tip.is_some(), "{words}");
+    }
+}
+
+#[test]
+fn changing_a_tunnel_keeps_what_is_not_named_and_fits_its_type() {
+    let set = |words: &str| {
+        let line =
+            format!("rvsctl server set tcp 192.0.2.10:80 10.0.0.1:80 --method tunnel {words}");
+        run(
+            &line,
+            vec![
+                vec![service(2), ack(2)],
+                vec![server(3, "10.0.0.1:80"), done(3, 0, 0)],
+                vec![ack(4)],
+            ],
+        )
+    };
+    // It is gue to port 6080 with a remote checksum.
+    let outcome = set("--tunnel-checksum full");
+    assert_eq!(outcome.result, Ok(()));
+    assert!(contains(&outcome.last, &[5, 0, 13, 0, 1, 0, 0, 0]));
+    assert!(contains(&outcome.last, &[6, 0, 14, 0, 0x17, 0xc0, 0, 0]));
+    assert!(contains(&outcome.last, &[6, 0, 15, 0, 1, 0, 0, 0]));
+    let outcome = set("--tunnel-type gre");
+    assert_eq!(outcome.result, Ok(()));
+    assert!(contains(&outcome.last, &[5, 0, 13, 0, 2, 0, 0, 0]));
+    assert!(contains(&outcome.last, &[6, 0, 14, 0, 0, 0, 0, 0]));
+    assert!(contains(&outcome.last, &[6, 0, 15, 0, 0, 0, 0, 0]));
+}
+
+#[test]
 fn servers_that_exist_or_not_end_with_status_4_and_3() {
     let line = "rvsctl server add tcp 192.0.2.10:80 10.0.0.1";
     let failure = run(line, vec![vec![capped_error(2, EEXIST, &[])]]).failure();

@@ -93,19 +93,22 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
     let af = attributes
         .u16(server::ADDR_FAMILY)?
         .unwrap_or(family_number(family));
+    let method = ForwardingMethod::from_number(attributes.require_u32(server::FWD_METHOD)?);
+    let encapsulation = decode_encapsulation(&attributes)?;
     Ok(Server {
         endpoint: Endpoint {
             address: attributes.require_address(server::ADDR, af)?,
             port: attributes.require_be16(server::PORT)?,
         },
-        method: ForwardingMethod::from_number(attributes.require_u32(server::FWD_METHOD)?),
+        method,
+        tunnel: encapsulation.filter(|_| method == ForwardingMethod::Tunneling),
         weight: attributes.require_u32(server::WEIGHT)?,
         upper_threshold: attributes.require_u32(server::U_THRESH)?,
         lower_threshold: attributes.require_u32(server::L_THRESH)?,
         active_connections: attributes.require_u32(server::ACTIVE_CONNS)?,
         inactive_connections: attributes.require_u32(server::INACT_CONNS)?,
         persistent_connections: attributes.require_u32(server::PERSIST_CONNS)?,
-        encapsulation: decode_encapsulation(&attributes)?,
+        encapsulation,
         statistics: decode_statistics(&attributes.require_nest(server::STATS64)?)?,
     })
 }

@@ -100,13 +100,21 @@ fn server_row(server: &Server, view: View) -> Vec<String> {
     match view.figures {
         Figures::Settings => vec![
             name,
-            server.method.to_string(),
+            method(server),
             server.weight.to_string(),
             server.active_connections.to_string(),
             server.inactive_connections.to_string(),
         ],
         Figures::Counters => traffic_row(name, &server.statistics.counters, view),
         Figures::Rates => traffic_row(name, &server.statistics.rates, view),
+    }
+}
+
+/// The method and what is not usual about its tunnel.
+fn method(server: &Server) -> String {
+    match server.tunnel.map(|tunnel| tunnel.to_string()) {
+        Some(tunnel) if !tunnel.is_empty() => format!("{} {tunnel}", server.method),
+        _ => server.method.to_string(),
     }
 }
 
@@ -158,13 +166,13 @@ mod tests {
     #[test]
     fn services_are_shown_with_their_servers_below_and_the_sums_of_their_connections() {
         let expected = "\
-SERVICE / SERVER       SCHEDULER / METHOD  WEIGHT  ACTIVE  INACTIVE
-tcp 192.0.2.10:80      wlc                             24         6
-  10.0.0.1:8080        masquerading             5      12         3
-  10.0.0.2:8080        direct-routing           0      12         3
-udp 192.0.2.10:53      rr                               0         0
-tcp [2001:db8::10]:80  rr                              12         3
-  [2001:db8::2]:80     tunneling                1      12         3
+SERVICE / SERVER       SCHEDULER / METHOD                  WEIGHT  ACTIVE  INACTIVE
+tcp 192.0.2.10:80      wlc                                             24         6
+  10.0.0.1:8080        masquerading                             5      12         3
+  10.0.0.2:8080        direct-routing                           0      12         3
+udp 192.0.2.10:53      rr                                               0         0
+tcp [2001:db8::10]:80  rr                                              12         3
+  [2001:db8::2]:80     tunneling gue:6080 remote-checksum       1      12         3
 ";
         assert_eq!(printed(&services(), Figures::Settings, false), expected);
     }
