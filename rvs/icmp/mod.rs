@@ -14,7 +14,7 @@ use crate::{
         icmpv6,
         rewrite::quoted,
         transport::{has_ports, ports, PORTS_LEN},
-        Endpoint, Family, FlowKey, Fragment, Header, Side, Unread,
+        Endpoint, FlowKey, Fragment, Header, Side, Unread,
     },
     service::Method,
     stats::drops::Reason,
@@ -36,7 +36,7 @@ pub fn handle<'a, A: Balanced>(
     context: Context<'a>,
 ) -> Verdict<'a> {
     let Some(quote) = parse_error(&mut skb, &header) else {
-        return about_tunnel(balancer, skb, &header, context);
+        return tunnel::handle(balancer, skb, &header, context).unwrap_or_else(Skb::accept);
     };
     // The quoted packet went the other way than the error.
     let about = quote.flow.reversed();
@@ -45,24 +45,7 @@ pub fn handle<'a, A: Balanced>(
     match connections.find(&about, hash, context.rcu) {
         Some((connection, Way::Out)) => to_client(balancer, skb, &quote, connection, context),
         Some((connection, Way::In)) => to_server(balancer, skb, &quote, connection, context),
-        None => skb.accept(),
-    }
-}
-
-/// Handles what may be an error about one of our tunnels.
-fn about_tunnel<'a, A: Balanced>(
-    balancer: &'a Balancer,
-    skb: Skb<'a>,
-    header: &Header<A>,
-    context: Context<'a>,
-) -> Verdict<'a> {
-    let handled = match A::FAMILY {
-        Family::V4 => tunnel::handle(balancer, skb, header.len, context),
-        Family::V6 => Err(skb),
-    };
-    match handled {
-        Ok(verdict) => verdict,
-        Err(skb) => skb.accept(),
+        None => tunnel::handle(balancer, skb, &header, context).unwrap_or_else(Skb::accept),
     }
 }
 
@@ -91,13 +74,27 @@ fn parse_error<A: Balanced>(skb: &mut Skb<'_>, header: &Header<A>) -> Option<Quo
     if !A::FAMILY.is_icmp_error(icmp.kind) {
         return None;
     }
-    let quoted = read_quoted::<A>(skb, quote_offset)?;
+    let (_, flow, len) = read_flow::<A>(skb, quote_offset)?;
+    Some(Quote {
+        header: *header,
+        flow,
+        len,
+    })
+}
+
+/// The network header of the packet that is quoted at `offset`, its flow, and where its ports end. `None`
+/// if it has no ports, or they are not quoted.
+fn read_flow<A: Balanced>(
+    skb: &mut Skb<'_>,
+    offset: usize,
+) -> Option<(Header<A>, FlowKey<A>, usize)> {
+    let quoted = read_quoted::<A>(skb, offset)?;
     if !has_ports(quoted.protocol) || quoted.fragment == Fragment::Later {
         return None;
     }
-    let ports_offset = quote_offset.checked_add(quoted.len)?;
-    let len = ports_offset.checked_add(PORTS_LEN)?;
-    if !skb.pull(len) {
+    let ports_offset = offset.checked_add(quoted.len)?;
+    let end = ports_offset.checked_add(PORTS_LEN)?;
+    if !skb.pull(end) {
         return None;
     }
     let (src_port, dst_port) = ports(skb.linear().get(ports_offset..)?.first_chunk()?);
@@ -112,11 +109,7 @@ fn parse_error<A: Balanced>(skb: &mut Skb<'_>, header: &Header<A>) -> Option<Quo
             port: dst_port,
         },
     };
-    Some(Quote {
-        header: *header,
-        flow,
-        len,
-    })
+    Some((quoted, flow, end))
 }
 
 /// The network header that stands at `offset`.
@@ -137,9 +130,9 @@ fn read_quoted<A: Balanced>(skb: &mut Skb<'_>, offset: usize) -> Option<Header<A
 
 /// Whether the message is as its sender wrote it; one that we changed must not look right if it was
 /// not.
-fn verify<A: Balanced>(skb: &Skb<'_>, quote: &Quote<A>) -> Result<(), Reason> {
-    let offset = quote.icmp_offset();
-    let pseudo_header = match (quote.header.src.ip(), quote.header.dst.ip()) {
+fn verify<A: Balanced>(skb: &Skb<'_>, header: &Header<A>) -> Result<(), Reason> {
+    let offset = header.len;
+    let pseudo_header = match (header.src.ip(), header.dst.ip()) {
         (IpAddr::V6(src), IpAddr::V6(dst)) => {
             let len = skb.len().saturating_sub(offset);
             icmpv6::pseudo_header(src, dst, u32::try_from(len).unwrap_or(u32::MAX))
@@ -185,7 +178,7 @@ fn to_client<'a, A: Balanced>(
     if connection.method == Method::Masquerading {
         let (from, to) = (quote.flow.dst, connection.virt);
         let own = (quote.header.src, to.addr);
-        let rewritten = verify(&skb, quote)
+        let rewritten = verify(&skb, &quote.header)
             .and_then(|()| rewrite_quote(&mut skb, quote, Side::Destination, (from, to), own))
             .and_then(|()| {
                 let header = skb
@@ -225,7 +218,7 @@ fn to_server<'a, A: Balanced>(
     }
     let (from, to) = (quote.flow.src, path.target);
     let own = (quote.header.dst, to.addr);
-    let rewritten = verify(&skb, quote)
+    let rewritten = verify(&skb, &quote.header)
         .and_then(|()| rewrite_quote(&mut skb, quote, Side::Source, (from, to), own));
     match rewritten {
         Ok(()) => xmit::send_error(balancer, skb, &quote.header, path, context),

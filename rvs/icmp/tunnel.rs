@@ -3,146 +3,183 @@
 //! ICMP errors about our tunnels: they come to the director, which wrapped
 //! the packet, but concern the client, who sent what is inside.
 
+use super::{read_flow, read_quoted, verify};
 use crate::{
     conn::{Connection, Way},
-    director::Balancer,
+    director::{Balanced, Balancer},
     packet::{
-        icmp::{
-            is_error, Header as IcmpHeader, DEST_UNREACHABLE, FRAG_NEEDED,
-            HEADER_LEN as ICMP_HEADER_LEN,
-        },
-        ipv4::{Header, HEADER_LEN, MIN_MTU},
-        transport::{ports, PORTS_LEN},
-        Endpoint, FlowKey, IPPROTO_IPIP,
+        icmp::HEADER_LEN as ICMP_HEADER_LEN,
+        ipv4, ipv6,
+        quote::{Carrier, Inside, Relayed},
+        Complaint, Family, Fragment, Header,
     },
-    proto::Protocol,
-    service::Method,
-    stats::drops::Reason,
+    service::{Encapsulation, Method},
     sys::{
         netfilter::{Context, HookPoint},
+        route::{Purpose, Route},
         skb::{Skb, Verdict},
     },
     xmit::Path,
 };
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// An error that quotes a packet of a tunnel.
-struct TunnelError {
-    icmp: IcmpHeader,
+struct TunnelError<A> {
+    /// The network header of the error itself.
+    header: Header<A>,
+    icmp: [u8; ICMP_HEADER_LEN],
     /// Where the quoted outer header begins.
     outer_offset: usize,
-    outer: Header,
-    /// Where the quoted inner header begins.
-    inner_offset: usize,
-    inner: Header,
-    /// The flow of the inner packet.
-    flow: FlowKey<Ipv4Addr>,
+    outer: Header<A>,
+    carrier: Carrier,
+    /// The inner packet, whose place is counted from behind the outer header.
+    inside: Inside,
+}
+
+impl<A: Balanced> TunnelError<A> {
+    /// `None` for whatever is no error about a tunnel.
+    fn read(skb: &mut Skb<'_>, header: &Header<A>) -> Option<Self> {
+        let outer_offset = header.len.checked_add(ICMP_HEADER_LEN)?;
+        if !skb.pull(outer_offset) {
+            return None;
+        }
+        let icmp: [u8; ICMP_HEADER_LEN] = *skb.linear().get(header.len..)?.first_chunk()?;
+        if !A::FAMILY.is_icmp_error(icmp[0]) {
+            return None;
+        }
+        let outer = read_quoted::<A>(skb, outer_offset)?;
+        if outer.fragment == Fragment::Later {
+            return None;
+        }
+        let between = outer_offset.checked_add(outer.len)?;
+        if !skb.pull(between.checked_add(Inside::needs(outer.protocol))?) {
+            return None;
+        }
+        let bytes = skb.linear().get(between..)?;
+        let (carrier, inside) = (
+            Carrier::read(outer.protocol, bytes)?,
+            Inside::read(outer.protocol, bytes)?,
+        );
+        Some(Self {
+            header: *header,
+            icmp,
+            outer_offset,
+            outer,
+            carrier,
+            inside,
+        })
+    }
+
+    /// Bytes in front of the inner packet.
+    fn overhead(&self) -> usize {
+        self.outer.len.saturating_add(self.inside.offset)
+    }
+
+    /// Whether the packet was one of this connection's.
+    fn is_of<B: Balanced>(&self, connection: &Connection<B>) -> bool {
+        let Some(server) = &connection.server else {
+            return false;
+        };
+        let is_of_kind = match server.tunnel().encapsulation() {
+            Encapsulation::Ipip => self.carrier == Carrier::Ip,
+            Encapsulation::Gue { port, .. } => self.carrier == Carrier::Gue(port),
+            Encapsulation::Gre { .. } => self.carrier == Carrier::Gre,
+        };
+        connection.method == Method::Tunneling
+            && server.endpoint.addr == self.outer.dst.ip()
+            && is_of_kind
+    }
+
+    /// How long an inner packet may be when the outer one may have `told` bytes, or as many as its route
+    /// says if nothing was told. `None` if that is too little for any packet.
+    fn usable_mtu<B: Balanced>(
+        &self,
+        connection: &Connection<B>,
+        told: u32,
+        context: Context<'_>,
+    ) -> Option<u32> {
+        let route = Path::of(connection).route(context).ok();
+        let known = match (route, told) {
+            (None, 0) => return None,
+            (None, told) => told,
+            (Some(route), 0) => route.mtu(),
+            (Some(route), told) => route.mtu().min(told),
+        };
+        let usable = known.saturating_sub(u32::try_from(self.overhead()).ok()?);
+        match B::FAMILY {
+            Family::V4 => Some(usable).filter(|usable| *usable > ipv4::MIN_MTU),
+            // Nobody sends less; the outer packet is fragmented then, where that can be.
+            Family::V6 => Some(usable.max(ipv6::MIN_MTU)),
+        }
+    }
 }
 
 /// Passes an error about one of our tunnels on to the client (reference §6.8, last row); gives the
 /// packet back if it is something else.
-pub fn handle<'a>(
+pub fn handle<'a, A: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    header_len: usize,
+    header: &Header<A>,
     context: Context<'a>,
 ) -> Result<Verdict<'a>, Skb<'a>> {
     if context.point != HookPoint::LocalIn || !skb.is_for_host() {
         return Err(skb);
     }
-    let Some(error) = parse(&mut skb, header_len) else {
+    match TunnelError::read(&mut skb, header) {
+        Some(error) if error.inside.family == Family::V4 => {
+            relay::<A, Ipv4Addr>(balancer, skb, &error, context)
+        }
+        Some(error) => relay::<A, Ipv6Addr>(balancer, skb, &error, context),
+        None => Err(skb),
+    }
+}
+
+/// As [`handle`], for an error whose inner packet has addresses of type `B`.
+fn relay<'a, A: Balanced, B: Balanced>(
+    balancer: &'a Balancer,
+    mut skb: Skb<'a>,
+    error: &TunnelError<A>,
+    context: Context<'a>,
+) -> Result<Verdict<'a>, Skb<'a>> {
+    let inner_offset = error.outer_offset.saturating_add(error.overhead());
+    let Some((inner, flow, _)) = read_flow::<B>(&mut skb, inner_offset) else {
         return Err(skb);
     };
-    let hash = balancer.connections4.hash(&error.flow);
-    let found = balancer
-        .connections4
-        .find(&error.flow, hash, context.rcu)
-        .filter(|(connection, way)| *way == Way::In && is_tunnel_of(connection, &error));
+    let connections = B::connections(balancer);
+    let found = connections
+        .find(&flow, connections.hash(&flow), context.rcu)
+        .filter(|(connection, way)| *way == Way::In && error.is_of(connection));
     let Some((connection, _)) = found else {
         return Err(skb);
     };
-    if skb.checksum_from(header_len) != Some(0) {
-        return Ok(balancer.drop(skb, Reason::BadChecksum));
+    if let Err(reason) = verify(&skb, &error.header) {
+        return Ok(balancer.drop(skb, reason));
     }
-    let (kind, code) = (error.icmp.kind, error.icmp.code);
-    let (learned, answer) = if (kind, code) == (DEST_UNREACHABLE, FRAG_NEEDED) {
-        let mtu = u32::from(error.icmp.mtu);
-        let usable = usable_mtu(connection.get(), mtu, context);
-        let answer = usable
-            .filter(|_| error.inner.dont_fragment)
-            .map(|mtu| (kind, code, mtu));
-        (usable.map(|_| mtu), answer)
-    } else {
-        (None, Some((kind, code, 0)))
+    let answer = match Relayed::read(A::FAMILY, &error.icmp, B::FAMILY) {
+        Relayed::TooBig(told) => {
+            skb.learn_path_mtu::<A>(context.net, error.outer_offset, told);
+            error
+                .usable_mtu(connection.get(), told, context)
+                .filter(|_| inner.dont_fragment)
+                .map(|mtu| Complaint::TooBig(mtu).message(B::FAMILY))
+        }
+        Relayed::Error(kind, code) => Some((kind, code, 0)),
+        Relayed::Nothing => None,
     };
-    Ok(skb.answer_quoted(
-        context.net,
-        error.outer_offset,
-        error.inner_offset,
-        learned,
-        answer,
-    ))
-}
-
-fn is_tunnel_of(connection: &Connection<Ipv4Addr>, error: &TunnelError) -> bool {
-    let far_end = connection
-        .server
-        .as_ref()
-        .map(|server| server.endpoint.addr);
-    connection.method == Method::Tunneling && far_end == Some(IpAddr::V4(error.outer.dst))
-}
-
-/// What a path that takes packets of `mtu` leaves for the inner one; `None` if that is less than what
-/// every host must take.
-fn usable_mtu<'a>(
-    connection: &'a Connection<Ipv4Addr>,
-    mtu: u32,
-    context: Context<'a>,
-) -> Option<u32> {
-    let route = Path::of(connection).route(context).ok();
-    let known = route.map_or(mtu, |route| route.mtu().min(mtu));
-    known
-        .checked_sub(HEADER_LEN as u32)
-        .filter(|usable| *usable > MIN_MTU)
-}
-
-fn parse(skb: &mut Skb<'_>, header_len: usize) -> Option<TunnelError> {
-    let outer_offset = header_len.checked_add(ICMP_HEADER_LEN)?;
-    if !skb.pull(outer_offset.checked_add(HEADER_LEN)?) {
-        return None;
+    let Some(answer) = answer else {
+        return Ok(skb.drop());
+    };
+    if let Some(server) = connection.available_server() {
+        let quoted = skb.len().saturating_sub(inner_offset);
+        server.counters.count_out(quoted);
     }
-    let icmp = IcmpHeader::parse(skb.linear().get(header_len..)?.first_chunk()?);
-    let outer = Header::parse(skb.linear().get(outer_offset..)?.first_chunk()?)?;
-    if !is_error(icmp.kind) || outer.protocol != IPPROTO_IPIP || outer.fragment_offset != 0 {
-        return None;
-    }
-    let inner_offset = outer_offset.checked_add(outer.header_len)?;
-    if !skb.pull(inner_offset.checked_add(HEADER_LEN)?) {
-        return None;
-    }
-    let inner = Header::parse(skb.linear().get(inner_offset..)?.first_chunk()?)?;
-    Protocol::from_u8(inner.protocol).filter(|_| inner.fragment_offset == 0)?;
-    let ports_offset = inner_offset.checked_add(inner.header_len)?;
-    if !skb.pull(ports_offset.checked_add(PORTS_LEN)?) {
-        return None;
-    }
-    let (src_port, dst_port) = ports(skb.linear().get(ports_offset..)?.first_chunk()?);
-    Some(TunnelError {
-        icmp,
-        outer_offset,
-        outer,
-        inner_offset,
-        inner,
-        flow: FlowKey {
-            protocol: inner.protocol,
-            src: Endpoint {
-                addr: inner.src,
-                port: src_port,
-            },
-            dst: Endpoint {
-                addr: inner.dst,
-                port: dst_port,
-            },
+    // A route of the other IP is of no use to who answers in this one.
+    let route = match A::FAMILY == B::FAMILY {
+        true => None,
+        false => match Route::lookup(context.net, inner.dst.ip(), Purpose::ToDestination) {
+            Ok(route) => Some(route),
+            Err(_) => return Ok(skb.drop()),
         },
-    })
+    };
+    Ok(skb.answer_quoted::<B>(context.net, inner_offset, route, answer))
 }

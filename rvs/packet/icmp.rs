@@ -16,6 +16,8 @@ pub const SOURCE_QUENCH: u8 = 4;
 /// Type: the packet's time to live or reassembly time ran out.
 pub const TIME_EXCEEDED: u8 = 11;
 
+/// Code of [`DEST_UNREACHABLE`]: the host does not answer.
+pub const HOST_UNREACHABLE: u8 = 1;
 /// Code of [`DEST_UNREACHABLE`]: nobody listens on the port.
 pub const PORT_UNREACHABLE: u8 = 3;
 /// Code of [`DEST_UNREACHABLE`]: the packet is too long for a link and may not be fragmented (RFC 1191).

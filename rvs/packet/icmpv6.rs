@@ -20,6 +20,9 @@ pub const PACKET_TOO_BIG: u8 = 2;
 /// Type: the packet's hop limit or reassembly time ran out.
 pub const TIME_EXCEEDED: u8 = 3;
 
+/// Type: a header of the packet can't be understood.
+pub const PARAMETER_PROBLEM: u8 = 4;
+
 /// Code of [`DEST_UNREACHABLE`]: no route to the destination.
 pub const NO_ROUTE: u8 = 0;
 /// Code of [`DEST_UNREACHABLE`]: the address does not answer.

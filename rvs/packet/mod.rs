@@ -11,9 +11,7 @@
 
 pub mod checksum;
 pub mod extension;
-#[allow(dead_code)]
 pub mod gre;
-#[allow(dead_code)]
 pub mod gue;
 pub mod icmp;
 #[allow(dead_code)]
@@ -21,6 +19,7 @@ pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 mod network;
+pub mod quote;
 pub mod rewrite;
 pub mod sctp;
 pub mod tcp;

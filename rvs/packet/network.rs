@@ -67,6 +67,8 @@ pub enum Complaint {
     TimeExceeded,
     /// Nobody serves its destination.
     PortUnreachable,
+    /// Its destination is out of reach.
+    Unreachable,
     /// It may have this many bytes at most.
     TooBig(u32),
 }
@@ -80,12 +82,18 @@ impl Complaint {
             (Family::V4, Self::PortUnreachable) => {
                 (icmp::DEST_UNREACHABLE, icmp::PORT_UNREACHABLE, 0)
             }
+            (Family::V4, Self::Unreachable) => {
+                (icmp::DEST_UNREACHABLE, icmp::HOST_UNREACHABLE, 0)
+            }
             (Family::V4, Self::TooBig(mtu)) => (icmp::DEST_UNREACHABLE, icmp::FRAG_NEEDED, mtu),
             (Family::V6, Self::TimeExceeded) => {
                 (icmpv6::TIME_EXCEEDED, icmpv6::HOP_LIMIT_EXCEEDED, 0)
             }
             (Family::V6, Self::PortUnreachable) => {
                 (icmpv6::DEST_UNREACHABLE, icmpv6::PORT_UNREACHABLE, 0)
+            }
+            (Family::V6, Self::Unreachable) => {
+                (icmpv6::DEST_UNREACHABLE, icmpv6::ADDRESS_UNREACHABLE, 0)
             }
             (Family::V6, Self::TooBig(mtu)) => (icmpv6::PACKET_TOO_BIG, 0, mtu),
         }

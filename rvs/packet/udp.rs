@@ -11,6 +11,14 @@ pub const CHECKSUM_OFFSET: usize = 6;
 /// In the checksum field over IPv4: the sender computed none.
 pub const NO_CHECKSUM: u16 = 0;
 
+/// The destination port, host byte order.
+#[inline]
+#[must_use]
+pub fn destination_port(header: &[u8; HEADER_LEN]) -> u16 {
+    let &[_, _, port0, port1, ..] = header;
+    u16::from_be_bytes([port0, port1])
+}
+
 /// The checksum to send: one that was computed as 0 goes out as its other representation, because 0 says
 /// that there is none.
 #[inline]

@@ -232,6 +232,11 @@ void rvs_ip_select_ident(struct net *net, struct sk_buff *skb)
 	ip_select_ident(net, skb, NULL);
 }
 
+void rvs_ip6_update_pmtu(struct sk_buff *skb, struct net *net, u32 mtu)
+{
+	ip6_update_pmtu(skb, net, htonl(mtu), 0, 0, sock_net_uid(net, NULL));
+}
+
 u16 rvs_flow_port(struct net *net, struct sk_buff *skb)
 {
 	return ntohs(udp_flow_src_port(net, skb, 0, 0, false));

@@ -47,6 +47,7 @@ void rvs_skb_ensure_dev(struct sk_buff *skb, struct net *net);
 void rvs_icmp6_send(struct sk_buff *skb, u8 type, u8 code, u32 info);
 void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info);
 void rvs_ip_select_ident(struct net *net, struct sk_buff *skb);
+void rvs_ip6_update_pmtu(struct sk_buff *skb, struct net *net, u32 mtu);
 u16 rvs_flow_port(struct net *net, struct sk_buff *skb);
 u16 rvs_lco_checksum(struct sk_buff *skb);
 u16 rvs_skb_checksum(const struct sk_buff *skb, int offset, int len);

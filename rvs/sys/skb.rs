@@ -6,6 +6,7 @@
 //!
 //! C header: `include/linux/skbuff.h`
 
+mod quoted;
 mod wrapping;
 
 pub use wrapping::{Between, Covered, Wrapping};
@@ -19,7 +20,6 @@ use super::{
 };
 use core::{
     marker::PhantomData,
-    net::Ipv4Addr,
     ptr::{self, NonNull},
     slice,
 };
@@ -370,55 +370,6 @@ impl<'a> Skb<'a> {
         }
     }
 
-    /// Takes the packet for an ICMP error about a tunnel of ours, which quotes an outer header at
-    /// `outer` and the packet inside it at `inner`: `learned_mtu` is remembered for the route of the
-    /// outer packet, and the sender of the inner one gets the error `answer` (kind, code, info). Both
-    /// headers must lie in one piece.
-    pub fn answer_quoted(
-        mut self,
-        net: Net<'_>,
-        outer: usize,
-        inner: usize,
-        learned_mtu: Option<u32>,
-        answer: Option<(u8, u8, u32)>,
-    ) -> Verdict<'a> {
-        let linear = self.linear().len();
-        if outer > inner || inner.saturating_add(IPV4_HEADER) > linear {
-            return self.drop();
-        }
-        // SAFETY: the packet is ours, and has these bytes in one piece; what moves is where it begins.
-        unsafe {
-            if let Some(mtu) = learned_mtu {
-                self.begin_at(outer);
-                let protocol = IPPROTO_IPIP;
-                bindings::ipv4_update_pmtu(self.as_ptr(), net.as_ptr(), mtu, 0, protocol);
-                self.begin_at(inner.wrapping_sub(outer));
-            } else {
-                self.begin_at(inner);
-            }
-        }
-        self.control_block().opt = bindings::ip_options::default();
-        if let Some((kind, code, info)) = answer {
-            self.send_icmp_error::<Ipv4Addr>(net, kind, code, info);
-        }
-        self.drop()
-    }
-
-    /// Makes the packet begin `offset` bytes later, with its network header there.
-    ///
-    /// # Safety
-    ///
-    /// The packet has that many bytes in one piece.
-    unsafe fn begin_at(&mut self, offset: usize) {
-        // SAFETY: by the safety requirement `data` stays within the linear part.
-        unsafe {
-            bindings::rvs_skb_pull(self.as_ptr(), offset as u32);
-            let raw = self.raw();
-            let at = raw.data.offset_from(raw.head);
-            self.headers_mut().network_header = at as u16;
-        }
-    }
-
     /// Tells whoever routed this packet that its next hop can't be reached.
     pub fn report_link_failure(&mut self) {
         // SAFETY: the packet is valid.
@@ -456,13 +407,6 @@ impl<'a> Skb<'a> {
     pub fn largest_fragment(&self) -> u32 {
         // SAFETY: the packet is valid, and its control block is the IP layer's.
         unsafe { bindings::rvs_largest_fragment6(self.as_ptr()) }
-    }
-
-    #[inline]
-    fn control_block(&mut self) -> &mut bindings::inet_skb_parm {
-        // SAFETY: within the IP layer the control block holds an `inet_skb_parm`, which fits it;
-        // hooks run within that layer.
-        unsafe { &mut *(&raw mut self.raw_mut().cb).cast() }
     }
 
     /// Writes a fresh identification into the packet's IPv4 header, which must be private, and the
@@ -543,9 +487,7 @@ const CT_INFO: usize = 7;
 /// The word of a packet that is not tracked.
 const CT_UNTRACKED: usize = 7;
 const RTN_LOCAL: u32 = bindings::RTN_LOCAL;
-const IPV4_HEADER: usize = 20;
 const SCTP_HEADER: usize = 12;
-const IPPROTO_IPIP: u8 = 4;
 
 /// On whose behalf fragments are collected: those of different places never mix.
 #[derive(Clone, Copy)]

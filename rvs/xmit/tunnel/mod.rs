@@ -11,7 +11,7 @@ mod outer;
 use super::{admit, min_mtu, prepare, take_hop, Path};
 use crate::{
     director::{Balanced, Balancer},
-    packet::{Family, Header, IPPROTO_IPIP, IPPROTO_IPV6},
+    packet::{ipv6, Family, Header, IPPROTO_IPIP, IPPROTO_IPV6},
     service::{Encapsulation, RealServer},
     stats::drops::Reason,
     sys::{
@@ -99,7 +99,12 @@ pub(super) fn wrap<A: Balanced>(
     }
     // Without path MTU discovery the outer packet is fragmented where it must be.
     let may_fragment = A::FAMILY == Family::V4 && !balancer.settings.pmtu_disc.is_on();
-    let limit = if may_fragment { u32::MAX } else { mtu };
+    let limit = match A::FAMILY {
+        Family::V4 if may_fragment => u32::MAX,
+        Family::V4 => mtu,
+        // Senders of IPv6 can't be told to send less than this; IPv4 outside is fragmented then (RFC 4213 §3.2).
+        Family::V6 => mtu.max(ipv6::MIN_MTU),
+    };
     admit(skb, header, limit, context)?;
     take_hop::<A>(skb)?;
     prepare(skb, route, context);

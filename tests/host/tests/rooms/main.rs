@@ -14,6 +14,7 @@ mod ipv4;
 mod ipv6;
 mod proc_text;
 mod proto;
+mod quote;
 mod rewrite;
 mod sched_fo;
 mod sched_hash;

@@ -196,7 +196,7 @@ fn gre_has_a_checksum_if_it_was_asked_for() {
 
 proptest! {
     #[test]
-    fn whatever_else_was_configured_is_ip_in_ip(kind in prop_oneof![Just(0u8), 3..], port: u16, flags: u16) {
+    fn whatever_else_was_configured_is_ip_in_ip(kind in prop_oneof![Just(0u8), 3u8..], port: u16, flags: u16) {
         let tunnel = Tunnel { kind, port, flags };
         prop_assert_eq!(tunnel.encapsulation(), Encapsulation::Ipip);
     }
