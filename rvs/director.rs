@@ -116,6 +116,13 @@ impl Balancer {
         skb.drop()
     }
 
+    /// Counts a packet's end and ends it where it would have left: a local sender is told of it by what
+    /// was sent to him, if by anything, not by the call that sent it.
+    pub fn discard<'a>(&self, skb: Skb<'a>, reason: Reason) -> Verdict<'a> {
+        self.drops.count(reason);
+        skb.discard()
+    }
+
     /// How many connections there are, as of a quarter of a second ago.
     pub fn connections(&self) -> u64 {
         let (v4, v6) = (self.connections4.count(), self.connections6.count());

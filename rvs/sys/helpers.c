@@ -107,6 +107,11 @@ void rvs_init_delayed_work(struct delayed_work *work, work_func_t func)
 	INIT_DELAYED_WORK(work, func);
 }
 
+void rvs_kfree_skb(struct sk_buff *skb)
+{
+	kfree_skb(skb);
+}
+
 void rvs_skb_dst_drop(struct sk_buff *skb)
 {
 	skb_dst_drop(skb);
@@ -125,6 +130,16 @@ struct dst_entry *rvs_dst_check(struct dst_entry *dst, u32 cookie)
 u32 rvs_dst_mtu(const struct dst_entry *dst)
 {
 	return dst_mtu(dst);
+}
+
+void rvs_dst_update_pmtu(struct dst_entry *dst, struct sock *sk, u32 mtu)
+{
+	dst->ops->update_pmtu(dst, sk, NULL, mtu, true);
+}
+
+bool rvs_skb_has_full_socket(const struct sk_buff *skb)
+{
+	return skb->sk && sk_fullsock(skb->sk);
 }
 
 void rvs_skb_orphan(struct sk_buff *skb)

@@ -103,6 +103,13 @@ impl<'a> Skb<'a> {
         self.give(bindings::NF_DROP)
     }
 
+    /// Frees the packet. Unlike after [`Skb::drop`], whoever sent it from this host is not told.
+    pub fn discard(self) -> Verdict<'a> {
+        // SAFETY: the packet is ours, and ours no more afterwards.
+        unsafe { bindings::rvs_kfree_skb(self.as_ptr()) };
+        self.give(bindings::NF_STOLEN)
+    }
+
     /// Bytes from the network header on.
     #[inline]
     pub fn len(&self) -> usize {
@@ -366,6 +373,22 @@ impl<'a> Skb<'a> {
                         bindings::rvs_icmp6_send(self.as_ptr(), kind, code, info);
                     }
                 }
+            }
+        }
+    }
+
+    /// Lets the route by which a socket of this host sends the packet know that packets of `mtu` bytes at
+    /// most get through, if it thinks of more.
+    pub fn lower_sender_mtu(&mut self, mtu: u32) {
+        let dst = self.attached_route();
+        // SAFETY: the packet is valid; its route, which was found for its socket, lives as long as it
+        // is attached.
+        unsafe {
+            if bindings::rvs_skb_has_full_socket(self.as_ptr())
+                && !dst.is_null()
+                && bindings::rvs_dst_mtu(dst) > mtu
+            {
+                bindings::rvs_dst_update_pmtu(dst, self.raw().sk, mtu);
             }
         }
     }

@@ -106,7 +106,7 @@ pub fn unchanged<'a, A: Balanced>(
         Method::Bypass => {
             return match bypass::rewrite(&mut skb, header, context) {
                 Ok(()) => send(balancer, skb, A::STACK, context),
-                Err(reason) => balancer.drop(skb, reason),
+                Err(reason) => balancer.discard(skb, reason),
             };
         }
         _ => {}
@@ -115,11 +115,11 @@ pub fn unchanged<'a, A: Balanced>(
         Ok(route) if route.is_local() && skb.is_routed_locally::<A>() => {
             return deliver_locally(skb)
         }
-        Ok(route) if route.is_local() => return balancer.drop(skb, Reason::NotLocal),
+        Ok(route) if route.is_local() => return balancer.discard(skb, Reason::NotLocal),
         Ok(route) => route,
         Err(reason) => {
             skb.report_link_failure();
-            return balancer.drop(skb, reason);
+            return balancer.discard(skb, reason);
         }
     };
     let (ready, stack) = match path.method {
@@ -131,7 +131,7 @@ pub fn unchanged<'a, A: Balanced>(
     };
     match ready {
         Ok(()) => send(balancer, skb, stack, context),
-        Err(reason) => balancer.drop(skb, reason),
+        Err(reason) => balancer.discard(skb, reason),
     }
 }
 

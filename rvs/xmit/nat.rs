@@ -30,7 +30,7 @@ pub fn request<'a, A: Balanced>(
         Ok(route) => route,
         Err(reason) => {
             skb.report_link_failure();
-            return balancer.drop(skb, reason);
+            return balancer.discard(skb, reason);
         }
     };
     let (from, to) = (segment.flow.dst, path.target);
@@ -42,7 +42,7 @@ pub fn request<'a, A: Balanced>(
                 forget_early_socket(&mut skb, from, to, context);
                 deliver_locally(skb)
             }
-            Err(reason) => balancer.drop(skb, reason),
+            Err(reason) => balancer.discard(skb, reason),
         };
     }
     let rewritten = admit(&mut skb, &segment.header, route.mtu(), context)
@@ -52,7 +52,7 @@ pub fn request<'a, A: Balanced>(
             prepare(&mut skb, route, context);
             send(balancer, skb, A::STACK, context)
         }
-        Err(reason) => balancer.drop(skb, reason),
+        Err(reason) => balancer.discard(skb, reason),
     }
 }
 
@@ -133,7 +133,7 @@ pub fn answer<'a, A: Balanced>(
     if path.method == Method::Masquerading {
         let (from, to) = (segment.flow.src, path.virt);
         if let Err(reason) = readdress(&mut skb, segment, Side::Source, from, to, false) {
-            return balancer.drop(skb, reason);
+            return balancer.discard(skb, reason);
         }
     }
     release_to_client(balancer, skb, path, context)
@@ -156,7 +156,7 @@ pub fn release_to_client<'a, A: Balanced>(
         HookPoint::LocalOut => true,
     };
     if may_differ && !skb.is_routed_locally::<A>() && !skb.reroute::<A>(context.net) {
-        return balancer.drop(skb, Reason::Unreachable);
+        return balancer.discard(skb, Reason::Unreachable);
     }
     skb.mark_balanced();
     skb.untrack();
@@ -173,10 +173,10 @@ pub fn send_error<'a, A: Balanced>(
 ) -> Verdict<'a> {
     let route = match path.route(context) {
         Ok(route) if route.is_local() && context.point == HookPoint::Forward => {
-            return balancer.drop(skb, Reason::NotLocal);
+            return balancer.discard(skb, Reason::NotLocal);
         }
         Ok(route) => route,
-        Err(reason) => return balancer.drop(skb, reason),
+        Err(reason) => return balancer.discard(skb, reason),
     };
     let readdressed = if route.is_local() {
         admit_locally(path.target.addr, context)
@@ -198,6 +198,6 @@ pub fn send_error<'a, A: Balanced>(
             prepare(&mut skb, route, context);
             send(balancer, skb, A::STACK, context)
         }
-        Err(reason) => balancer.drop(skb, reason),
+        Err(reason) => balancer.discard(skb, reason),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     service::{Encapsulation, RealServer},
     stats::drops::Reason,
     sys::{
-        netfilter::Context,
+        netfilter::{Context, HookPoint},
         route::Route,
         skb::{Between, ChecksumState, Skb},
     },
@@ -96,6 +96,9 @@ pub(super) fn wrap<A: Balanced>(
     let mtu = route.mtu().saturating_sub(room as u32);
     if mtu < min_mtu(ends.family()) {
         return Err(Reason::TooBig);
+    }
+    if context.point == HookPoint::LocalOut {
+        skb.lower_sender_mtu(mtu);
     }
     // Without path MTU discovery the outer packet is fragmented where it must be.
     let may_fragment = A::FAMILY == Family::V4 && !balancer.settings.pmtu_disc.is_on();
