@@ -7,19 +7,20 @@
 mod open;
 mod segment;
 
+pub use open::Cause;
 pub use segment::Segment;
 
 use crate::{
     conn::{Connection, Connections, Way},
     icmp,
-    packet::{Address, Fragment, Header, Unread},
+    packet::{Address, Complaint, Fragment, Header, Unread},
     proto::{
         sctp,
         tcp::{self, Machine},
         Direction, Opening, Protocol,
     },
     sched::Candidate,
-    service::Services,
+    service::{Places, Services},
     settings::{ConnMax, Settings},
     stats::drops::{Drops, Reason},
     sys::{
@@ -43,6 +44,8 @@ const REUSE_FIN_WAIT: i32 = 2;
 pub struct Balancer {
     /// Virtual services.
     pub services: Arc<Services>,
+    /// Where its real servers are met by packets without a connection.
+    pub places: Arc<Places>,
     /// Connections of IPv4.
     pub connections4: Connections<Ipv4Addr>,
     /// Connections of IPv6.
@@ -221,12 +224,32 @@ impl Balancer {
         let hash = connections.hash(&segment.flow);
         match connections.find(&segment.flow, hash, context.rcu) {
             Some((connection, Way::Out)) => self.answer(skb, &segment, connection, context),
+            None if self.is_stray(&segment, context) => self.refuse_stray::<A>(skb, context),
             _ if !takes_requests(&skb, context) => skb.accept(),
             Some((connection, Way::In)) if !self.is_over(connection, &segment, context) => {
                 self.request(skb, &segment, connection, context)
             }
-            Some((_, Way::In)) | None => self.open(skb, &segment, hash, context),
+            Some((_, Way::In)) | None => self.open(skb, Cause::Segment(&segment), hash, context),
         }
+    }
+
+    /// Whether a packet without a connection is one that its real server is told about: it comes from where
+    /// a masqueraded one answers, and `nat_icmp_send` says so.
+    #[inline]
+    fn is_stray<A: Balanced>(&self, segment: &Segment<A>, context: Context<'_>) -> bool {
+        self.settings.nat_icmp_send.is_on() && {
+            let (protocol, from) = (segment.header.protocol, segment.flow.src.ip());
+            !has_no_ports(protocol)
+                && !segment.event.is_abort()
+                && self.places.answers_from(protocol, from, context.rcu)
+        }
+    }
+
+    /// Tells a real server that nobody waits for its packet.
+    #[cold]
+    fn refuse_stray<'a, A: Balanced>(&self, mut skb: Skb<'a>, context: Context<'a>) -> Verdict<'a> {
+        xmit::complain::<A>(&mut skb, Complaint::PortUnreachable, context);
+        self.drop(skb, Reason::Stray)
     }
 
     /// Whether a packet finds a connection that is to make place for a new one: it opens one where another

@@ -13,7 +13,8 @@ use crate::{
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        Assignment, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Assignment, PlaceBook, PlaceEntry, ServerSettings, ServiceEntry, ServiceKey,
+        ServiceSettings, Services,
     },
     settings::{ConnMax, Settings, Surroundings},
     stats::drops::Drops,
@@ -48,6 +49,7 @@ pub struct Shared {
     connections6: Arc<Memory<Connection<Ipv6Addr>>>,
     services: Arc<Memory<ServiceEntry>>,
     localities: Arc<Memory<Assignment>>,
+    places: Arc<Memory<PlaceEntry>>,
     budget: Arc<Budget>,
     initial_settings: Arc<Settings>,
     owns_files: bool,
@@ -73,11 +75,16 @@ impl Shared {
             nodes: slab::Cache::new(c_str!("rvs_locality"))?,
             buckets: slab::Cache::new(c_str!("rvs_locality_bucket"))?,
         };
+        let places = Memory {
+            nodes: slab::Cache::new(c_str!("rvs_place"))?,
+            buckets: slab::Cache::new(c_str!("rvs_place_bucket"))?,
+        };
         Ok(Self {
             connections4: Arc::new(connections4, GFP_KERNEL)?,
             connections6: Arc::new(connections6, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
             localities: Arc::new(localities, GFP_KERNEL)?,
+            places: Arc::new(places, GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
             initial_settings: new_settings(true, ConnMax::MAX)?,
             owns_files,
@@ -136,6 +143,7 @@ pub struct Netns {
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
     service_memory: Arc<Memory<ServiceEntry>>,
     locality_memory: Arc<Memory<Assignment>>,
+    place_memory: Arc<Memory<PlaceEntry>>,
     budget: Arc<Budget>,
     settings: Arc<Settings>,
     state: Pin<KBox<Mutex<State>>>,
@@ -182,6 +190,7 @@ impl PerNet for Netns {
             connection_memory6: shared.connections6.clone(),
             service_memory: shared.services.clone(),
             locality_memory: shared.localities.clone(),
+            place_memory: shared.places.clone(),
             budget: shared.budget.clone(),
             settings,
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
@@ -227,8 +236,10 @@ impl Netns {
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
         let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
+        let places = PlaceBook::new(self.place_memory.clone())?;
         let balancer = Balancer {
             services: services.clone(),
+            places: places.published(),
             connections4: self.connections(&self.connection_memory4)?,
             connections6: self.connections(&self.connection_memory6)?,
             timeouts: Timeouts::new(timeouts),
@@ -238,7 +249,7 @@ impl Netns {
         Ok(Active {
             hooks4: None,
             hooks6: None,
-            config: Config::new(services, keeper, self.locality_memory.clone())?,
+            config: Config::new(services, keeper, places, self.locality_memory.clone())?,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         })
     }

@@ -6,8 +6,8 @@
 use super::{Balanced, Balancer, Segment};
 use crate::{
     conn::{Connection, CreateError, Plan},
-    packet::{Complaint, Endpoint, FlowKey},
-    proto::Protocol,
+    icmp::{self, Quote},
+    packet::{Complaint, Endpoint, FlowKey, IPPROTO_UDP},
     sched::Candidate,
     service::{Method, RealServer, Service, ServiceKey, ServiceSettings, Wanted, FTP, FTP_DATA},
     stats::drops::Reason,
@@ -20,6 +20,40 @@ use crate::{
     xmit::{self, Path},
 };
 
+/// By what a flow begins here.
+pub enum Cause<'s, A> {
+    /// A packet of it.
+    Segment(&'s Segment<A>),
+    /// An ICMP error about one that the virtual service sent (`schedule_icmp`).
+    Error(&'s Quote<A>),
+}
+
+impl<A> Clone for Cause<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Cause<'_, A> {}
+
+impl<A: Balanced> Cause<'_, A> {
+    /// The flow, from the client to the service.
+    fn flow(self) -> FlowKey<A> {
+        match self {
+            Self::Segment(segment) => segment.flow,
+            Self::Error(quote) => quote.about(),
+        }
+    }
+
+    /// Whether it can begin so.
+    fn may_open(self) -> bool {
+        match self {
+            Self::Segment(segment) => segment.may_open,
+            Self::Error(_) => true,
+        }
+    }
+}
+
 /// Which real server a new flow gets.
 struct Choice<'a, A: Balanced> {
     server: &'a Arc<RealServer>,
@@ -31,20 +65,21 @@ struct Choice<'a, A: Balanced> {
 
 impl Balancer {
     /// A packet without a connection: makes one if it is for a service and may do so.
-    pub(super) fn open<'a, A: Balanced>(
+    pub fn open<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
-        segment: &Segment<A>,
+        cause: Cause<'_, A>,
         hash: u64,
         context: Context<'a>,
     ) -> Verdict<'a> {
-        if !segment.may_open || segment.flow.src.port == FTP_DATA {
+        let flow = cause.flow();
+        if !cause.may_open() || flow.src.port == FTP_DATA {
             return skb.accept();
         }
         let wanted = Wanted {
             mark: skb.mark(),
-            protocol: segment.flow.protocol,
-            endpoint: segment.flow.dst.ip(),
+            protocol: flow.protocol,
+            endpoint: flow.dst.ip(),
         };
         let first_unprivileged = || context.net.first_unprivileged_port();
         let found = self.services.find(wanted, first_unprivileged, context.rcu);
@@ -57,46 +92,46 @@ impl Balancer {
             return self.drop(skb, Reason::TableFull);
         }
         let choice = if settings.is_persistent() {
-            self.choose_by_template(service, settings, &segment.flow, context)
+            self.choose_by_template(service, settings, &flow, context)
         } else {
-            choose(service, &segment.flow, context).ok_or(Reason::NoServer)
+            choose(service, &flow, context).ok_or(Reason::NoServer)
         };
         let choice = match choice {
             Ok(choice) => choice,
             Err(Reason::NoServer) => {
-                return self.go_without(skb, service.key, segment, hash, context);
+                return self.go_without(skb, service.key, cause, hash, context);
             }
             Err(reason) => return self.drop(skb, reason),
         };
-        if settings.is_one_packet() && segment.protocol == Protocol::Udp {
-            return self.send_once(skb, segment, choice, context);
+        if settings.is_one_packet() && flow.protocol == IPPROTO_UDP {
+            return self.send_once(skb, cause, choice, context);
         }
-        self.connect(skb, segment, hash, choice, context)
+        self.connect(skb, cause, hash, choice, context)
     }
 
     /// Makes the connection of a flow and sends its first packet.
     fn connect<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
-        segment: &Segment<A>,
+        cause: Cause<'_, A>,
         hash: u64,
         choice: Choice<'a, A>,
         context: Context<'a>,
     ) -> Verdict<'a> {
         let connection = Connection::new(Plan {
-            flow: segment.flow,
+            flow: cause.flow(),
             server: Some(choice.server.clone()),
             method: choice.server.method(),
             port: choice.port,
             controller: choice.template,
         });
-        self.add_and_send(skb, segment, connection, hash, context)
+        self.add_and_send(skb, cause, connection, hash, context)
     }
 
     fn add_and_send<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
-        segment: &Segment<A>,
+        cause: Cause<'_, A>,
         connection: Connection<A>,
         hash: u64,
         context: Context<'a>,
@@ -106,11 +141,27 @@ impl Balancer {
                 if let Some(server) = &connection.server {
                     server.counters.count_connection();
                 }
-                self.request(skb, segment, connection, context)
+                self.send_first(skb, cause, connection, context)
             }
-            Err(CreateError::Exists(connection)) => self.request(skb, segment, connection, context),
+            Err(CreateError::Exists(connection)) => {
+                self.send_first(skb, cause, connection, context)
+            }
             Err(CreateError::NoMemory) => self.drop(skb, Reason::NoMemory),
             Err(CreateError::TableFull) => self.drop(skb, Reason::TableFull),
+        }
+    }
+
+    /// Sends what a connection began by to its real server.
+    fn send_first<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        cause: Cause<'_, A>,
+        connection: Lent<'a, Connection<A>>,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        match cause {
+            Cause::Segment(segment) => self.request(skb, segment, connection, context),
+            Cause::Error(quote) => icmp::to_server(self, skb, quote, connection, context),
         }
     }
 
@@ -118,7 +169,7 @@ impl Balancer {
     fn send_once<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
-        segment: &Segment<A>,
+        cause: Cause<'_, A>,
         choice: Choice<'a, A>,
         context: Context<'a>,
     ) -> Verdict<'a> {
@@ -128,8 +179,11 @@ impl Balancer {
         let server: &RealServer = choice.server;
         server.counters.count_connection();
         server.counters.count_in(skb.len());
-        let path = Path::to_server(server, segment.flow.dst, choice.port);
-        xmit::request(self, skb, segment, path, context)
+        let path = Path::to_server(server, cause.flow().dst, choice.port);
+        match cause {
+            Cause::Segment(segment) => xmit::request(self, skb, segment, path, context),
+            Cause::Error(quote) => icmp::forward(self, skb, quote, path, context),
+        }
     }
 
     /// What becomes of a flow that gets no real server: it is sent where it was going, if its service is
@@ -138,23 +192,25 @@ impl Balancer {
         &'a self,
         skb: Skb<'a>,
         key: ServiceKey,
-        segment: &Segment<A>,
+        cause: Cause<'_, A>,
         hash: u64,
         context: Context<'a>,
     ) -> Verdict<'a> {
-        let may_bypass =
-            matches!(key, ServiceKey::Mark { .. }) && self.settings.cache_bypass.is_on();
-        if !may_bypass || !context.net.is_remote_address(segment.flow.dst.addr.ip()) {
-            return self.refuse(skb, key, segment, context);
+        let flow = cause.flow();
+        let may_bypass = matches!(key, ServiceKey::Mark { .. })
+            && matches!(cause, Cause::Segment(_))
+            && self.settings.cache_bypass.is_on();
+        if !may_bypass || !context.net.is_remote_address(flow.dst.addr.ip()) {
+            return self.refuse(skb, key, cause, context);
         }
         let connection = Connection::new(Plan {
-            flow: segment.flow,
+            flow,
             server: None,
             method: Method::Bypass,
             port: 0,
             controller: None,
         });
-        self.add_and_send(skb, segment, connection, hash, context)
+        self.add_and_send(skb, cause, connection, hash, context)
     }
 
     /// Tells the client that no real server is there for it, unless its packet may be for somebody
@@ -163,13 +219,16 @@ impl Balancer {
         &'a self,
         mut skb: Skb<'a>,
         key: ServiceKey,
-        segment: &Segment<A>,
+        cause: Cause<'_, A>,
         context: Context<'a>,
     ) -> Verdict<'a> {
-        if key.port() == FTP && segment.flow.dst.port != FTP {
+        if key.port() == FTP && cause.flow().dst.port != FTP {
             return skb.accept();
         }
-        xmit::complain::<A>(&mut skb, Complaint::PortUnreachable, context);
+        // Nobody is told about the end of an error.
+        if let Cause::Segment(_) = cause {
+            xmit::complain::<A>(&mut skb, Complaint::PortUnreachable, context);
+        }
         self.drop(skb, Reason::NoServer)
     }
 

@@ -62,6 +62,14 @@ impl Event {
         }
     }
 
+    /// Whether it ends its connection without more ado.
+    pub fn is_abort(self) -> bool {
+        matches!(
+            self,
+            Self::Tcp(tcp_machine::Event::Rst) | Self::Sctp(sctp_machine::Event::Abort)
+        )
+    }
+
     /// Whether a connection that is in this state after it is established.
     pub fn has_established(self, state: u8) -> bool {
         match self {

@@ -7,7 +7,7 @@ mod tunnel;
 
 use crate::{
     conn::{Connection, Way},
-    director::{Balanced, Balancer},
+    director::{Balanced, Balancer, Cause},
     packet::{
         checksum,
         icmp::{Header as IcmpHeader, HEADER_LEN as ICMP_HEADER_LEN},
@@ -38,19 +38,29 @@ pub fn handle<'a, A: Balanced>(
     let Some(quote) = parse_error(&mut skb, &header) else {
         return tunnel::handle(balancer, skb, &header, context).unwrap_or_else(Skb::accept);
     };
-    // The quoted packet went the other way than the error.
-    let about = quote.flow.reversed();
+    let about = quote.about();
     let connections = A::connections(balancer);
     let hash = connections.hash(&about);
     match connections.find(&about, hash, context.rcu) {
         Some((connection, Way::Out)) => to_client(balancer, skb, &quote, connection, context),
         Some((connection, Way::In)) => to_server(balancer, skb, &quote, connection, context),
-        None => tunnel::handle(balancer, skb, &header, context).unwrap_or_else(Skb::accept),
+        None => match tunnel::handle(balancer, skb, &header, context) {
+            Ok(verdict) => verdict,
+            Err(skb) if balancer.settings.schedule_icmp.is_on() && is_ours(&skb, context) => {
+                balancer.open(skb, Cause::Error(&quote), hash, context)
+            }
+            Err(skb) => skb.accept(),
+        },
     }
 }
 
+/// Whether a packet is for this host to handle, rather than for another one that heard it too.
+fn is_ours(skb: &Skb<'_>, context: Context<'_>) -> bool {
+    context.point != HookPoint::LocalIn || skb.is_for_host()
+}
+
 /// An ICMP error and the flow that it is about.
-struct Quote<A> {
+pub struct Quote<A> {
     header: Header<A>,
     /// The flow of the quoted packet.
     flow: FlowKey<A>,
@@ -61,6 +71,13 @@ struct Quote<A> {
 impl<A> Quote<A> {
     fn icmp_offset(&self) -> usize {
         self.header.len
+    }
+}
+
+impl<A: Balanced> Quote<A> {
+    /// The flow in the direction of the error: the quoted packet went the other way.
+    pub fn about(&self) -> FlowKey<A> {
+        self.flow.reversed()
     }
 }
 
@@ -195,15 +212,14 @@ fn to_client<'a, A: Balanced>(
 
 /// An error about an answer to the client: the real server shall get it, as one about a packet of
 /// its own.
-fn to_server<'a, A: Balanced>(
+pub fn to_server<'a, A: Balanced>(
     balancer: &'a Balancer,
-    mut skb: Skb<'a>,
+    skb: Skb<'a>,
     quote: &Quote<A>,
     connection: Lent<'a, Connection<A>>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    let is_elsewhere = context.point == HookPoint::LocalIn && !skb.is_for_host();
-    if is_elsewhere {
+    if !is_ours(&skb, context) {
         return skb.accept();
     }
     if let Some(server) = &connection.server {
@@ -212,8 +228,18 @@ fn to_server<'a, A: Balanced>(
         }
         server.counters.count_in(skb.len());
     }
-    let path = Path::of(connection.get());
-    if connection.method != Method::Masquerading {
+    forward(balancer, skb, quote, Path::of(connection.get()), context)
+}
+
+/// Sends an error about an answer to the real server.
+pub fn forward<'a, A: Balanced>(
+    balancer: &'a Balancer,
+    mut skb: Skb<'a>,
+    quote: &Quote<A>,
+    path: Path<'a, A>,
+    context: Context<'a>,
+) -> Verdict<'a> {
+    if path.method != Method::Masquerading {
         return xmit::unchanged(balancer, skb, &quote.header, path, context);
     }
     let (from, to) = (quote.flow.src, path.target);

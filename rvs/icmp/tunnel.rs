@@ -32,9 +32,13 @@ struct TunnelError<A> {
     outer_offset: usize,
     outer: Header<A>,
     carrier: Carrier,
-    /// The inner packet, whose place is counted from behind the outer header.
-    inside: Inside,
+    /// The inner packet, whose place is counted from behind the outer header; `None` if the quote ends
+    /// before it.
+    inside: Option<Inside>,
 }
+
+/// What of an outer packet's payload every error quotes (RFC 792), bytes.
+const LEAST_QUOTE: usize = 8;
 
 impl<A: Balanced> TunnelError<A> {
     /// `None` for whatever is no error about a tunnel.
@@ -52,14 +56,16 @@ impl<A: Balanced> TunnelError<A> {
             return None;
         }
         let between = outer_offset.checked_add(outer.len)?;
-        if !skb.pull(between.checked_add(Inside::needs(outer.protocol))?) {
+        if !skb.pull(between.checked_add(LEAST_QUOTE)?) {
             return None;
         }
+        let is_whole = skb.pull(between.checked_add(Inside::needs(outer.protocol))?);
         let bytes = skb.linear().get(between..)?;
-        let (carrier, inside) = (
-            Carrier::read(outer.protocol, bytes)?,
-            Inside::read(outer.protocol, bytes)?,
-        );
+        let carrier = Carrier::read(outer.protocol, bytes)?;
+        let inside = match is_whole {
+            true => Some(Inside::read(outer.protocol, bytes)?),
+            false => None,
+        };
         Some(Self {
             header: *header,
             icmp,
@@ -70,9 +76,22 @@ impl<A: Balanced> TunnelError<A> {
         })
     }
 
-    /// Bytes in front of the inner packet.
-    fn overhead(&self) -> usize {
-        self.outer.len.saturating_add(self.inside.offset)
+    /// Remembers what the route of the outer packet is said to take.
+    fn learn(&self, skb: &mut Skb<'_>, told: u32, context: Context<'_>) {
+        skb.learn_path_mtu::<A>(context.net, self.outer_offset, told);
+    }
+
+    /// Learns from an error whose quote does not tell the flow, if it is about one of our tunnels.
+    fn learn_only(&self, balancer: &Balancer, skb: &mut Skb<'_>, context: Context<'_>) {
+        let (end, carrier) = (self.outer.dst.ip(), self.carrier);
+        let Relayed::TooBig(told) = Relayed::read(A::FAMILY, &self.icmp, A::FAMILY) else {
+            return;
+        };
+        if balancer.places.is_tunnel_end(end, carrier, context.rcu)
+            && verify(skb, &self.header).is_ok()
+        {
+            self.learn(skb, told, context);
+        }
     }
 
     /// Whether the packet was one of this connection's.
@@ -90,11 +109,12 @@ impl<A: Balanced> TunnelError<A> {
             && is_of_kind
     }
 
-    /// How long an inner packet may be when the outer one may have `told` bytes, or as many as its route
-    /// says if nothing was told. `None` if that is too little for any packet.
+    /// How long an inner packet may be behind `overhead` bytes when the outer one may have `told`, or as
+    /// many as its route says if nothing was told. `None` if that is too little for any packet.
     fn usable_mtu<B: Balanced>(
         &self,
         connection: &Connection<B>,
+        overhead: usize,
         told: u32,
         context: Context<'_>,
     ) -> Option<u32> {
@@ -105,7 +125,7 @@ impl<A: Balanced> TunnelError<A> {
             (Some(route), 0) => route.mtu(),
             (Some(route), told) => route.mtu().min(told),
         };
-        let usable = known.saturating_sub(u32::try_from(self.overhead()).ok()?);
+        let usable = known.saturating_sub(u32::try_from(overhead).ok()?);
         match B::FAMILY {
             Family::V4 => Some(usable).filter(|usable| *usable > ipv4::MIN_MTU),
             // Nobody sends less; the outer packet is fragmented then, where that can be.
@@ -125,12 +145,18 @@ pub fn handle<'a, A: Balanced>(
     if context.point != HookPoint::LocalIn || !skb.is_for_host() {
         return Err(skb);
     }
-    match TunnelError::read(&mut skb, header) {
-        Some(error) if error.inside.family == Family::V4 => {
-            relay::<A, Ipv4Addr>(balancer, skb, &error, context)
+    let Some(error) = TunnelError::read(&mut skb, header) else {
+        return Err(skb);
+    };
+    match error.inside {
+        Some(inside) if inside.family == Family::V4 => {
+            relay::<A, Ipv4Addr>(balancer, skb, &error, inside, context)
         }
-        Some(error) => relay::<A, Ipv6Addr>(balancer, skb, &error, context),
-        None => Err(skb),
+        Some(inside) => relay::<A, Ipv6Addr>(balancer, skb, &error, inside, context),
+        None => {
+            error.learn_only(balancer, &mut skb, context);
+            Err(skb)
+        }
     }
 }
 
@@ -139,10 +165,13 @@ fn relay<'a, A: Balanced, B: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
     error: &TunnelError<A>,
+    inside: Inside,
     context: Context<'a>,
 ) -> Result<Verdict<'a>, Skb<'a>> {
-    let inner_offset = error.outer_offset.saturating_add(error.overhead());
+    let overhead = error.outer.len.saturating_add(inside.offset);
+    let inner_offset = error.outer_offset.saturating_add(overhead);
     let Some((inner, flow, _)) = read_flow::<B>(&mut skb, inner_offset) else {
+        error.learn_only(balancer, &mut skb, context);
         return Err(skb);
     };
     let connections = B::connections(balancer);
@@ -157,9 +186,9 @@ fn relay<'a, A: Balanced, B: Balanced>(
     }
     let answer = match Relayed::read(A::FAMILY, &error.icmp, B::FAMILY) {
         Relayed::TooBig(told) => {
-            skb.learn_path_mtu::<A>(context.net, error.outer_offset, told);
+            error.learn(&mut skb, told, context);
             error
-                .usable_mtu(connection.get(), told, context)
+                .usable_mtu(connection.get(), overhead, told, context)
                 .filter(|_| inner.dont_fragment)
                 .map(|mtu| Complaint::TooBig(mtu).message(B::FAMILY))
         }

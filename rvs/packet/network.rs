@@ -82,9 +82,7 @@ impl Complaint {
             (Family::V4, Self::PortUnreachable) => {
                 (icmp::DEST_UNREACHABLE, icmp::PORT_UNREACHABLE, 0)
             }
-            (Family::V4, Self::Unreachable) => {
-                (icmp::DEST_UNREACHABLE, icmp::HOST_UNREACHABLE, 0)
-            }
+            (Family::V4, Self::Unreachable) => (icmp::DEST_UNREACHABLE, icmp::HOST_UNREACHABLE, 0),
             (Family::V4, Self::TooBig(mtu)) => (icmp::DEST_UNREACHABLE, icmp::FRAG_NEEDED, mtu),
             (Family::V6, Self::TimeExceeded) => {
                 (icmpv6::TIME_EXCEEDED, icmpv6::HOP_LIMIT_EXCEEDED, 0)

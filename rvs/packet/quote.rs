@@ -9,7 +9,7 @@ use super::{
 };
 
 /// By what a packet travels inside another.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Carrier {
     /// Nothing but the outer network header.
     Ip,

@@ -7,8 +7,9 @@
 
 use super::{
     locality::{Expirations, Kind},
-    Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
-    Services, Snapshot,
+    places::Place,
+    Assignment, PlaceBook, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey,
+    ServiceSettings, Services, Snapshot,
 };
 use crate::{
     packet::{Endpoint, Family},
@@ -60,6 +61,13 @@ impl From<kernel::alloc::AllocError> for Refusal {
 struct ServerRecord {
     server: Arc<RealServer>,
     meter: Meter,
+}
+
+impl ServerRecord {
+    /// Where packets without a connection meet it.
+    fn place(&self, service: ServiceKey) -> Option<Place> {
+        Place::of(service, self.server.endpoint, self.server.settings())
+    }
 }
 
 /// A configured service.
@@ -196,16 +204,18 @@ pub struct Config {
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
+    places: PlaceBook,
     locality_memory: Arc<Memory<Assignment>>,
     expirations: Arc<Expirations>,
 }
 
 impl Config {
-    /// A configuration without services; `keeper` is that of the table of `published`, and
-    /// `locality_memory` what schedulers have for their caches. Sleeps.
+    /// A configuration without services; `keeper` is that of the table of `published`, `places` an empty
+    /// book, and `locality_memory` what schedulers have for their caches. Sleeps.
     pub fn new(
         published: Arc<Services>,
         keeper: Keeper<ServiceEntry>,
+        places: PlaceBook,
         locality_memory: Arc<Memory<Assignment>>,
     ) -> Result<Self> {
         let mut forgotten = KVVec::new();
@@ -221,6 +231,7 @@ impl Config {
             next_generation: 0,
             published,
             keeper,
+            places,
             locality_memory,
             expirations: Arc::new(Expirations::default(), GFP_KERNEL_ACCOUNT)?,
         })
@@ -254,6 +265,7 @@ impl Config {
     fn tidy(&mut self) {
         self.keeper.collect(|_, _| Fate::List(0));
         self.keeper.resize(u32::MAX);
+        self.places.tidy();
         let forgotten = &mut self.forgotten;
         self.removed.retain(|removed| {
             let is_forgotten = removed.is_forgotten();
@@ -361,6 +373,7 @@ impl Config {
         self.retired = self.retired.plus(record.totals());
         let generation = record.generation;
         for server in record.servers {
+            self.places.strike(server.place(key));
             self.retire(key, generation, server);
         }
         self.tidy();
@@ -435,8 +448,13 @@ impl Config {
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         let servers = record.snapshot_servers(Some(&server), None)?;
         record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        let place = Place::of(key, endpoint, settings);
+        self.places.enter(place)?;
         server.return_with(settings);
-        record.publish(servers, Change::Added)?;
+        if let Err(refusal) = record.publish(servers, Change::Added) {
+            self.places.strike(place);
+            return Err(refusal);
+        }
         server.set_available(true);
         let mut meter = Meter::new(server.counters.totals());
         if let Some(removed) = position.and_then(|position| self.removed.remove(position).ok()) {
@@ -460,14 +478,19 @@ impl Config {
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
-        let record = self.record(key)?;
+        let record = self.services.get(&key).ok_or(Refusal::NoSuchService)?;
         let server = &record.server(endpoint)?.server;
         let servers = record.snapshot_servers(None, None)?;
         let before = server.settings();
+        let [old, new] = [before, settings].map(|settings| Place::of(key, endpoint, settings));
+        self.places.enter(new)?;
         server.change(settings);
-        record
+        let published = record
             .publish(servers, Change::Edited)
-            .inspect_err(|_| server.change(before))
+            .inspect_err(|_| server.change(before));
+        self.places
+            .strike(if published.is_ok() { old } else { new });
+        published
     }
 
     /// Removes a real server; its connections stay, but pass no packets. Sleeps.
@@ -484,6 +507,7 @@ impl Config {
         removed.server.set_available(false);
         record.retired = record.retired.plus(removed.server.counters.totals());
         let generation = record.generation;
+        self.places.strike(removed.place(key));
         self.retire(key, generation, removed);
         self.tidy();
         Ok(())

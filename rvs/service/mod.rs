@@ -6,10 +6,12 @@
 
 pub mod config;
 mod locality;
+mod places;
 mod server;
 mod tunnel;
 
 pub use locality::Assignment;
+pub use places::{PlaceBook, PlaceEntry, Places};
 pub use server::{Method, RealServer, ServerSettings};
 pub use tunnel::{Encapsulation, Tunnel, GUE};
 

@@ -42,6 +42,7 @@ reasons! {
     TooBig, "too-big", "The packet exceeds the path's MTU and must not be fragmented.";
     Unreachable, "unreachable", "Routing knows no way to the real server.";
     NotLocal, "not-local", "The real server's address became local while the packet was only routed through.";
+    Stray, "stray", "A masqueraded real server sent it outside of any connection, and was told so (nat_icmp_send).";
     BadChecksum, "bad-checksum", "The checksum of an ICMP error that would have to be rewritten is wrong.";
 }
 
