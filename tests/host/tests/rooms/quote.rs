@@ -43,7 +43,11 @@ fn eight_bytes_tell_what_carries_a_packet() {
         (IPPROTO_GRE, with_checksum, Some(Carrier::Gre)),
         (IPPROTO_TCP, [0; 8], None),
     ] {
-        assert_eq!(Carrier::read(protocol, &bytes), carrier, "protocol {protocol}");
+        assert_eq!(
+            Carrier::read(protocol, &bytes),
+            carrier,
+            "protocol {protocol}"
+        );
     }
 }
 
@@ -56,8 +60,14 @@ fn the_packet_inside_stands_behind_all_that_carries_it() {
     let inside = |family, offset| Some(Inside { family, offset });
     assert_eq!(Inside::read(IPPROTO_IPIP, &[]), inside(V4, 0));
     assert_eq!(Inside::read(IPPROTO_IPV6, &[]), inside(V6, 0));
-    assert_eq!(Inside::read(IPPROTO_UDP, &gue(IPPROTO_IPIP)), inside(V4, 12));
-    assert_eq!(Inside::read(IPPROTO_UDP, &gue(IPPROTO_IPV6)), inside(V6, 12));
+    assert_eq!(
+        Inside::read(IPPROTO_UDP, &gue(IPPROTO_IPIP)),
+        inside(V4, 12)
+    );
+    assert_eq!(
+        Inside::read(IPPROTO_UDP, &gue(IPPROTO_IPV6)),
+        inside(V6, 12)
+    );
     assert_eq!(Inside::read(IPPROTO_GRE, &gre4), inside(V4, 4));
     assert_eq!(Inside::read(IPPROTO_GRE, &gre6), inside(V6, 8));
     assert_eq!(Inside::read(IPPROTO_TCP, &[0; 20]), None);
