@@ -12,6 +12,7 @@ mod icmp;
 mod icmpv6;
 mod ipv4;
 mod ipv6;
+mod network;
 mod proc_text;
 mod proto;
 mod rewrite;
