@@ -24,7 +24,7 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        slab, Arc,
+        rcu, slab, Arc,
     },
     timeouts::Timeouts,
 };
@@ -125,12 +125,13 @@ impl Active {
 struct State {
     timeouts: proto::Timeouts,
     active: Option<Active>,
+    /// The namespace is about to go: no packet will look for a route any more.
+    is_quiesced: bool,
 }
 
 /// The load balancer of a namespace.
 pub struct Netns {
-    // First to go: their readers look at the rest.
-    _files: Option<Files>,
+    files: Option<Files>,
     net: Net<'static>,
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
@@ -164,6 +165,7 @@ impl PerNet for Netns {
         let state = State {
             timeouts: proto::Timeouts::default(),
             active: None,
+            is_quiesced: false,
         };
         let settings = if net.is_initial() {
             shared.initial_settings.clone()
@@ -176,7 +178,7 @@ impl PerNet for Netns {
             None
         };
         let netns = Self {
-            _files: files,
+            files,
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -190,7 +192,9 @@ impl PerNet for Netns {
     }
 
     fn quiesce(&self) {
-        if let Some(active) = self.state.lock().active.as_mut() {
+        let mut state = self.state.lock();
+        state.is_quiesced = true;
+        if let Some(active) = state.active.as_mut() {
             active.hooks4 = None;
             active.hooks6 = None;
             active.config.forget_routes();
@@ -198,10 +202,27 @@ impl PerNet for Netns {
     }
 }
 
+impl Drop for Netns {
+    /// Routes count in what the stacks of the namespace free right after this: all are released by then,
+    /// also those that hang on real servers that only a callback of RCU still refers to. Sleeps.
+    fn drop(&mut self) {
+        // Their readers, who are waited for, may be the last to have the balancer.
+        self.files = None;
+        let active = self.state.lock().active.take();
+        if active.is_some() {
+            drop(active);
+            rcu::wait_for_callbacks();
+        }
+    }
+}
+
 impl Watcher for Netns {
     fn lost_device(net: Net<'_>) {
         if let Ok(netns) = Netns::of(net) {
-            netns.read_config(|config| config.forget_routes());
+            let state = netns.state.lock();
+            if let Some(active) = state.active.as_ref().filter(|_| !state.is_quiesced) {
+                active.config.forget_routes();
+            }
         }
     }
 }

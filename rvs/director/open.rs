@@ -44,7 +44,7 @@ impl Balancer {
         let wanted = Wanted {
             mark: skb.mark(),
             protocol: segment.flow.protocol,
-            endpoint: segment.flow.dst.ip(),
+            endpoint: segment.flow.dst,
         };
         let first_unprivileged = || context.net.first_unprivileged_port();
         let found = self.services.find(wanted, first_unprivileged, context.rcu);

@@ -259,6 +259,7 @@ impl Config {
             let is_forgotten = removed.is_forgotten();
             if is_forgotten {
                 keep_counts(forgotten, &removed.server);
+                removed.server.forget_routes();
             }
             !is_forgotten
         });
@@ -350,6 +351,13 @@ impl Config {
 
     /// Removes a service and its real servers; their connections stay. Sleeps.
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
+        self.withdraw_service(key)?;
+        self.tidy();
+        Ok(())
+    }
+
+    /// Takes a service from packets and from the configuration.
+    fn withdraw_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
         let services = self.services_like(key);
         *services = services.saturating_sub(1);
@@ -363,7 +371,6 @@ impl Config {
         for server in record.servers {
             self.retire(key, generation, server);
         }
-        self.tidy();
         Ok(())
     }
 
@@ -372,10 +379,11 @@ impl Config {
         loop {
             let first = self.services.cursor_front().map(|at| *at.current().0);
             match first {
-                Some(key) if self.remove_service(key).is_ok() => {}
-                _ => return,
+                Some(key) if self.withdraw_service(key).is_ok() => cpu::breathe(),
+                _ => break,
             }
         }
+        self.tidy();
     }
 
     /// Remembers a real server that is no longer configured as long as something is bound to it.
@@ -391,6 +399,7 @@ impl Config {
         if self.removed.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
             // It is only not found again: its connections end by their timeouts.
             keep_counts(&mut self.forgotten, &removed.server);
+            removed.server.forget_routes();
             return;
         }
         // There is room.

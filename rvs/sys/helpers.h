@@ -40,6 +40,8 @@ int rvs_dst_output(struct net *net, struct sk_buff *skb);
 bool rvs_is_bound_for_slave(const struct sk_buff *skb);
 bool rvs_dst_is_loopback(const struct dst_entry *dst);
 u32 rvs_route6_cookie(const struct dst_entry *dst);
+bool rvs_ipv6_is_enabled(void);
+void rvs_skb_dst_set(struct sk_buff *skb, struct dst_entry *dst);
 struct dst_entry *rvs_ip6_route_output(struct net *net, struct flowi6 *flow);
 const struct net_device *rvs_dst_dev(const struct dst_entry *dst);
 u32 rvs_largest_fragment6(const struct sk_buff *skb);
