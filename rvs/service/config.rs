@@ -11,15 +11,17 @@ use super::{
     Services, Snapshot,
 };
 use crate::{
-    packet::Endpoint,
+    packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
     stats::{Meter, Shown, Totals},
     sys::{
+        cpu::{self, Cpu},
         flow_table::{Fate, Keeper, Memory},
-        rcu::{self, GracePeriod, Held},
+        rcu::GracePeriod,
         Arc,
     },
 };
+use core::net::IpAddr;
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNode},
@@ -90,13 +92,13 @@ impl ServiceRecord {
         rates
     }
 
-    fn position(&self, endpoint: Endpoint) -> Option<usize> {
+    fn position(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.servers
             .iter()
             .position(|record| record.server.endpoint == endpoint)
     }
 
-    fn server(&self, endpoint: Endpoint) -> Result<&ServerRecord, Refusal> {
+    fn server(&self, endpoint: Endpoint<IpAddr>) -> Result<&ServerRecord, Refusal> {
         self.servers
             .iter()
             .find(|record| record.server.endpoint == endpoint)
@@ -149,7 +151,7 @@ struct Removed {
 impl Removed {
     /// Whether no connection can come back to life with it.
     fn is_forgotten(&self) -> bool {
-        self.readers.is_over() && self.server.total() == 0
+        self.readers.is_over() && self.server.is_unused()
     }
 }
 
@@ -166,13 +168,15 @@ pub struct ServiceView {
 /// What a listing shows of a real server.
 pub struct ServerView {
     /// Address and port.
-    pub endpoint: Endpoint,
+    pub endpoint: Endpoint<IpAddr>,
     /// Settings.
     pub settings: ServerSettings,
     /// Active connections.
     pub active: u32,
     /// Inactive connections.
     pub inactive: u32,
+    /// Templates of persistent clients.
+    pub persistent: u32,
     /// Counters and rates.
     pub stats: Shown,
 }
@@ -180,9 +184,13 @@ pub struct ServerView {
 /// See the module's description.
 pub struct Config {
     services: RBTree<ServiceKey, ServiceRecord>,
+    services4: u32,
+    services6: u32,
     removed: KVVec<Removed>,
     /// What removed services have counted.
     retired: Totals,
+    /// What each CPU counted for real servers that are forgotten.
+    forgotten: KVVec<Totals>,
     /// The sum of all counters at the last zero.
     base: Totals,
     next_generation: u64,
@@ -200,10 +208,15 @@ impl Config {
         keeper: Keeper<ServiceEntry>,
         locality_memory: Arc<Memory<Assignment>>,
     ) -> Result<Self> {
+        let mut forgotten = KVVec::new();
+        forgotten.resize(cpu::count(), Totals::default(), GFP_KERNEL_ACCOUNT)?;
         Ok(Self {
             services: RBTree::new(),
+            services4: 0,
+            services6: 0,
             removed: KVVec::new(),
             retired: Totals::default(),
+            forgotten,
             base: Totals::default(),
             next_generation: 0,
             published,
@@ -213,9 +226,20 @@ impl Config {
         })
     }
 
-    /// Whether no service is configured.
-    pub fn is_empty(&self) -> bool {
-        self.services.is_empty()
+    /// Whether no service of a family is configured.
+    pub fn is_empty(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.services4 == 0,
+            Family::V6 => self.services6 == 0,
+        }
+    }
+
+    /// The number of services of a key's family.
+    fn services_like(&mut self, key: ServiceKey) -> &mut u32 {
+        match key.family() {
+            Family::V4 => &mut self.services4,
+            Family::V6 => &mut self.services6,
+        }
     }
 
     fn record(&self, key: ServiceKey) -> Result<&ServiceRecord, Refusal> {
@@ -230,7 +254,14 @@ impl Config {
     fn tidy(&mut self) {
         self.keeper.collect(|_, _| Fate::List(0));
         self.keeper.resize(u32::MAX);
-        self.removed.retain(|removed| !removed.is_forgotten());
+        let forgotten = &mut self.forgotten;
+        self.removed.retain(|removed| {
+            let is_forgotten = removed.is_forgotten();
+            if is_forgotten {
+                keep_counts(forgotten, &removed.server);
+            }
+            !is_forgotten
+        });
     }
 
     /// Whether a service of this key exists.
@@ -265,6 +296,8 @@ impl Config {
         self.next_generation = self.next_generation.wrapping_add(1);
         self.published.publish(service)?;
         self.services.insert(node);
+        let services = self.services_like(key);
+        *services = services.saturating_add(1);
         self.tidy();
         Ok(())
     }
@@ -318,13 +351,9 @@ impl Config {
     /// Removes a service and its real servers; their connections stay. Sleeps.
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
-        {
-            let guard = rcu::read_lock();
-            let entry = self.published.find_entry(key, Held::from(&guard));
-            if let Some(entry) = entry {
-                self.keeper.remove(entry);
-            }
-        }
+        let services = self.services_like(key);
+        *services = services.saturating_sub(1);
+        self.published.withdraw(key, &mut self.keeper);
         record.service.localities.forget();
         for server in record.servers.iter() {
             server.server.set_available(false);
@@ -359,13 +388,22 @@ impl Config {
             meter: record.meter,
             readers: GracePeriod::start(),
         };
-        // Without memory it is only not found again: its connections end by their timeouts.
-        let _ = self.removed.push(removed, GFP_KERNEL_ACCOUNT);
+        if self.removed.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
+            // It is only not found again: its connections end by their timeouts.
+            keep_counts(&mut self.forgotten, &removed.server);
+            return;
+        }
+        // There is room.
+        let _ = self.removed.push_within_capacity(removed);
     }
 
     /// Whether a real server can be added, or is one that comes back; then its address needs no
     /// check.
-    pub fn check_new_server(&self, key: ServiceKey, endpoint: Endpoint) -> Result<bool, Refusal> {
+    pub fn check_new_server(
+        &self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<bool, Refusal> {
         let record = self.record(key)?;
         if record.position(endpoint).is_some() {
             return Err(Refusal::ServerExists);
@@ -373,7 +411,7 @@ impl Config {
         Ok(self.removed_position(key, endpoint).is_some())
     }
 
-    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint) -> Option<usize> {
+    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.removed
             .iter()
             .position(|removed| removed.service == key && removed.server.endpoint == endpoint)
@@ -384,7 +422,7 @@ impl Config {
     pub fn add_server(
         &mut self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         self.check_new_server(key, endpoint)?;
@@ -419,7 +457,7 @@ impl Config {
     pub fn change_server(
         &mut self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         let record = self.record(key)?;
@@ -433,7 +471,11 @@ impl Config {
     }
 
     /// Removes a real server; its connections stay, but pass no packets. Sleeps.
-    pub fn remove_server(&mut self, key: ServiceKey, endpoint: Endpoint) -> Result<(), Refusal> {
+    pub fn remove_server(
+        &mut self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
         let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
         let servers = record.snapshot_servers(None, Some(index))?;
@@ -462,6 +504,18 @@ impl Config {
         self.base = self.totals();
     }
 
+    /// Lets go of all routes to real servers, configured or only remembered.
+    pub fn forget_routes(&self) {
+        for record in self.services.values() {
+            for server in record.servers.iter() {
+                server.server.forget_routes();
+            }
+        }
+        for removed in self.removed.iter() {
+            removed.server.forget_routes();
+        }
+    }
+
     fn totals(&self) -> Totals {
         self.services
             .values()
@@ -478,6 +532,48 @@ impl Config {
             totals: self.totals().since(self.base),
             rates,
         }
+    }
+
+    /// What one CPU has counted, whatever was zeroed or removed since.
+    pub fn counted_on(&self, cpu: Cpu) -> Totals {
+        let forgotten = self.forgotten.get(cpu.number() as usize).copied();
+        let mut sum = forgotten.unwrap_or_default();
+        for removed in self.removed.iter() {
+            sum = sum.plus(removed.server.counters.of(cpu));
+        }
+        for record in self.services.values().flat_map(|it| it.servers.iter()) {
+            sum = sum.plus(record.server.counters.of(cpu));
+        }
+        sum
+    }
+
+    /// The key of the first service, or of the first behind another.
+    pub fn key_after(&self, key: Option<ServiceKey>) -> Option<ServiceKey> {
+        let Some(key) = key else {
+            return self.services.keys().next().copied();
+        };
+        let cursor = self.services.cursor_lower_bound(&key)?;
+        let (at, _) = cursor.current();
+        if *at > key {
+            return Some(*at);
+        }
+        cursor.peek_next().map(|(next, _)| *next)
+    }
+
+    /// The settings of a service, and its real servers, newest first.
+    pub fn settings_and_servers(
+        &self,
+        key: ServiceKey,
+    ) -> Result<(ServiceSettings, impl Iterator<Item = &RealServer>), Refusal> {
+        let record = self.record(key)?;
+        let servers = record.servers.iter().map(|it| &*it.server);
+        Ok((record.settings, servers))
+    }
+
+    /// How many services are configured.
+    pub fn count(&self) -> usize {
+        let count_one = |count: usize, _| count.saturating_add(1);
+        self.services.values().fold(0, count_one)
     }
 
     /// Shows services in the order of their keys, from `from` on, until `show` says no.
@@ -520,6 +616,7 @@ impl Config {
                 settings: server.settings(),
                 active,
                 inactive: total.saturating_sub(active),
+                persistent: server.templates(),
                 stats: meter.read(server.counters.totals()),
             });
             if !shown {
@@ -539,6 +636,15 @@ fn view(key: ServiceKey, record: &mut ServiceRecord) -> ServiceView {
         key,
         settings: record.settings,
         stats,
+    }
+}
+
+/// Adds to `forgotten` what each CPU counted for a real server.
+fn keep_counts(forgotten: &mut [Totals], server: &RealServer) {
+    for cpu in cpu::possible() {
+        if let Some(totals) = forgotten.get_mut(cpu.number() as usize) {
+            *totals = totals.plus(server.counters.of(cpu));
+        }
     }
 }
 

@@ -21,10 +21,14 @@ use kernel::prelude::*;
 pub enum Method {
     /// Destination address and port are replaced, those of the answers restored.
     Masquerading = 0,
+    /// Left to this host, which serves them itself.
+    LocalNode = 1,
     /// Wrapped into a packet to the real server, which answers the client itself.
     Tunneling = 2,
     /// Sent to the real server's link-layer address, unchanged.
     DirectRouting = 3,
+    /// Sent to where they were going, past the virtual service.
+    Bypass = 4,
 }
 
 impl Method {
@@ -32,8 +36,10 @@ impl Method {
     pub const fn from_u32(number: u32) -> Option<Self> {
         match number {
             0 => Some(Self::Masquerading),
+            1 => Some(Self::LocalNode),
             2 => Some(Self::Tunneling),
             3 => Some(Self::DirectRouting),
+            4 => Some(Self::Bypass),
             _ => None,
         }
     }
@@ -67,6 +73,7 @@ impl ServerSettings {
 struct Load {
     /// Active connections in the upper half, all bound ones in the lower.
     bound: AtomicU64,
+    templates: AtomicU32,
     is_overloaded: AtomicBool,
 }
 
@@ -75,7 +82,7 @@ const ONE_ACTIVE: u64 = 1 << 32;
 /// A real server of one virtual service.
 pub struct RealServer {
     /// Address and port, the port 0 to keep the packet's.
-    pub endpoint: Endpoint,
+    pub endpoint: Endpoint<IpAddr>,
     method: AtomicU8,
     is_available: AtomicBool,
     weight: AtomicU32,
@@ -91,7 +98,7 @@ pub struct RealServer {
 
 impl RealServer {
     /// A real server that nothing is bound to yet. Sleeps.
-    pub fn new(endpoint: Endpoint, settings: ServerSettings) -> Result<Arc<Self>> {
+    pub fn new(endpoint: Endpoint<IpAddr>, settings: ServerSettings) -> Result<Arc<Self>> {
         let server = Self {
             endpoint,
             method: AtomicU8::new(settings.method as u8),
@@ -104,6 +111,7 @@ impl RealServer {
             routes: [const { RouteCache::new() }; 3],
             load: Load {
                 bound: AtomicU64::new(0),
+                templates: AtomicU32::new(0),
                 is_overloaded: AtomicBool::new(false),
             },
         };
@@ -133,9 +141,7 @@ impl RealServer {
             .store(settings.upper_threshold, Ordering::Relaxed);
         self.lower_threshold
             .store(settings.lower_threshold, Ordering::Relaxed);
-        for route in &self.routes {
-            route.clear();
-        }
+        self.forget_routes();
         let thresholds_changed = (old.upper_threshold, old.lower_threshold)
             != (settings.upper_threshold, settings.lower_threshold);
         if !thresholds_changed {
@@ -167,9 +173,16 @@ impl RealServer {
     pub fn route(&self, method: Method) -> &RouteCache {
         let [masquerading, tunneling, direct_routing] = &self.routes;
         match method {
-            Method::Masquerading => masquerading,
+            Method::Masquerading | Method::LocalNode => masquerading,
             Method::Tunneling => tunneling,
-            Method::DirectRouting => direct_routing,
+            Method::DirectRouting | Method::Bypass => direct_routing,
+        }
+    }
+
+    /// Lets go of the routes that were kept, and of their devices with them.
+    pub fn forget_routes(&self) {
+        for route in &self.routes {
+            route.clear();
         }
     }
 
@@ -202,6 +215,26 @@ impl RealServer {
         {
             self.load.is_overloaded.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a template that is bound to it.
+    pub fn bind_template(&self) {
+        self.load.templates.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a template less.
+    pub fn unbind_template(&self) {
+        self.load.templates.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Templates that are bound to it.
+    pub fn templates(&self) -> u32 {
+        self.load.templates.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is bound to it.
+    pub fn is_unused(&self) -> bool {
+        self.total() == 0 && self.templates() == 0
     }
 
     /// Counts a bound connection as active, or no longer.
@@ -247,7 +280,7 @@ impl Candidate for RealServer {
     }
 
     fn address(&self) -> u32 {
-        sched::fold(IpAddr::V4(self.endpoint.addr))
+        sched::fold(self.endpoint.addr)
     }
 
     fn port(&self) -> u16 {

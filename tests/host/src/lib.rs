@@ -14,13 +14,16 @@ pub mod packet;
 pub mod proto;
 #[path = "../../../rvs/sched/mod.rs"]
 pub mod sched;
+#[path = "../../../rvs/settings.rs"]
+pub mod settings;
 #[path = "../../../rvs/siphash.rs"]
 pub mod siphash;
 
-/// The outside's view: of this room only what reads bytes.
+/// The outside's view: of this room only what reads and writes bytes.
 #[path = "../../../rvs/control"]
 pub mod control {
     pub mod attr;
+    pub mod text;
 }
 
 /// Connections: of this room only the files that know nothing of the kernel.

@@ -4,10 +4,14 @@
 
 mod attributes;
 mod checksum;
+mod extension;
 mod flow_hash;
 mod fuzz;
 mod icmp;
+mod icmpv6;
 mod ipv4;
+mod ipv6;
+mod proc_text;
 mod proto;
 mod rewrite;
 mod sched_fo;
@@ -20,8 +24,11 @@ mod sched_sed;
 mod sched_twos;
 mod sched_wlc;
 mod sched_wrr;
+mod sctp;
 mod server;
+mod settings;
 mod siphash;
 mod strategies;
 mod tcp_states;
+mod tunnels;
 mod wheel;
