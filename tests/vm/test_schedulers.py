@@ -140,6 +140,14 @@ def test_schedulers_that_hold_on_to_a_server_go_on_to_another_when_it_goes(lab, 
     assert reached == {scheduler: [3, 3, 2, 2, 1, 1] for scheduler in ("fo", "lblc", "lblcr")}
 
 
+def test_locality_with_replication_shrinks_a_set_that_has_not_changed_for_long(lab, balancer):
+    weighted(lab, balancer, "lblcr", 2, 2, 2)
+    connections = Connections(lab)
+    assert set(connections.next(9)) == set(connections.next(3)) == {1, 2, 3}
+    lab.director.sysctl(**{"net.ipv4.vs.lblcr_expiration": 0})
+    assert len(set(connections.next(12)[-3:])) == 1
+
+
 def test_locality_is_forgotten_with_the_scheduler_and_only_then(lab, balancer):
     service, connections = weighted(lab, balancer, "lblc", 5, 5, 5), Connections(lab)
     assert connections.next(2) == [3, 3]
