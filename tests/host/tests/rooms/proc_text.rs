@@ -2,7 +2,7 @@
 
 //! Lines of the files below `/proc/net`, byte for byte as reference §9.1 has them, and as the tools scan them.
 
-use rvs_host_tests::control::text::{HexAddr, ProtocolName, Row, ServerLine, ServiceLine};
+use rvs_host_tests::control::text::{By, HexAddr, ProtocolName, Row, ServerLine, ServiceLine};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const VIRTUAL: IpAddr = IpAddr::V4(Ipv4Addr::new(207, 175, 44, 110));
@@ -10,9 +10,11 @@ const VIRTUAL6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x10
 
 fn service(addr: IpAddr) -> ServiceLine<'static> {
     ServiceLine {
-        protocol: 6,
-        addr,
-        port: 8080,
+        by: By::Address {
+            protocol: 6,
+            addr,
+            port: 8080,
+        },
         scheduler: "rr",
         is_one_packet: false,
         persistence: None,
@@ -38,8 +40,11 @@ fn a_service_of_ipv4_ends_in_two_blanks() {
 #[test]
 fn flags_of_a_service_follow_its_scheduler() {
     let line = ServiceLine {
-        protocol: 17,
-        port: 53,
+        by: By::Address {
+            protocol: 17,
+            addr: VIRTUAL,
+            port: 53,
+        },
         scheduler: "wlc",
         is_one_packet: true,
         persistence: Some((75_000, 0xffff_ffff)),
@@ -49,6 +54,15 @@ fn flags_of_a_service_follow_its_scheduler() {
         line.to_string(),
         "UDP  CFAF2C6E:0035 wlc ops  persistent 75000 FFFFFFFF\n"
     );
+}
+
+#[test]
+fn a_service_by_mark_has_neither_protocol_nor_address() {
+    let line = ServiceLine {
+        by: By::Mark(1),
+        ..service(VIRTUAL)
+    };
+    assert_eq!(line.to_string(), "FWM  00000001 rr \n");
 }
 
 #[test]
