@@ -259,7 +259,12 @@ impl Netns {
         Ok(Active {
             hooks4: None,
             hooks6: None,
-            config: Config::new(services, keeper, self.locality_memory.clone())?,
+            config: Config::new(
+                services,
+                keeper,
+                self.locality_memory.clone(),
+                self.settings.clone(),
+            )?,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         })
     }

@@ -19,6 +19,7 @@ mod fo;
 pub mod lblc;
 pub mod lblcr;
 mod lc;
+pub mod locality;
 mod mh;
 mod nq;
 mod ovf;

@@ -6,13 +6,13 @@
 //! published from here.
 
 use super::{
-    locality::{Expirations, Kind},
-    Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
-    Services, Snapshot,
+    locality::Kind, Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey,
+    ServiceSettings, Services, Snapshot,
 };
 use crate::{
     packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
+    settings::Settings,
     stats::{Meter, Shown, Totals},
     sys::{
         cpu::{self, Cpu},
@@ -197,7 +197,7 @@ pub struct Config {
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
     locality_memory: Arc<Memory<Assignment>>,
-    expirations: Arc<Expirations>,
+    namespace_settings: Arc<Settings>,
 }
 
 impl Config {
@@ -207,6 +207,7 @@ impl Config {
         published: Arc<Services>,
         keeper: Keeper<ServiceEntry>,
         locality_memory: Arc<Memory<Assignment>>,
+        namespace_settings: Arc<Settings>,
     ) -> Result<Self> {
         let mut forgotten = KVVec::new();
         forgotten.resize(cpu::count(), Totals::default(), GFP_KERNEL_ACCOUNT)?;
@@ -222,7 +223,7 @@ impl Config {
             published,
             keeper,
             locality_memory,
-            expirations: Arc::new(Expirations::default(), GFP_KERNEL_ACCOUNT)?,
+            namespace_settings,
         })
     }
 
@@ -312,7 +313,7 @@ impl Config {
         if let Some(kind) = settings.scheduler.and_then(Kind::of) {
             service
                 .localities
-                .provide(kind, &self.locality_memory, &self.expirations)?;
+                .provide(kind, &self.locality_memory, &self.namespace_settings)?;
         }
         Ok(())
     }
