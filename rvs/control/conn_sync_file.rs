@@ -3,11 +3,10 @@
 //! `/proc/net/ip_vs_conn_sync`: the connections and where they were made
 //! (reference §9.1).
 
-use super::conn_file::{self, Ends};
+use super::conn_file;
 use crate::sys::{
     net::Net,
     procfs::{Contents, Text},
-    time,
 };
 use core::fmt::{self, Write};
 use kernel::{c_str, prelude::*};
@@ -34,16 +33,10 @@ impl Contents for ConnSyncFile {
                 "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Origin Expires\n",
             );
         };
-        conn_file::for_each(net, bucket, |connection, now| {
-            writeln!(
-                text,
-                "{} {:<11} {:<6} {:7}",
-                Ends(connection),
-                connection.state_name(),
-                // All of them were made here: there is no synchronisation.
-                "LOCAL",
-                connection.ticks_left(now) / time::HZ,
-            )
+        conn_file::for_each(net, bucket, |line| {
+            let (ends, state, seconds) = (line.ends(), line.state, line.seconds);
+            // All of them were made here: there is no synchronisation.
+            writeln!(text, "{ends} {state:<11} {:<6} {seconds:7}", "LOCAL")
         })
     }
 }

@@ -3,12 +3,10 @@
 //! `/proc/net/ip_vs`: services and real servers, as monitoring reads them
 //! (reference §9.1).
 
-use super::{
-    text::{ServerLine, ServiceLine},
-    uapi::{SVC_F_ONEPACKET, SVC_F_PERSISTENT},
-};
+use super::text::{By, ServerLine, ServiceLine};
 use crate::{
     netns::Netns,
+    packet::Mask,
     sched::Candidate,
     service::{config::Config, ServiceKey},
     sys::{
@@ -61,7 +59,7 @@ impl Contents for ServicesFile {
 fn show_headings(netns: &Netns, text: &mut Text<'_>) -> fmt::Result {
     let size = netns
         .balancer()
-        .map_or(0, |balancer| balancer.connections.table().size());
+        .map_or(0, |balancer| balancer.connections4.table().size());
     write!(
         text,
         "IP Virtual Server version 1.2.1 (size={size})\n\
@@ -75,21 +73,30 @@ fn show_service(config: &Config, key: ServiceKey, text: &mut Text<'_>) -> fmt::R
         // Removed since its place was found.
         return Ok(());
     };
-    let is_persistent = settings.flags & SVC_F_PERSISTENT != 0;
+    let mask = match settings.mask {
+        Mask::V4(bits) => bits,
+        // IPVS takes the prefix for a mask here.
+        Mask::V6(prefix) => prefix.to_be(),
+    };
     let ticks = u64::from(settings.timeout).wrapping_mul(u64::from(time::HZ));
     let line = ServiceLine {
-        protocol: key.protocol,
-        addr: key.endpoint.addr.into(),
-        port: key.endpoint.port,
+        by: match key {
+            ServiceKey::Mark { mark, .. } => By::Mark(mark),
+            ServiceKey::Address { protocol, endpoint } => By::Address {
+                protocol,
+                addr: endpoint.addr,
+                port: endpoint.port,
+            },
+        },
         scheduler: settings.scheduler.map_or("none", |it| it.name()),
-        is_one_packet: settings.flags & SVC_F_ONEPACKET != 0,
-        persistence: is_persistent.then_some((ticks, u32::from_be(settings.netmask))),
+        is_one_packet: settings.is_one_packet(),
+        persistence: settings.is_persistent().then_some((ticks, mask)),
     };
     write!(text, "{line}")?;
     for server in servers {
         let (active, total) = (server.active(), server.total());
         let line = ServerLine {
-            addr: server.endpoint.addr.into(),
+            addr: server.endpoint.addr,
             port: server.endpoint.port,
             method: server.method() as u32,
             weight: server.weight(),

@@ -5,6 +5,7 @@
 use crate::{
     conn::Connection,
     netns::Netns,
+    packet::Address,
     sys::{
         cpu,
         flow_table::FlowTable,
@@ -55,8 +56,7 @@ impl Lengths {
     }
 }
 
-fn lengths(table: &FlowTable<Connection>) -> Lengths {
-    let mut lengths = Lengths::default();
+fn count_lengths<A: Address>(table: &FlowTable<Connection<A>>, lengths: &mut Lengths) {
     for bucket in 0..table.buckets() {
         let mut len = 0usize;
         let guard = rcu::read_lock();
@@ -67,7 +67,6 @@ fn lengths(table: &FlowTable<Connection>) -> Lengths {
             cpu::breathe();
         }
     }
-    lengths
 }
 
 impl Contents for StatusFile {
@@ -91,15 +90,15 @@ impl Contents for StatusFile {
         match netns.and_then(Netns::balancer) {
             None => write!(text, "Conns:\t0\nConn buckets:\t0\n")?,
             Some(balancer) => {
-                let (connections, table) = (&balancer.connections, balancer.connections.table());
-                let count = connections.count();
-                write!(
-                    text,
-                    "Conns:\t{count}\nConn buckets:\t{}\n",
-                    table.buckets()
-                )?;
+                let (v4, v6) = (&balancer.connections4, &balancer.connections6);
+                let count = balancer.connections();
+                let buckets = v4.table().buckets().saturating_add(v6.table().buckets());
+                write!(text, "Conns:\t{count}\nConn buckets:\t{buckets}\n")?;
                 if count != 0 {
-                    lengths(table).show("Conn", text)?;
+                    let mut lengths = Lengths::default();
+                    count_lengths(v4.table(), &mut lengths);
+                    count_lengths(v6.table(), &mut lengths);
+                    lengths.show("Conn", text)?;
                 }
             }
         }

@@ -61,14 +61,25 @@ impl fmt::Display for ProtocolName {
     }
 }
 
+/// What a service is found by.
+pub enum By {
+    /// Packets to an address.
+    Address {
+        /// IP protocol number.
+        protocol: u8,
+        /// Virtual address.
+        addr: IpAddr,
+        /// Virtual port.
+        port: u16,
+    },
+    /// Packets with a mark.
+    Mark(u32),
+}
+
 /// The line of a service in `ip_vs`.
 pub struct ServiceLine<'a> {
-    /// IP protocol number.
-    pub protocol: u8,
-    /// Virtual address.
-    pub addr: IpAddr,
-    /// Virtual port.
-    pub port: u16,
+    /// What it is found by.
+    pub by: By,
     /// The scheduler's name.
     pub scheduler: &'a str,
     /// Whether each packet is scheduled.
@@ -79,11 +90,21 @@ pub struct ServiceLine<'a> {
 
 impl fmt::Display for ServiceLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let protocol = ProtocolName(self.protocol);
-        let place = Place(self.addr, self.port);
-        write!(f, "{protocol}  {place} {} ", self.scheduler)?;
-        if self.addr.is_ipv4() {
-            f.write_str(if self.is_one_packet { "ops  " } else { " " })?;
+        let scheduler = self.scheduler;
+        let one_packet = if self.is_one_packet { "ops " } else { "" };
+        match self.by {
+            By::Mark(mark) => write!(f, "FWM  {mark:08X} {scheduler} {one_packet}")?,
+            By::Address {
+                protocol,
+                addr,
+                port,
+            } => {
+                let (protocol, place) = (ProtocolName(protocol), Place(addr, port));
+                write!(f, "{protocol}  {place} {scheduler} ")?;
+                if addr.is_ipv4() {
+                    write!(f, "{one_packet} ")?;
+                }
+            }
         }
         if let Some((timeout, netmask)) = self.persistence {
             write!(f, "persistent {timeout} {netmask:08X}")?;

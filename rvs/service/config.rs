@@ -6,20 +6,22 @@
 //! published from here.
 
 use super::{
-    RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings, Services,
-    Snapshot,
+    locality::{Expirations, Kind},
+    Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
+    Services, Snapshot,
 };
 use crate::{
-    packet::Endpoint,
+    packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
     stats::{Meter, Shown, Totals},
     sys::{
         cpu::{self, Cpu},
-        flow_table::{Fate, Keeper},
-        rcu::{self, GracePeriod, Held},
+        flow_table::{Fate, Keeper, Memory},
+        rcu::GracePeriod,
         Arc,
     },
 };
+use core::net::IpAddr;
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNode},
@@ -90,13 +92,13 @@ impl ServiceRecord {
         rates
     }
 
-    fn position(&self, endpoint: Endpoint) -> Option<usize> {
+    fn position(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.servers
             .iter()
             .position(|record| record.server.endpoint == endpoint)
     }
 
-    fn server(&self, endpoint: Endpoint) -> Result<&ServerRecord, Refusal> {
+    fn server(&self, endpoint: Endpoint<IpAddr>) -> Result<&ServerRecord, Refusal> {
         self.servers
             .iter()
             .find(|record| record.server.endpoint == endpoint)
@@ -128,7 +130,7 @@ impl ServiceRecord {
             None => cursor,
         };
         self.service
-            .publish(Snapshot::new(self.settings, servers), adapt)?;
+            .publish(Snapshot::new(self.settings, servers)?, adapt)?;
         Ok(())
     }
 }
@@ -149,7 +151,7 @@ struct Removed {
 impl Removed {
     /// Whether no connection can come back to life with it.
     fn is_forgotten(&self) -> bool {
-        self.readers.is_over() && self.server.total() == 0
+        self.readers.is_over() && self.server.is_unused()
     }
 }
 
@@ -166,13 +168,15 @@ pub struct ServiceView {
 /// What a listing shows of a real server.
 pub struct ServerView {
     /// Address and port.
-    pub endpoint: Endpoint,
+    pub endpoint: Endpoint<IpAddr>,
     /// Settings.
     pub settings: ServerSettings,
     /// Active connections.
     pub active: u32,
     /// Inactive connections.
     pub inactive: u32,
+    /// Templates of persistent clients.
+    pub persistent: u32,
     /// Counters and rates.
     pub stats: Shown,
 }
@@ -180,6 +184,8 @@ pub struct ServerView {
 /// See the module's description.
 pub struct Config {
     services: RBTree<ServiceKey, ServiceRecord>,
+    services4: u32,
+    services6: u32,
     removed: KVVec<Removed>,
     /// What removed services have counted.
     retired: Totals,
@@ -190,15 +196,24 @@ pub struct Config {
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
+    locality_memory: Arc<Memory<Assignment>>,
+    expirations: Arc<Expirations>,
 }
 
 impl Config {
-    /// A configuration without services; `keeper` is that of the table of `published`. Sleeps.
-    pub fn new(published: Arc<Services>, keeper: Keeper<ServiceEntry>) -> Result<Self> {
+    /// A configuration without services; `keeper` is that of the table of `published`, and
+    /// `locality_memory` what schedulers have for their caches. Sleeps.
+    pub fn new(
+        published: Arc<Services>,
+        keeper: Keeper<ServiceEntry>,
+        locality_memory: Arc<Memory<Assignment>>,
+    ) -> Result<Self> {
         let mut forgotten = KVVec::new();
         forgotten.resize(cpu::count(), Totals::default(), GFP_KERNEL_ACCOUNT)?;
         Ok(Self {
             services: RBTree::new(),
+            services4: 0,
+            services6: 0,
             removed: KVVec::new(),
             retired: Totals::default(),
             forgotten,
@@ -206,12 +221,25 @@ impl Config {
             next_generation: 0,
             published,
             keeper,
+            locality_memory,
+            expirations: Arc::new(Expirations::default(), GFP_KERNEL_ACCOUNT)?,
         })
     }
 
-    /// Whether no service is configured.
-    pub fn is_empty(&self) -> bool {
-        self.services.is_empty()
+    /// Whether no service of a family is configured.
+    pub fn is_empty(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.services4 == 0,
+            Family::V6 => self.services6 == 0,
+        }
+    }
+
+    /// The number of services of a key's family.
+    fn services_like(&mut self, key: ServiceKey) -> &mut u32 {
+        match key.family() {
+            Family::V4 => &mut self.services4,
+            Family::V6 => &mut self.services6,
+        }
     }
 
     fn record(&self, key: ServiceKey) -> Result<&ServiceRecord, Refusal> {
@@ -252,9 +280,10 @@ impl Config {
     ) -> Result<(), Refusal> {
         self.check_new_service(key)?;
         let service = Arc::new(
-            Service::new(key, Snapshot::new(settings, KVVec::new()))?,
+            Service::new(key, Snapshot::new(settings, KVVec::new())?)?,
             GFP_KERNEL_ACCOUNT,
         )?;
+        self.provide_locality(&service, settings)?;
         let record = ServiceRecord {
             service: service.clone(),
             generation: self.next_generation,
@@ -267,7 +296,23 @@ impl Config {
         self.next_generation = self.next_generation.wrapping_add(1);
         self.published.publish(service)?;
         self.services.insert(node);
+        let services = self.services_like(key);
+        *services = services.saturating_add(1);
         self.tidy();
+        Ok(())
+    }
+
+    /// Sees to it that the service has the cache that its scheduler wants, if it wants one. Sleeps.
+    fn provide_locality(
+        &self,
+        service: &Service,
+        settings: ServiceSettings,
+    ) -> Result<(), Refusal> {
+        if let Some(kind) = settings.scheduler.and_then(Kind::of) {
+            service
+                .localities
+                .provide(kind, &self.locality_memory, &self.expirations)?;
+        }
         Ok(())
     }
 
@@ -277,6 +322,7 @@ impl Config {
         key: ServiceKey,
         settings: ServiceSettings,
     ) -> Result<(), Refusal> {
+        self.provide_locality(&self.record(key)?.service, settings)?;
         let record = self.record_mut(key)?;
         let servers = record.snapshot_servers(None, None)?;
         let is_other_scheduler = record.settings.scheduler != settings.scheduler;
@@ -289,7 +335,10 @@ impl Config {
         };
         record
             .service
-            .publish(Snapshot::new(settings, servers), adapt)?;
+            .publish(Snapshot::new(settings, servers)?, adapt)?;
+        if is_other_scheduler {
+            record.service.localities.forget();
+        }
         record.settings = settings;
         Ok(())
     }
@@ -302,13 +351,10 @@ impl Config {
     /// Removes a service and its real servers; their connections stay. Sleeps.
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
-        {
-            let guard = rcu::read_lock();
-            let entry = self.published.find_entry(key, Held::from(&guard));
-            if let Some(entry) = entry {
-                self.keeper.remove(entry);
-            }
-        }
+        let services = self.services_like(key);
+        *services = services.saturating_sub(1);
+        self.published.withdraw(key, &mut self.keeper);
+        record.service.localities.forget();
         for server in record.servers.iter() {
             server.server.set_available(false);
         }
@@ -353,7 +399,11 @@ impl Config {
 
     /// Whether a real server can be added, or is one that comes back; then its address needs no
     /// check.
-    pub fn check_new_server(&self, key: ServiceKey, endpoint: Endpoint) -> Result<bool, Refusal> {
+    pub fn check_new_server(
+        &self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<bool, Refusal> {
         let record = self.record(key)?;
         if record.position(endpoint).is_some() {
             return Err(Refusal::ServerExists);
@@ -361,7 +411,7 @@ impl Config {
         Ok(self.removed_position(key, endpoint).is_some())
     }
 
-    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint) -> Option<usize> {
+    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.removed
             .iter()
             .position(|removed| removed.service == key && removed.server.endpoint == endpoint)
@@ -372,7 +422,7 @@ impl Config {
     pub fn add_server(
         &mut self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         self.check_new_server(key, endpoint)?;
@@ -385,7 +435,7 @@ impl Config {
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         let servers = record.snapshot_servers(Some(&server), None)?;
         record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        server.change(settings);
+        server.return_with(settings);
         record.publish(servers, Change::Added)?;
         server.set_available(true);
         let mut meter = Meter::new(server.counters.totals());
@@ -407,7 +457,7 @@ impl Config {
     pub fn change_server(
         &mut self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         let record = self.record(key)?;
@@ -421,7 +471,11 @@ impl Config {
     }
 
     /// Removes a real server; its connections stay, but pass no packets. Sleeps.
-    pub fn remove_server(&mut self, key: ServiceKey, endpoint: Endpoint) -> Result<(), Refusal> {
+    pub fn remove_server(
+        &mut self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
         let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
         let servers = record.snapshot_servers(None, Some(index))?;
@@ -448,6 +502,18 @@ impl Config {
             zero(record);
         }
         self.base = self.totals();
+    }
+
+    /// Lets go of all routes to real servers, configured or only remembered.
+    pub fn forget_routes(&self) {
+        for record in self.services.values() {
+            for server in record.servers.iter() {
+                server.server.forget_routes();
+            }
+        }
+        for removed in self.removed.iter() {
+            removed.server.forget_routes();
+        }
     }
 
     fn totals(&self) -> Totals {
@@ -550,6 +616,7 @@ impl Config {
                 settings: server.settings(),
                 active,
                 inactive: total.saturating_sub(active),
+                persistent: server.templates(),
                 stats: meter.read(server.counters.totals()),
             });
             if !shown {

@@ -16,6 +16,8 @@ pub mod proto;
 pub mod sched;
 #[path = "../../../rvs/settings.rs"]
 pub mod settings;
+#[path = "../../../rvs/siphash.rs"]
+pub mod siphash;
 
 /// The outside's view: of this room only what reads and writes bytes.
 #[path = "../../../rvs/control"]

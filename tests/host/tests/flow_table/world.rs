@@ -251,7 +251,7 @@ impl View {
             is_buried: AtomicBool::new(false),
             census: self.census.clone(),
         };
-        let is_same = |other: &Flow| {
+        let is_same = |_: &Flow, other: &Flow| {
             other.check();
             other.forward == forward
         };

@@ -13,8 +13,13 @@ use siphasher::sip::SipHasher13;
 use crate::strategies::{at, endpoint};
 
 /// The hash as its documentation says, by the reference SipHash-1-3.
-fn reference([k0, k1]: [u64; 2], protocol: u8, a: Endpoint, b: Endpoint) -> u64 {
-    let word = |endpoint: Endpoint| {
+fn reference(
+    [k0, k1]: [u64; 2],
+    protocol: u8,
+    a: Endpoint<Ipv4Addr>,
+    b: Endpoint<Ipv4Addr>,
+) -> u64 {
+    let word = |endpoint: Endpoint<Ipv4Addr>| {
         let [a, b, c, d] = endpoint.addr.octets();
         let [low, high] = endpoint.port.to_le_bytes();
         u64::from_le_bytes([a, b, c, d, low, high, 0, 0])
@@ -65,7 +70,7 @@ fn protocol_addresses_ports_and_key_all_count() {
 }
 
 /// The flows of a busy service: few clients behind one prefix, consecutive ports.
-fn flows() -> impl Iterator<Item = (Endpoint, Endpoint)> {
+fn flows() -> impl Iterator<Item = (Endpoint<Ipv4Addr>, Endpoint<Ipv4Addr>)> {
     let service = at("203.0.113.80:443");
     (0..65536u32).map(move |n| {
         let client = Endpoint {

@@ -70,7 +70,10 @@ tests! {
     flow_hash: any_flow_hashes_alike_in_both_directions,
     icmp_quote: any_quote_is_rewritten_correctly_or_not_touched,
     ipv4_header: any_twenty_bytes_are_a_good_header_or_none,
+    ipv6_header: any_ipv6_packet_is_followed_to_its_payload_or_given_up,
     scheduler: any_change_of_any_list_leaves_picks_available,
+    sctp_packets: any_sctp_packets_lead_from_state_to_state,
     tcp_segments: any_segments_lead_from_state_to_state,
     transport_rewrite: any_transport_header_is_rewritten_correctly_or_not_touched,
+    tunnel_headers: any_tunnel_header_is_one_of_ours_or_none,
 }
