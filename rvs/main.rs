@@ -9,6 +9,7 @@
 
 mod conn;
 mod control;
+mod defense;
 mod director;
 mod icmp;
 mod netns;

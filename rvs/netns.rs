@@ -8,6 +8,7 @@
 use crate::{
     conn::{Budget, Connection, Connections, Share},
     control::Files,
+    defense::{Defense, Guard},
     director::Balancer,
     packet::{Address, Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
@@ -131,6 +132,7 @@ struct State {
 pub struct Netns {
     // First to go: their readers look at the rest.
     _files: Option<Files>,
+    guard: Arc<Guard>,
     net: Net<'static>,
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
@@ -170,13 +172,15 @@ impl PerNet for Netns {
         } else {
             new_settings(false, shared.initial_settings.conn_max.get())?
         };
+        let guard = Arc::new(Guard::new(settings.clone())?, GFP_KERNEL_ACCOUNT)?;
         let files = if shared.owns_files {
-            Some(Files::create(net, settings.clone())?)
+            Some(Files::create(net, settings.clone(), guard.clone())?)
         } else {
             None
         };
         let netns = Self {
             _files: files,
+            guard,
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -233,13 +237,17 @@ impl Netns {
             connections6: self.connections(&self.connection_memory6)?,
             timeouts: Timeouts::new(timeouts),
             settings: self.settings.clone(),
+            defense: self.guard.defense().clone(),
             drops: Drops::new()?,
         };
+        let config = Config::new(services, keeper, self.locality_memory.clone())?;
+        let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;
+        self.guard.protect(balancer.clone());
         Ok(Active {
             hooks4: None,
             hooks6: None,
-            config: Config::new(services, keeper, self.locality_memory.clone())?,
-            balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
+            config,
+            balancer,
         })
     }
 
@@ -364,6 +372,11 @@ impl Netns {
     pub fn read_config<R>(&self, read: impl FnOnce(&mut Config) -> R) -> Option<R> {
         let mut state = self.state.lock();
         state.active.as_mut().map(|active| read(&mut active.config))
+    }
+
+    /// Defences against floods.
+    pub fn defense(&self) -> &Defense {
+        self.guard.defense()
     }
 
     /// What packets are balanced with; `None` before the first service. Sleeps.

@@ -2,7 +2,7 @@
 
 //! Lines of the files below `/proc/net`, byte for byte as reference §9.1 has them, and as the tools scan them.
 
-use rvs_host_tests::control::text::{HexAddr, ProtocolName, Row, ServerLine, ServiceLine};
+use rvs_host_tests::control::text::{By, HexAddr, ProtocolName, Row, ServerLine, ServiceLine};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const VIRTUAL: IpAddr = IpAddr::V4(Ipv4Addr::new(207, 175, 44, 110));
@@ -10,9 +10,11 @@ const VIRTUAL6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x10
 
 fn service(addr: IpAddr) -> ServiceLine<'static> {
     ServiceLine {
-        protocol: 6,
-        addr,
-        port: 8080,
+        by: By::Address {
+            protocol: 6,
+            addr,
+            port: 8080,
+        },
         scheduler: "rr",
         is_one_packet: false,
         persistence: None,
@@ -38,8 +40,11 @@ fn a_service_of_ipv4_ends_in_two_blanks() {
 #[test]
 fn flags_of_a_service_follow_its_scheduler() {
     let line = ServiceLine {
-        protocol: 17,
-        port: 53,
+        by: By::Address {
+            protocol: 17,
+            addr: VIRTUAL,
+            port: 53,
+        },
         scheduler: "wlc",
         is_one_packet: true,
         persistence: Some((75_000, 0xffff_ffff)),
@@ -61,6 +66,20 @@ fn a_service_of_ipv6_has_its_address_in_full_and_no_ops() {
         line.to_string(),
         "TCP  [fd00:0000:0000:0000:0000:0000:0000:0100]:1F90 rr \n"
     );
+}
+
+#[test]
+fn a_service_by_mark_ends_in_one_blank() {
+    let line = ServiceLine {
+        by: By::Mark(1),
+        ..service(VIRTUAL)
+    };
+    assert_eq!(line.to_string(), "FWM  00000001 rr \n");
+    let line = ServiceLine {
+        is_one_packet: true,
+        ..line
+    };
+    assert_eq!(line.to_string(), "FWM  00000001 rr ops \n");
 }
 
 #[test]
