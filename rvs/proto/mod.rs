@@ -65,18 +65,6 @@ impl Protocol {
             Protocol::Esp | Protocol::Ah => (Protocol::Udp, Some(ISAKMP_PORT)),
         }
     }
-
-    /// The protocol's name in capitals, as listings print it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Protocol::Tcp => "TCP",
-            Protocol::Udp => "UDP",
-            Protocol::Sctp => "SCTP",
-            Protocol::Esp => "ESP",
-            Protocol::Ah => "AH",
-        }
-    }
 }
 
 /// Which packets without a connection may open one.

@@ -21,22 +21,26 @@ use crate::sched::{
 };
 
 mod headers;
+mod text;
 
 pub use headers::{ipv6_header, sctp_packets, tunnel_headers};
+pub use text::{ftp_text, sip_call_id};
 
 /// A fuzz target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("attributes", attributes),
     ("checksum_sum", checksum_sum),
     ("flow_hash", flow_hash),
+    ("ftp_text", ftp_text),
     ("icmp_quote", icmp_quote),
     ("ipv4_header", ipv4_header),
     ("ipv6_header", ipv6_header),
     ("scheduler", scheduler),
     ("sctp_packets", sctp_packets),
+    ("sip_call_id", sip_call_id),
     ("tcp_segments", tcp_segments),
     ("transport_rewrite", transport_rewrite),
     ("tunnel_headers", tunnel_headers),

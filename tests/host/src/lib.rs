@@ -8,6 +8,8 @@
 
 #![no_std]
 
+#[path = "../../../rvs/app/mod.rs"]
+pub mod app;
 #[path = "../../../rvs/packet/mod.rs"]
 pub mod packet;
 #[path = "../../../rvs/proto/mod.rs"]

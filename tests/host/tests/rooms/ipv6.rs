@@ -10,9 +10,9 @@ use rvs_host_tests::packet::ipv6::{
     build, decrement_hop_limit, set_destination, set_source, Header, Outer, HEADER_LEN,
 };
 
-/// An echo request from 2001:db8::1 to 2001:db8::2: traffic class 0xb8, flow label 0x12345, 64 hops.
+/// An echo request from 2001:db8::1 to 2001:db8::2: traffic class 0xb8, flow label 0xf2345, 64 hops.
 const PING: [u8; HEADER_LEN] = [
-    0x6b, 0x81, 0x23, 0x45, 0x00, 0x40, 58, 64, //
+    0x6b, 0x8f, 0x23, 0x45, 0x00, 0x40, 58, 64, //
     0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, //
     0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, //
 ];
@@ -32,7 +32,7 @@ fn a_header_is_read_field_by_field() {
             dst: address("2001:db8::2"),
             hop_limit: 64,
             traffic_class: 0xb8,
-            flow_label: 0x12345,
+            flow_label: 0xf2345,
         })
     );
 }
@@ -41,7 +41,7 @@ fn a_header_is_read_field_by_field() {
 fn only_version_six_is_a_header() {
     for version in 0..16 {
         let mut bytes = PING;
-        bytes[0] = version << 4 | 0x0b;
+        bytes[0] = (version << 4) | 0x0b;
         assert_eq!(Header::parse(&bytes).is_some(), version == 6);
     }
 }

@@ -57,6 +57,15 @@ fn flags_of_a_service_follow_its_scheduler() {
 }
 
 #[test]
+fn a_service_by_mark_has_neither_protocol_nor_address() {
+    let line = ServiceLine {
+        by: By::Mark(1),
+        ..service(VIRTUAL)
+    };
+    assert_eq!(line.to_string(), "FWM  00000001 rr \n");
+}
+
+#[test]
 fn a_service_of_ipv6_has_its_address_in_full_and_no_ops() {
     let line = ServiceLine {
         is_one_packet: true,

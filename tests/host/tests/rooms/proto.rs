@@ -111,18 +111,9 @@ fn a_number_that_is_no_state_is_answered_too() {
 #[test]
 fn exactly_the_protocols_of_ipvs_are_balanced() {
     let protocols: Vec<_> = (0..=u8::MAX)
-        .filter_map(|number| Some((number, Protocol::from_u8(number)?.name())))
+        .filter(|number| Protocol::from_u8(*number).is_some())
         .collect();
-    assert_eq!(
-        protocols,
-        [
-            (6, "TCP"),
-            (17, "UDP"),
-            (50, "ESP"),
-            (51, "AH"),
-            (132, "SCTP")
-        ]
-    );
+    assert_eq!(protocols, [6, 17, 50, 51, 132]);
     assert_eq!((Protocol::Tcp as u8, Protocol::Sctp as u8), (6, 132));
 }
 
