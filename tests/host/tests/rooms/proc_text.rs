@@ -48,7 +48,6 @@ fn flags_of_a_service_follow_its_scheduler() {
         scheduler: "wlc",
         is_one_packet: true,
         persistence: Some((75_000, 0xffff_ffff)),
-        ..service(VIRTUAL)
     };
     assert_eq!(
         line.to_string(),
