@@ -8,6 +8,7 @@
 use crate::{
     conn::{Budget, Connection, Connections, Share},
     control::Files,
+    defense::{Defense, Guard},
     director::Balancer,
     packet::{Address, Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
@@ -132,6 +133,7 @@ struct State {
 /// The load balancer of a namespace.
 pub struct Netns {
     files: Option<Files>,
+    guard: Arc<Guard>,
     net: Net<'static>,
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
@@ -172,13 +174,15 @@ impl PerNet for Netns {
         } else {
             new_settings(false, shared.initial_settings.conn_max.get())?
         };
+        let guard = Arc::new(Guard::new(settings.clone())?, GFP_KERNEL_ACCOUNT)?;
         let files = if shared.owns_files {
-            Some(Files::create(net, settings.clone())?)
+            Some(Files::create(net, settings.clone(), guard.clone())?)
         } else {
             None
         };
         let netns = Self {
             files,
+            guard,
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -208,6 +212,7 @@ impl Drop for Netns {
     fn drop(&mut self) {
         // Their readers, who are waited for, may be the last to have the balancer.
         self.files = None;
+        self.guard.retire();
         let active = self.state.lock().active.take();
         if active.is_some() {
             drop(active);
@@ -254,18 +259,22 @@ impl Netns {
             connections6: self.connections(&self.connection_memory6)?,
             timeouts: Timeouts::new(timeouts),
             settings: self.settings.clone(),
+            defense: self.guard.defense().clone(),
             drops: Drops::new()?,
         };
+        let config = Config::new(
+            services,
+            keeper,
+            self.locality_memory.clone(),
+            self.settings.clone(),
+        )?;
+        let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;
+        self.guard.protect(balancer.clone());
         Ok(Active {
             hooks4: None,
             hooks6: None,
-            config: Config::new(
-                services,
-                keeper,
-                self.locality_memory.clone(),
-                self.settings.clone(),
-            )?,
-            balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
+            config,
+            balancer,
         })
     }
 
@@ -390,6 +399,11 @@ impl Netns {
     pub fn read_config<R>(&self, read: impl FnOnce(&mut Config) -> R) -> Option<R> {
         let mut state = self.state.lock();
         state.active.as_mut().map(|active| read(&mut active.config))
+    }
+
+    /// Defences against floods.
+    pub fn defense(&self) -> &Defense {
+        self.guard.defense()
     }
 
     /// What packets are balanced with; `None` before the first service. Sleeps.

@@ -53,6 +53,9 @@ impl Balancer {
         else {
             return skb.accept();
         };
+        if self.defense.drops_packet() {
+            return self.drop(skb, Reason::DropPacket);
+        }
         if self.is_full() {
             return self.drop(skb, Reason::TableFull);
         }

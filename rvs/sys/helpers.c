@@ -76,6 +76,11 @@ void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value)
 	this_cpu_add(*counter, value);
 }
 
+u64 rvs_this_cpu_inc_return_u64(u64 __percpu *counter)
+{
+	return this_cpu_inc_return(*counter);
+}
+
 u64 rvs_per_cpu_read_u64(u64 __percpu *counter, unsigned int cpu)
 {
 	return READ_ONCE(*per_cpu_ptr(counter, cpu));

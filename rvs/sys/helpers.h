@@ -16,6 +16,7 @@ u64 rvs_total_memory(void);
 void rvs_cond_resched(void);
 void __percpu *rvs_alloc_percpu(size_t size, size_t align);
 void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value);
+u64 rvs_this_cpu_inc_return_u64(u64 __percpu *counter);
 u64 rvs_per_cpu_read_u64(u64 __percpu *counter, unsigned int cpu);
 unsigned int rvs_next_possible_cpu(int cpu);
 unsigned int rvs_nr_cpu_ids(void);

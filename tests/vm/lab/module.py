@@ -20,12 +20,13 @@ def loaded(name):
     return os.path.isdir(f"/sys/module/{name}")
 
 
-def load(balancer):
+def load(balancer, *parameters):
     """Load "ip_vs" with the schedulers the scenarios use, or "rvs"."""
     if balancer == "ip_vs":
+        execute(["modprobe", "ip_vs", *parameters])
         execute(["modprobe", "-a", *_IP_VS])
     else:
-        execute(["insmod", _local_copy()])
+        execute(["insmod", _local_copy(), *parameters])
 
 
 @functools.cache
