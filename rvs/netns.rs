@@ -6,11 +6,11 @@
 //! while there is one.
 
 use crate::{
-    conn::{Budget, Connection, Connections, Share},
+    conn::{Account, Budget, Connection, Connections, Share},
     control::Files,
     defense::{Defense, Guard},
     director::Balancer,
-    packet::{Address, Endpoint, Family},
+    packet::{Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
@@ -238,25 +238,25 @@ impl Netns {
         net::of(net).ok_or(ENODEV)
     }
 
-    fn connections<A: Address>(
-        &self,
-        memory: &Arc<Memory<Connection<A>>>,
-    ) -> Result<Connections<A>> {
+    /// What the namespace may have of the machine's connections.
+    fn account(&self) -> Result<Arc<Account>> {
         let share = if self.net.is_of_initial_users() {
             Share::Trusted
         } else {
             Share::Other
         };
-        Connections::new(memory.clone(), self.budget.clone(), share)
+        let account = Account::new(self.budget.clone(), share);
+        Ok(Arc::new(account, GFP_KERNEL_ACCOUNT)?)
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
         let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
+        let account = self.account()?;
         let balancer = Balancer {
             services: services.clone(),
-            connections4: self.connections(&self.connection_memory4)?,
-            connections6: self.connections(&self.connection_memory6)?,
+            connections4: Connections::new(self.connection_memory4.clone(), account.clone())?,
+            connections6: Connections::new(self.connection_memory6.clone(), account)?,
             timeouts: Timeouts::new(timeouts),
             settings: self.settings.clone(),
             defense: self.guard.defense().clone(),
