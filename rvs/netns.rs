@@ -14,7 +14,8 @@ use crate::{
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        Assignment, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Assignment, Crowd, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Supply,
     },
     settings::{ConnMax, Settings, Surroundings},
     stats::drops::Drops,
@@ -49,6 +50,8 @@ pub struct Shared {
     connections6: Arc<Memory<Connection<Ipv6Addr>>>,
     services: Arc<Memory<ServiceEntry>>,
     localities: Arc<Memory<Assignment>>,
+    trusted_crowd: Arc<Crowd>,
+    other_crowd: Arc<Crowd>,
     budget: Arc<Budget>,
     initial_settings: Arc<Settings>,
     owns_files: bool,
@@ -79,6 +82,8 @@ impl Shared {
             connections6: Arc::new(connections6, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
             localities: Arc::new(localities, GFP_KERNEL)?,
+            trusted_crowd: Arc::new(Crowd::new(Crowd::UNLIMITED), GFP_KERNEL)?,
+            other_crowd: Arc::new(Crowd::new(Crowd::LIMITED), GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
             initial_settings: new_settings(true, ConnMax::MAX)?,
             owns_files,
@@ -138,7 +143,7 @@ pub struct Netns {
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
     service_memory: Arc<Memory<ServiceEntry>>,
-    locality_memory: Arc<Memory<Assignment>>,
+    localities: Supply,
     budget: Arc<Budget>,
     settings: Arc<Settings>,
     state: Pin<KBox<Mutex<State>>>,
@@ -187,7 +192,14 @@ impl PerNet for Netns {
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
             service_memory: shared.services.clone(),
-            locality_memory: shared.localities.clone(),
+            localities: Supply {
+                memory: shared.localities.clone(),
+                crowd: if net.is_of_initial_users() {
+                    shared.trusted_crowd.clone()
+                } else {
+                    shared.other_crowd.clone()
+                },
+            },
             budget: shared.budget.clone(),
             settings,
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
@@ -265,7 +277,7 @@ impl Netns {
         let config = Config::new(
             services,
             keeper,
-            self.locality_memory.clone(),
+            self.localities.clone(),
             self.settings.clone(),
         )?;
         let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;
