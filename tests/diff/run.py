@@ -12,6 +12,7 @@ import sys
 from harness import lists, report
 from harness.compare import broken_promises, compare, shown
 from harness.features import features
+from harness.share import packed
 
 
 def arguments():
@@ -50,6 +51,7 @@ def main():
     from harness import guest
     missing, entries = lists.pending(), lists.intended()
     lines = report.Report()
+    scenarios = packed(scenarios)
     with guest.prepared():
         oracle = guest.outcomes("ip_vs", scenarios)
         for one in scenarios:

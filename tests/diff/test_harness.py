@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from harness import wire
+from harness import share, wire
 from harness.addresses import CLIENT, CLIENT_6, DIRECTOR_INSIDE, RS1, RS1_6, VIP, VIP_6
 from harness.compare import broken_promises, compare, shown
 from harness.decode import decode
@@ -13,7 +13,7 @@ from harness.execute import Entry, Outcome, Packet
 from harness.features import Pending, features
 from harness.ipvs import connections
 from harness.lists import Intended, unintended
-from harness.model import GUE, TUNNEL, FromClient, Server, scenario, tcp_service
+from harness.model import GUE, TUNNEL, Flush, FromClient, FromServer, Server, scenario, tcp_service
 from harness.normal import Context, normal
 from harness.wire import ACK, SYN
 
@@ -114,6 +114,34 @@ def test_identifications_of_errors_that_the_director_made_are_replaced():
     assert normal(one, Context(forwards_errors=True)) != normal(other, Context(forwards_errors=True))
 
 
+# --- Sharing labs
+
+
+def test_a_scenario_moves_to_other_ports_but_not_those_of_its_servers():
+    service = tcp_service(VIP, 80, Server(RS1, 8080))
+    one = scenario("one", "§0 x", service, FromClient(wire.tcp(CLIENT, 1, VIP, 80, SYN)), FromServer(wire.tcp(RS1, 8080, CLIENT, 1, SYN)))
+    two, = share.packed([one])[:1]
+    other = share.packed([one, one])[1]
+    assert two.shared == other.shared and two.services == one.services
+    assert other.services[0].port == 280 and other.services[0].servers == service.servers
+    assert [wire.ports(step.packets[0]) for step in other.steps] == [(201, 280), (8080, 201)]
+    assert " sum " not in decode(bytes(other.steps[0].packets[0]))
+
+
+def test_a_server_without_a_port_of_its_own_moves_with_its_service():
+    one = scenario("one", "§0 x", tcp_service(VIP, 80, Server(RS1)), FromServer(wire.tcp(RS1, 80, CLIENT, 1, SYN)))
+    assert wire.ports(share.moved(one, 200, "x").steps[0].packets[0]) == (280, 201)
+
+
+def test_scenarios_that_touch_more_than_their_own_do_not_share():
+    packet = wire.tcp(CLIENT, 1, VIP, 80, SYN)
+    for alone in (scenario("one", "§0 x", (), Flush()), scenario("one", "§0 x", (), sysctls={"x": 1}),
+                  scenario("one", "§0 x", tcp_service(VIP, 0)), scenario("one", "§0 x", (), FromClient(wire.echo(CLIENT, VIP))),
+                  scenario("one", "§0 x", (), FromClient(*wire.fragments(packet, 8)))):
+        assert not share.can_share(alone)
+    assert share.can_share(scenario("one", "§0 x", (), FromClient(packet)))
+
+
 # --- Comparing
 
 
@@ -172,8 +200,9 @@ def test_connections_are_read_from_the_kernels_table():
             "UDP fd00:0000:0000:0000:0000:0000:0000:0002 0001 2001:0db8:0000:0000:0000:0000:0000:0001 0002 " \
             "fd00:0001:0000:0000:0000:0000:0000:0011 0003 UDP             299 sip call\n"
     assert connections(table) == [
-        (f"TCP {CLIENT} 40000 -> {VIP} 80 -> {RS1} 8080 ESTABLISHED", (VIP, 80), 899),
-        (f"UDP {CLIENT_6} 1 -> {VIP_6} 2 -> {RS1_6} 3 UDP sip call", (VIP_6, 2), 299)]
+        (f"TCP {CLIENT} 40000 -> {VIP} 80 -> {RS1} 8080 ESTABLISHED", 899),
+        (f"UDP {CLIENT_6} 1 -> {VIP_6} 2 -> {RS1_6} 3 UDP sip call", 299)]
+    assert len(connections(table, {(VIP, 80)})) == len(connections(table, {(VIP_6, 2)})) == 1
 
 
 def test_values_are_shown_in_lines():

@@ -12,18 +12,18 @@ def settle(labs):
 
     The totals tell that it is at it; in one round it comes to all others.
     """
-    late = [lab for lab in labs if os.path.exists("/proc/net/ip_vs_stats_percpu") and not _totals_are_there(lab)]
-    deadline = time.monotonic() + 60
-    while late:
+    if not os.path.exists("/proc/net/ip_vs_stats_percpu"):
+        return
+    late, deadline = labs, time.monotonic() + 60
+    while late := [lab for lab in late if not _totals_are_there(lab)]:
         if time.monotonic() > deadline:
-            raise AssertionError("C ip_vs has not copied its counters for a minute")
+            raise AssertionError(f"the counters have not been copied for a minute:\n{late[0].read('ip_vs_stats_percpu')}")
         time.sleep(0.1)
-        late = [lab for lab in late if not _totals_are_there(lab)]
-    if os.path.exists("/proc/net/ip_vs_stats_percpu"):
-        time.sleep(_ROUND)
+    time.sleep(_ROUND)
 
 
-def _totals_are_there(lab):
+def totals(lab):
+    """What was counted since the module was loaded, and what of it netlink's totals tell."""
     processors, copied = [], None
     for line in lab.read("ip_vs_stats_percpu").splitlines()[2:]:
         if not line.strip():
@@ -33,4 +33,9 @@ def _totals_are_there(lab):
             copied = [int(value, 16) for value in values]
         else:
             processors.append([int(value, 16) for value in values])
-    return [sum(column) for column in zip(*processors, strict=True)] == copied
+    return [sum(column) for column in zip(*processors, strict=True)], copied
+
+
+def _totals_are_there(lab):
+    counted, copied = totals(lab)
+    return [value - before for value, before in zip(counted, lab.counted_at_zero, strict=True)] == copied

@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import functools
 import ipaddress
+import os
 import struct
 import time
 
@@ -63,9 +64,8 @@ class Play:
 
     def finish(self):
         """Note the counters of the services that are left."""
-        configured = self.balancer.services()
         for key, service in self._services.items():
-            if key in configured:
+            if self.balancer.service(service):
                 for end, numbers in self.balancer.counters(service).items():
                     text = ", ".join(f"{name} {number}" for name, number in numbers.items())
                     self._note(f"end counters {key}{f' server {end}' if end else ''}", text)
@@ -97,19 +97,18 @@ class Play:
             self._note(f"{field} {side}", packets)
 
     def look(self, field):
-        configured = self.balancer.services()
         for key, service in self._services.items():
-            self._note(f"{field} service {key}", configured.get(key, "is not there"))
-            if key in configured:
+            text = self.balancer.service(service)
+            self._note(f"{field} service {key}", text or "is not there")
+            if text:
                 self._note(f"{field} servers of {key}", [f"{end}: {text}" for end, text in self.balancer.servers(service).items()])
         self._note(f"{field} connections", self._connections())
 
     def _connections(self):
         since = time.monotonic() - self._started
-        mine = {(service.address, service.port) for service in self._services.values()}
-        found = ipvs.connections(self._lab.read("ip_vs_conn"))
-        return sorted((Entry(text, since + left) for text, end, left in found if not self._scenario.shared or end in mine),
-                      key=lambda entry: (entry.text, entry.ends))
+        mine = {(service.address, service.port) for service in self._services.values()} if self._scenario.shared else None
+        found = ipvs.connections(self._lab.read("ip_vs_conn"), mine)
+        return sorted((Entry(text, since + left) for text, left in found), key=lambda entry: (entry.text, entry.ends))
 
     def until_gone(self, field, within):
         deadline = time.monotonic() + within
@@ -122,6 +121,12 @@ class Play:
 
     def settle_counters(self):
         counters.settle([self._lab])
+
+    def zero(self, field, service):
+        """Start counters again; C ip_vs takes those it has copied for what was counted, so it has to have copied them all."""
+        if service is None and os.path.exists("/proc/net/ip_vs_stats_percpu"):
+            self._lab.counted_at_zero, _ = counters.totals(self._lab)
+        self.configure(field, lambda: self.balancer.zero(service), service)
 
     def latest(self, side):
         """The latest packet, as it was on the wire, that came out on a side; None if none did."""
@@ -192,7 +197,6 @@ _on_service(model.AddServer, "add_server", "service", "server")
 _on_service(model.EditServer, "edit_server", "service", "server")
 _on_service(model.DeleteServer, "delete_server", "service", "server")
 _on_service(model.Flush, "flush")
-_on_service(model.Zero, "zero", "service")
 _on_service(model.Timeouts, "set_timeouts", "tcp", "tcp_fin", "udp")
 
 
@@ -227,6 +231,11 @@ def _(step: model.Look, play, field):
 @perform.register
 def _(step: model.UntilGone, play, field):
     play.until_gone(field, step.within)
+
+
+@perform.register
+def _(step: model.Zero, play, field):
+    play.zero(field, step.service)
 
 
 @perform.register

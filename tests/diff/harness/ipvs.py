@@ -83,10 +83,13 @@ class Ipvs:
     def set_timeouts(self, tcp, tcp_fin, udp):
         self._socket.command(SET_CONFIG, u32(4, tcp) + u32(5, tcp_fin) + u32(6, udp))
 
-    def services(self):
-        """What is configured: the text of each service, by key."""
-        found = [attributes(answer[_SERVICE]) for answer in self._socket.command(GET_SERVICE, dump=True)]
-        return {_key(service): _described_service(service) for service in found}
+    def service(self, service):
+        """How a service is configured, as text; None if there is none of its key."""
+        try:
+            answer, = self._socket.command(GET_SERVICE, attribute(_SERVICE, _service_key(service)))
+        except OSError:
+            return None
+        return _described_service(attributes(answer[_SERVICE]))
 
     def servers(self, service):
         """The real servers of a service, newest first: text that says all but counters, by end."""
@@ -95,9 +98,8 @@ class Ipvs:
     def counters(self, service):
         """Counters of a service (key None) and its real servers, each by name."""
         found = {_end(server): _numbers(server[12]) for server in self._dump_servers(service)}
-        for answer in self._socket.command(GET_SERVICE, attribute(_SERVICE, _service_key(service))):
-            found[None] = _numbers(attributes(answer[_SERVICE])[12])
-        return found
+        answer, = self._socket.command(GET_SERVICE, attribute(_SERVICE, _service_key(service)))
+        return found | {None: _numbers(attributes(answer[_SERVICE])[12])}
 
     def _dump_servers(self, service):
         answers = self._socket.command(GET_DEST, attribute(_SERVICE, _service_key(service)), dump=True)
@@ -110,15 +112,6 @@ def _number(value):
 
 def _shown(family, value):
     return str(ipaddress.ip_address(bytes(value[:16 if family == socket.AF_INET6 else 4])))
-
-
-def _key(service):
-    """As `model.Service.key`."""
-    family = _number(service[1])
-    if 5 in service:
-        return f"mark {_number(service[5])} {'IPv6' if family == socket.AF_INET6 else 'IPv4'}"
-    protocol = {6: "tcp", 17: "udp", 132: "sctp"}.get(_number(service[2]), str(_number(service[2])))
-    return f"{protocol} {_shown(family, service[3])} {int.from_bytes(service[4], 'big')}"
 
 
 def _described_service(service):
@@ -146,16 +139,25 @@ def _numbers(stats):
 _LINE = re.compile(r"(\S+)\s+(\S+) (\S{4}) (\S+) (\S{4}) (\S+) (\S{4}) (\S+)\s+(\d+)(.*)")
 
 
-def _hex_address(value):
-    return value if ":" in value else socket.inet_ntoa(bytes.fromhex(value))
+def _from_table(address):
+    return str(ipaddress.ip_address(address if ":" in address else bytes.fromhex(address)))
 
 
-def connections(table):
-    """The connections in the text of /proc/net/ip_vs_conn: (text of one without its expiry, virtual end, seconds left) each."""
+def _to_table(address):
+    packed = address_bytes(address)
+    return packed.hex(":", 2) if len(packed) == 16 else packed.hex().upper()
+
+
+def connections(table, ends=None):
+    """The connections in the text of /proc/net/ip_vs_conn, of these virtual (address, port)s only if there are any given: (text of
+    one without its expiry, seconds left) each."""
     found = []
+    wanted = {f" {_to_table(address)} {port:04X} " for address, port in ends or ()}
     for line in table.splitlines()[1:]:
+        if ends is not None and not any(end in line for end in wanted):
+            continue
         protocol, client, cport, virtual, vport, server, dport, state, left, engine = _LINE.fullmatch(line.rstrip("\n")).groups()
-        client, virtual, server = (str(ipaddress.ip_address(_hex_address(value))) for value in (client, virtual, server))
-        ends = f"{client} {int(cport, 16)} -> {virtual} {int(vport, 16)} -> {server} {int(dport, 16)}"
-        found.append((f"{protocol} {ends} {state}{engine.rstrip()}", (virtual, int(vport, 16)), int(left)))
+        client, virtual, server = map(_from_table, (client, virtual, server))
+        text = f"{client} {int(cport, 16)} -> {virtual} {int(vport, 16)} -> {server} {int(dport, 16)}"
+        found.append((f"{protocol} {text} {state}{engine.rstrip()}", int(left)))
     return found

@@ -66,6 +66,7 @@ class Lab:
             raise ValueError(f"no such kind of lab: {kind}; there are {', '.join(KINDS)}")
         Lab._count += 1
         self._kind, self._rules, self._raw, self._sentinels = kind, rules, {}, 0
+        self.counted_at_zero = [0] * 5  # C ip_vs's totals when they were last started again
         self._names = {"outside": f"out{Lab._count}", "inside": f"in{Lab._count}"}
         self._sides, self._readers = {}, {}
         self._epoll = select.epoll()

@@ -250,10 +250,10 @@ class Scenario:
     rules: str = ""  # for nft(8), in the director's namespace
     ignore: tuple[str, ...] = ()  # fields that are random in C ip_vs itself
     expects: dict[str, str] = dataclasses.field(default_factory=dict)  # what the name promises: field (pattern of fnmatch) -> regular expression
-    rows: tuple[str, ...] = dataclasses.field(init=False, default=())
 
-    def __post_init__(self):
-        object.__setattr__(self, "rows", tuple(row.strip() for row in self.covers.split(";")))
+    @property
+    def rows(self):
+        return [row.strip() for row in self.covers.split(";")]
 
 
 def scenario(name, covers, services=(), *steps, **more):

@@ -14,7 +14,7 @@ HOP_BY_HOP, ROUTING, FRAGMENT, NO_NEXT_HEADER, DESTINATION_OPTIONS = 0, 43, 44, 
 __all__ = [
     "ACK", "AH", "DESTINATION_OPTIONS", "ESP", "FIN", "FRAGMENT", "GRE", "HOP_BY_HOP", "ICMP", "ICMPV6", "IPIP", "IPV6", "Ipv4",
     "Ipv6", "NO_NEXT_HEADER", "PSH", "ROUTING", "RST", "SCTP", "SYN", "TCP", "UDP", "address_bytes", "checksum", "chunk", "crc32c",
-    "echo", "extended", "fragments", "icmp_error", "ip", "is_v6", "sctp", "tcp", "udp",
+    "echo", "extended", "fragments", "icmp_error", "ip", "is_v6", "ports", "sctp", "tcp", "udp", "with_ports",
 ]
 
 
@@ -136,6 +136,25 @@ def extended(packet, *headers):
     for kind, rest in reversed(headers):
         payload, following = bytes([following]) + rest + payload, kind
     return packet.but(payload=payload, protocol=following)
+
+
+def ports(packet):
+    """Source and destination port of TCP, UDP and SCTP; None if the packet has none."""
+    if packet.protocol not in (TCP, UDP, SCTP) or len(packet.payload) < 4 or getattr(packet, "offset", 0):
+        return None
+    return struct.unpack_from("!HH", packet.payload)
+
+
+def with_ports(packet, sport, dport):
+    """The packet with other ports and a checksum that is as right as before."""
+    segment = struct.pack("!HH", sport, dport) + packet.payload[4:]
+    if packet.protocol == TCP and len(segment) >= 20:
+        segment = _summed(packet.source, packet.destination, TCP, segment[:16] + b"\0\0" + segment[18:], 16)
+    elif packet.protocol == UDP and len(segment) >= 8 and segment[6:8] != b"\0\0":
+        segment = _summed(packet.source, packet.destination, UDP, segment[:6] + b"\0\0" + segment[8:], 6)
+    elif packet.protocol == SCTP and len(segment) >= 12:
+        segment = segment[:8] + struct.pack("<I", crc32c(segment[:8] + bytes(4) + segment[12:])) + segment[12:]
+    return packet.but(payload=segment)
 
 
 def fragments(packet, size, identification=7):
