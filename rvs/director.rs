@@ -1,74 +1,111 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! A packet's way through the module, from the hook to the verdict. Each step
-//! is a function; what the steps need to know lives in the rooms they call.
+//! is a function; what the steps need to know lives in the rooms they call,
+//! and how a new flow begins, in `open`.
+
+mod open;
+mod segment;
+
+pub use segment::Segment;
 
 use crate::{
-    conn::{Connection, Connections, CreateError, Way},
+    conn::{Connection, Connections, Way},
     icmp,
-    packet::{ipv4::Header, tcp, transport, udp, Endpoint, FlowKey, IPPROTO_ICMP},
-    proto::{tcp as tcp_machine, Direction, Protocol},
-    service::{ServiceKey, Services},
+    packet::{Address, Fragment, Header, Unread},
+    proto::{
+        sctp,
+        tcp::{self, Machine},
+        Direction, Opening, Protocol,
+    },
+    sched::Candidate,
+    service::Services,
+    settings::{ConnMax, Settings},
     stats::drops::{Drops, Reason},
     sys::{
         flow_table::Lent,
+        ip::{Stack, Stacked},
         netfilter::{Context, Handler, HookPoint},
         skb::{DefragmentFor, Skb, Verdict},
         time::jiffies,
         Arc,
     },
     timeouts::Timeouts,
-    xmit,
+    xmit::{self, Path},
 };
+use core::net::{Ipv4Addr, Ipv6Addr};
+use segment::{has_no_ports, Event, Openings};
+
+/// The bit of `conn_reuse_mode` by which connections in FIN_WAIT make place too.
+const REUSE_FIN_WAIT: i32 = 2;
 
 /// What a namespace's packets are balanced with.
 pub struct Balancer {
     /// Virtual services.
     pub services: Arc<Services>,
-    /// Connections.
-    pub connections: Connections,
+    /// Connections of IPv4.
+    pub connections4: Connections<Ipv4Addr>,
+    /// Connections of IPv6.
+    pub connections6: Connections<Ipv6Addr>,
     /// Timeouts of the protocols' states.
     pub timeouts: Timeouts,
+    /// What the files below `net/ipv4/vs` say.
+    pub settings: Arc<Settings>,
     /// Why packets were dropped.
     pub drops: Drops,
 }
 
-/// The source port of FTP data connections: what comes from there is never scheduled.
-const FTP_DATA: u16 = 20;
-
-/// A packet of TCP or UDP, parsed.
-#[derive(Clone, Copy)]
-pub struct Segment {
-    /// The IPv4 header.
-    pub header: Header,
-    /// Endpoints and protocol.
-    pub flow: FlowKey,
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// What a TCP segment means to its connection; nothing for UDP.
-    event: Option<tcp_machine::Event>,
-    /// Whether the packet may create a connection.
-    is_opening: bool,
+/// The addresses whose packets are balanced.
+pub trait Balanced: Address + Stacked {
+    /// The connections of packets with such addresses.
+    fn connections(balancer: &Balancer) -> &Connections<Self>;
 }
 
-impl Handler for Balancer {
-    fn handle<'a>(&'a self, skb: Skb<'a>, context: Context<'a>) -> Verdict<'a> {
+impl Balanced for Ipv4Addr {
+    #[inline]
+    fn connections(balancer: &Balancer) -> &Connections<Self> {
+        &balancer.connections4
+    }
+}
+
+impl Balanced for Ipv6Addr {
+    #[inline]
+    fn connections(balancer: &Balancer) -> &Connections<Self> {
+        &balancer.connections6
+    }
+}
+
+impl<A: Balanced> Handler<A> for Balancer {
+    fn handle<'a>(&'a self, mut skb: Skb<'a>, context: Context<'a>) -> Verdict<'a> {
         if skb.is_balanced() || !skb.is_routed() {
             return skb.accept();
         }
-        let Some(header) = skb.linear().first_chunk().and_then(Header::parse) else {
+        let Some(header) = read_header::<A>(&mut skb) else {
             return skb.accept();
         };
-        if header.protocol != IPPROTO_ICMP && Protocol::from_u8(header.protocol).is_none() {
-            return skb.accept();
+        if header.protocol != A::FAMILY.icmp() && Protocol::from_u8(header.protocol).is_none() {
+            return self.leave_alone(skb, context);
         }
         if context.point == HookPoint::LocalOut && skb.wants_no_defragmentation() {
             return skb.accept();
         }
-        if header.is_fragment() {
-            return self.reassemble(skb, context);
+        if header.fragment == Fragment::Whole || has_no_ports(header.protocol) {
+            self.dispatch(skb, header, context)
+        } else {
+            self.reassemble(skb, header, context)
         }
-        self.dispatch(skb, header, context)
+    }
+}
+
+/// The network header of a packet, however far its extensions reach.
+#[inline]
+fn read_header<A: Address>(skb: &mut Skb<'_>) -> Option<Header<A>> {
+    loop {
+        match A::read_header(skb.linear()) {
+            Ok(header) => return Some(header),
+            Err(Unread::Short(needed)) if needed > skb.linear().len() && skb.pull(needed) => {}
+            Err(_) => return None,
+        }
     }
 }
 
@@ -79,9 +116,46 @@ impl Balancer {
         skb.drop()
     }
 
+    /// How many connections there are, as of a quarter of a second ago.
+    pub fn connections(&self) -> u64 {
+        let (v4, v6) = (self.connections4.count(), self.connections6.count());
+        v4.saturating_add(v6)
+    }
+
+    /// Lets a packet pass that is none of ours; with it what it carries, if it is a tunnel's and
+    /// `ignore_tunneled` says so.
+    fn leave_alone<'a>(&self, mut skb: Skb<'a>, context: Context<'a>) -> Verdict<'a> {
+        if context.point != HookPoint::Forward && self.settings.ignore_tunneled.is_on() {
+            skb.mark_balanced();
+        }
+        skb.accept()
+    }
+
+    /// Whether no further connection may be made (`conn_max`).
+    fn is_full(&self) -> bool {
+        let limit = self.settings.conn_max.get();
+        let exact = || {
+            let (v4, v6) = (&self.connections4, &self.connections6);
+            v4.exact_count().saturating_add(v6.exact_count())
+        };
+        limit != ConnMax::MAX && exact() >= u64::from(limit.unsigned_abs())
+    }
+
     /// Goes on once all fragments are there: ports are in the first one only.
     #[cold]
-    fn reassemble<'a>(&'a self, skb: Skb<'a>, context: Context<'a>) -> Verdict<'a> {
+    fn reassemble<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        header: Header<A>,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        if A::STACK == Stack::V6 {
+            // Whatever the stack reassembles came whole; only a first part tells its flow.
+            return match header.fragment {
+                Fragment::First => self.dispatch(skb, header, context),
+                _ => skb.accept(),
+            };
+        }
         let user = match context.point {
             HookPoint::LocalIn => DefragmentFor::LocalIn,
             HookPoint::Forward => DefragmentFor::Forward,
@@ -93,38 +167,52 @@ impl Balancer {
         };
         // The header's length field changed.
         skb.refresh_header_checksum();
-        match skb.linear().first_chunk().and_then(Header::parse) {
+        match read_header::<A>(&mut skb) {
             Some(header) => self.dispatch(skb, header, context),
             None => self.drop(skb, Reason::Malformed),
         }
     }
 
     #[inline]
-    fn dispatch<'a>(&'a self, skb: Skb<'a>, header: Header, context: Context<'a>) -> Verdict<'a> {
-        if header.protocol == IPPROTO_ICMP {
+    fn dispatch<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        header: Header<A>,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        if header.protocol == A::FAMILY.icmp() {
             icmp::handle(self, skb, header, context)
         } else {
             self.balance(skb, header, context)
         }
     }
 
-    /// Handles a packet of TCP or UDP.
+    /// Handles a packet of a transport protocol.
     #[inline]
-    fn balance<'a>(
+    fn balance<'a, A: Balanced>(
         &'a self,
         mut skb: Skb<'a>,
-        header: Header,
+        header: Header<A>,
         context: Context<'a>,
     ) -> Verdict<'a> {
-        let Some(segment) = parse_segment(&mut skb, header) else {
+        let opening = |is_sloppy| match is_sloppy {
+            true => Opening::Sloppy,
+            false => Opening::Strict,
+        };
+        let openings = Openings {
+            tcp: opening(self.settings.sloppy_tcp.is_on()),
+            sctp: opening(self.settings.sloppy_sctp.is_on()),
+        };
+        let Some(segment) = Segment::parse(&mut skb, header, openings) else {
             return if takes_requests(&skb, context) {
                 self.drop(skb, Reason::Malformed)
             } else {
                 skb.accept()
             };
         };
-        let hash = self.connections.hash(&segment.flow);
-        match self.connections.find(&segment.flow, hash, context.rcu) {
+        let connections = A::connections(self);
+        let hash = connections.hash(&segment.flow);
+        match connections.find(&segment.flow, hash, context.rcu) {
             Some((connection, Way::Out)) => self.answer(skb, &segment, connection, context),
             _ if !takes_requests(&skb, context) => skb.accept(),
             Some((connection, Way::In)) if !self.is_over(connection, &segment, context) => {
@@ -134,133 +222,137 @@ impl Balancer {
         }
     }
 
-    /// Whether a packet that opens a connection finds one that has ended, and takes its place
-    /// (reference §2.6 with `conn_reuse_mode` 1).
-    fn is_over<'a>(
+    /// Whether a packet finds a connection that is to make place for a new one: it opens one where another
+    /// has ended (reference §2.6), or its real server is gone and `expire_nodest_conn` says so.
+    fn is_over<'a, A: Balanced>(
         &self,
-        connection: Lent<'a, Connection>,
-        segment: &Segment,
+        connection: Lent<'a, Connection<A>>,
+        segment: &Segment<A>,
         context: Context<'a>,
     ) -> bool {
-        if segment.protocol != Protocol::Tcp || !segment.is_opening {
-            return false;
-        }
-        let state = tcp_machine::State::from_u8(connection.status().state());
-        let is_over = matches!(
-            state,
-            Some(tcp_machine::State::TimeWait | tcp_machine::State::Close)
-        );
-        if is_over {
-            self.connections.end(connection, context.rcu);
+        let expires = || self.settings.expire_nodest_conn.is_on();
+        let server = connection.server.as_deref();
+        let is_gone = server.is_some_and(|server| !server.is_available()) && expires();
+        let is_over = is_gone || (segment.is_new && self.is_replaced(&connection, segment));
+        if is_over && !connection.is_pinned() {
+            A::connections(self).end(connection, context.rcu);
         }
         is_over
     }
 
-    /// A packet without a connection: makes one if it is for a service and may do so.
-    fn open<'a>(
-        &'a self,
-        mut skb: Skb<'a>,
-        segment: &Segment,
-        hash: u64,
-        context: Context<'a>,
-    ) -> Verdict<'a> {
-        if !segment.is_opening || segment.flow.src.port == FTP_DATA {
-            return skb.accept();
+    /// Whether a packet that opens a connection replaces this one (reference §2.6).
+    #[cold]
+    fn is_replaced<A: Balanced>(&self, connection: &Connection<A>, segment: &Segment<A>) -> bool {
+        let is_quiesced = connection
+            .server
+            .as_ref()
+            .is_some_and(|server| server.weight() == 0);
+        if is_quiesced && self.settings.expire_nodest_conn.is_on() {
+            return true;
         }
-        let key = ServiceKey {
-            protocol: segment.flow.protocol,
-            endpoint: segment.flow.dst,
-        };
-        let Some(service) = self.services.find(key, context.rcu) else {
-            return skb.accept();
-        };
-        let Some(server) = service.schedule(context.rcu) else {
-            icmp::refuse(&mut skb);
-            return self.drop(skb, Reason::NoServer);
-        };
-        let created = self.connections.create(
-            &segment.flow,
-            hash,
-            segment.protocol,
-            server.clone(),
-            context.rcu,
-        );
-        match created {
-            Ok(connection) => {
-                connection.server.counters.count_connection();
-                self.request(skb, segment, connection, context)
+        let mode = self.settings.conn_reuse_mode.get();
+        if mode == 0 || connection.controller().is_some() {
+            return false;
+        }
+        let status = connection.status();
+        match (segment.event, tcp::State::from_u8(status.state())) {
+            (Event::Tcp(_), Some(tcp::State::TimeWait | tcp::State::Close)) => true,
+            (Event::Tcp(_), Some(tcp::State::FinWait)) => {
+                mode & REUSE_FIN_WAIT != 0 && status.is_output_unseen()
             }
-            Err(CreateError::Exists(connection)) => self.request(skb, segment, connection, context),
-            Err(CreateError::NoMemory) => self.drop(skb, Reason::NoMemory),
-            Err(CreateError::TableFull) => self.drop(skb, Reason::TableFull),
+            (Event::Sctp(_), _) => status.state() == sctp::State::Closed as u8,
+            _ => false,
         }
     }
 
     /// A packet from the client of a connection: on to the real server.
     #[inline]
-    fn request<'a>(
+    fn request<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
-        segment: &Segment,
-        connection: Lent<'a, Connection>,
+        segment: &Segment<A>,
+        connection: Lent<'a, Connection<A>>,
         context: Context<'a>,
     ) -> Verdict<'a> {
-        if !connection.server.is_available() {
-            return self.drop(skb, Reason::ServerRemoved);
+        if let Some(server) = &connection.server {
+            if !server.is_available() {
+                return self.drop(skb, Reason::ServerRemoved);
+            }
+            server.counters.count_in(skb.len());
         }
-        connection.server.counters.count_in(skb.len());
         self.note(connection, segment, Way::In);
-        xmit::request(self, skb, segment, connection.get(), context)
+        connection.count_packet();
+        xmit::request(self, skb, segment, Path::of(connection.get()), context)
     }
 
     /// A packet from the real server of a connection: back to the client.
     #[inline]
-    fn answer<'a>(
+    fn answer<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
-        segment: &Segment,
-        connection: Lent<'a, Connection>,
+        segment: &Segment<A>,
+        connection: Lent<'a, Connection<A>>,
         context: Context<'a>,
     ) -> Verdict<'a> {
-        if connection.server.is_available() {
-            connection.server.counters.count_out(skb.len());
+        if let Some(server) = connection.available_server() {
+            server.counters.count_out(skb.len());
         }
         self.note(connection, segment, Way::Out);
-        xmit::answer(self, skb, segment, connection.get(), context)
+        xmit::answer(self, skb, segment, Path::of(connection.get()), context)
     }
 
     /// Runs the state machine and notes the time.
     #[inline]
-    fn note(&self, connection: Lent<'_, Connection>, segment: &Segment, way: Way) {
+    fn note<A: Balanced>(
+        &self,
+        connection: Lent<'_, Connection<A>>,
+        segment: &Segment<A>,
+        way: Way,
+    ) {
         let mut status = connection.status();
         let state = loop {
-            let to = match segment.event {
-                Some(event) => {
-                    let direction = match way {
-                        Way::Out => Direction::Output,
-                        Way::In if status.is_output_unseen() => Direction::InputOnly,
-                        Way::In => Direction::Input,
-                    };
-                    let from = tcp_machine::State::from_u8(status.state())
-                        .unwrap_or(tcp_machine::State::None);
-                    let next = tcp_machine::next(from, direction, event);
-                    status.with_state(next as u8, next.is_active())
-                }
+            let direction = match way {
+                Way::Out => Direction::Output,
+                Way::In if status.is_output_unseen() => Direction::InputOnly,
+                Way::In => Direction::Input,
+            };
+            let next = segment
+                .event
+                .next(Machine::Normal, status.state(), direction);
+            let to = match next {
+                Some((state, is_active)) => status.with_state(state, is_active),
                 None => status,
             };
             let to = match way {
                 Way::Out => to.with_output_seen(),
                 Way::In => to,
             };
-            if to == status || connection.advance(status, to) {
+            if to == status {
+                break to.state();
+            }
+            if connection.advance(status, to) {
+                if segment.event.has_established(to.state()) {
+                    assure(&connection);
+                }
                 break to.state();
             }
             status = connection.status();
         };
+        if way == Way::Out && matches!(segment.event, Event::Any) {
+            assure(&connection);
+        }
         let timeout = self.timeouts.ticks(segment.protocol, state);
         if connection.touch(jiffies(), timeout) {
-            self.connections.ask_to_visit(connection);
+            A::connections(self).ask_to_visit(connection);
         }
+    }
+}
+
+/// Notes on the template of a connection that both sides take part in it.
+#[inline]
+fn assure<A: Balanced>(connection: &Connection<A>) {
+    if let Some(controller) = connection.controller() {
+        controller.assure();
     }
 }
 
@@ -273,44 +365,4 @@ fn takes_requests(skb: &Skb<'_>, context: Context<'_>) -> bool {
         HookPoint::LocalIn => skb.is_for_host(),
         HookPoint::LocalOut => true,
     }
-}
-
-#[inline]
-fn parse_segment(skb: &mut Skb<'_>, header: Header) -> Option<Segment> {
-    let protocol = Protocol::from_u8(header.protocol)?;
-    let transport_len = match protocol {
-        Protocol::Tcp => tcp::HEADER_LEN,
-        Protocol::Udp => udp::HEADER_LEN,
-    };
-    if !skb.pull(header.header_len.checked_add(transport_len)?) {
-        return None;
-    }
-    let bytes = skb.linear().get(header.header_len..)?;
-    let (src_port, dst_port) = transport::ports(bytes.first_chunk()?);
-    let (event, is_opening) = match protocol {
-        Protocol::Tcp => {
-            let flags = tcp::Flags::parse(bytes.first_chunk()?);
-            let event = tcp_machine::Event::from_flags(flags);
-            (Some(event), flags.syn() && !flags.rst())
-        }
-        Protocol::Udp => (None, true),
-    };
-    let flow = FlowKey {
-        protocol: header.protocol,
-        src: Endpoint {
-            addr: header.src,
-            port: src_port,
-        },
-        dst: Endpoint {
-            addr: header.dst,
-            port: dst_port,
-        },
-    };
-    Some(Segment {
-        header,
-        flow,
-        protocol,
-        event,
-        is_opening,
-    })
 }

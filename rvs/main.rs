@@ -7,6 +7,8 @@
 // The pure rooms are also part of the host tests, where `pub` reaches further.
 #![allow(unreachable_pub)]
 
+#[allow(dead_code)]
+mod app;
 mod conn;
 mod control;
 mod director;
@@ -16,6 +18,8 @@ mod packet;
 mod proto;
 mod sched;
 mod service;
+mod settings;
+mod siphash;
 mod stats;
 #[allow(unsafe_code)]
 mod sys;
@@ -25,7 +29,7 @@ mod xmit;
 use control::{CompatibleFamily, NativeFamily};
 use kernel::prelude::*;
 use netns::{Netns, Shared};
-use sys::{net::PerNetRegistration, rcu};
+use sys::{net::PerNetRegistration, netdev::Watch, rcu};
 
 module! {
     type: Rvs,
@@ -42,6 +46,7 @@ struct Rvs {
     // value waits for its grace period when the module's text goes.
     _native: NativeFamily,
     _compatible: Option<CompatibleFamily>,
+    _devices: Watch<Netns>,
     _namespaces: PerNetRegistration<Netns>,
     _callbacks: Callbacks,
 }
@@ -61,10 +66,12 @@ impl kernel::Module for Rvs {
         let compatible = control::register_compatible(module)?;
         let shared = Shared::new(compatible.is_some())?;
         let namespaces = PerNetRegistration::new(shared)?;
-        let native = match NativeFamily::register(module) {
-            Ok(native) => native,
+        // What goes wrong from here on ends first what refers to the namespaces.
+        let registered =
+            Watch::begin().and_then(|devices| Ok((NativeFamily::register(module)?, devices)));
+        let (native, devices) = match registered {
+            Ok(registered) => registered,
             Err(error) => {
-                // Its commands refer to what the namespaces have.
                 drop(compatible);
                 return Err(error);
             }
@@ -72,6 +79,7 @@ impl kernel::Module for Rvs {
         Ok(Self {
             _native: native,
             _compatible: compatible,
+            _devices: devices,
             _namespaces: namespaces,
             _callbacks: callbacks,
         })

@@ -7,25 +7,28 @@
 
 use crate::{
     conn::{Budget, Connection, Connections, Share},
-    control::ConnFile,
+    control::Files,
     director::Balancer,
-    packet::Endpoint,
+    packet::{Address, Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Assignment, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
     },
+    settings::{ConnMax, Settings, Surroundings},
     stats::drops::Drops,
     sys::{
         flow_table::{Keeper, Memory},
+        ip::Reassembly6,
         memory,
         net::{self, Net, NetId, PerNet},
+        netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        procfs::File,
         slab, Arc,
     },
     timeouts::Timeouts,
 };
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::{c_str, new_mutex, prelude::*, sync::Mutex};
 
 /// Our hooks: IPVS's priorities (reference §1.1), of which one does for both directions, since a
@@ -36,30 +39,47 @@ const HOOKS: [(HookPoint, i32); 3] = [
     (HookPoint::LocalOut, PRIORITY_NAT_DST + 2),
 ];
 
+/// The hooks of a stack.
+type StackHooks<A> = Hooks<A, Balancer, 3>;
+
 /// What all namespaces share: the caches that entries come from.
 pub struct Shared {
-    connections: Arc<Memory<Connection>>,
+    connections4: Arc<Memory<Connection<Ipv4Addr>>>,
+    connections6: Arc<Memory<Connection<Ipv6Addr>>>,
     services: Arc<Memory<ServiceEntry>>,
+    localities: Arc<Memory<Assignment>>,
     budget: Arc<Budget>,
+    initial_settings: Arc<Settings>,
     owns_files: bool,
 }
 
 impl Shared {
-    /// The caches, as `/proc/slabinfo` names them; `owns_files` if the files of IPVS below
-    /// `/proc/net` are ours to make. Sleeps.
+    /// The caches, as `/proc/slabinfo` names them; `owns_files` if the files of IPVS are
+    /// ours to make. Sleeps.
     pub fn new(owns_files: bool) -> Result<Self> {
-        let connections = Memory {
+        let connections4 = Memory {
             nodes: slab::Cache::new(c_str!("rvs_conn"))?,
             buckets: slab::Cache::new(c_str!("rvs_conn_bucket"))?,
+        };
+        let connections6 = Memory {
+            nodes: slab::Cache::new(c_str!("rvs_conn6"))?,
+            buckets: slab::Cache::new(c_str!("rvs_conn6_bucket"))?,
         };
         let services = Memory {
             nodes: slab::Cache::new(c_str!("rvs_service"))?,
             buckets: slab::Cache::new(c_str!("rvs_service_bucket"))?,
         };
+        let localities = Memory {
+            nodes: slab::Cache::new(c_str!("rvs_locality"))?,
+            buckets: slab::Cache::new(c_str!("rvs_locality_bucket"))?,
+        };
         Ok(Self {
-            connections: Arc::new(connections, GFP_KERNEL)?,
+            connections4: Arc::new(connections4, GFP_KERNEL)?,
+            connections6: Arc::new(connections6, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
+            localities: Arc::new(localities, GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
+            initial_settings: new_settings(true, ConnMax::MAX)?,
             owns_files,
         })
     }
@@ -68,9 +88,38 @@ impl Shared {
 /// What exists from a namespace's first service on.
 struct Active {
     // In the order of their drops: nothing may find what goes next.
-    hooks: Option<Hooks<Balancer, 3>>,
+    hooks4: Option<StackHooks<Ipv4Addr>>,
+    hooks6: Option<(StackHooks<Ipv6Addr>, Reassembly6)>,
     config: Config,
     balancer: Arc<Balancer>,
+}
+
+impl Active {
+    /// Registers the hooks of a family, if they are not there. Sleeps.
+    fn provide_hooks(&mut self, family: Family, net: Net<'static>) -> Result {
+        let balancer = self.balancer.clone();
+        match family {
+            Family::V4 if self.hooks4.is_none() => {
+                self.hooks4 = Some(Hooks::register(balancer, net, HOOKS)?);
+            }
+            Family::V6 if self.hooks6.is_none() => {
+                let reassembly = Reassembly6::enable(net)?;
+                self.hooks6 = Some((Hooks::register(balancer, net, HOOKS)?, reassembly));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Hooks of a family exist only while there is a service of it. Sleeps.
+    fn drop_idle_hooks(&mut self) {
+        if self.config.is_empty(Family::V4) {
+            self.hooks4 = None;
+        }
+        if self.config.is_empty(Family::V6) {
+            self.hooks6 = None;
+        }
+    }
 }
 
 struct State {
@@ -80,13 +129,26 @@ struct State {
 
 /// The load balancer of a namespace.
 pub struct Netns {
-    // First to go: its readers look at the rest.
-    _conn_file: Option<File<ConnFile>>,
+    // First to go: their readers look at the rest.
+    _files: Option<Files>,
     net: Net<'static>,
-    connection_memory: Arc<Memory<Connection>>,
+    connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
+    connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
     service_memory: Arc<Memory<ServiceEntry>>,
+    locality_memory: Arc<Memory<Assignment>>,
     budget: Arc<Budget>,
+    settings: Arc<Settings>,
     state: Pin<KBox<Mutex<State>>>,
+}
+
+/// The defaults of a namespace.
+fn new_settings(is_initial: bool, conn_max: i32) -> Result<Arc<Settings>> {
+    let settings = Settings::new(Surroundings {
+        is_initial,
+        conn_max,
+        free_buffer_pages: memory::free_buffer_pages(),
+    });
+    Ok(Arc::new(settings, GFP_KERNEL_ACCOUNT)?)
 }
 
 static ID: NetId<Shared> = NetId::new();
@@ -103,17 +165,25 @@ impl PerNet for Netns {
             timeouts: proto::Timeouts::default(),
             active: None,
         };
-        let conn_file = if shared.owns_files {
-            Some(File::create(net)?)
+        let settings = if net.is_initial() {
+            shared.initial_settings.clone()
+        } else {
+            new_settings(false, shared.initial_settings.conn_max.get())?
+        };
+        let files = if shared.owns_files {
+            Some(Files::create(net, settings.clone())?)
         } else {
             None
         };
         let netns = Self {
-            _conn_file: conn_file,
+            _files: files,
             net,
-            connection_memory: shared.connections.clone(),
+            connection_memory4: shared.connections4.clone(),
+            connection_memory6: shared.connections6.clone(),
             service_memory: shared.services.clone(),
+            locality_memory: shared.localities.clone(),
             budget: shared.budget.clone(),
+            settings,
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
         Ok(KBox::new(netns, GFP_KERNEL_ACCOUNT)?)
@@ -121,7 +191,17 @@ impl PerNet for Netns {
 
     fn quiesce(&self) {
         if let Some(active) = self.state.lock().active.as_mut() {
-            active.hooks = None;
+            active.hooks4 = None;
+            active.hooks6 = None;
+            active.config.forget_routes();
+        }
+    }
+}
+
+impl Watcher for Netns {
+    fn lost_device(net: Net<'_>) {
+        if let Ok(netns) = Netns::of(net) {
+            netns.read_config(|config| config.forget_routes());
         }
     }
 }
@@ -132,32 +212,38 @@ impl Netns {
         net::of(net).ok_or(ENODEV)
     }
 
-    fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
-        let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
+    fn connections<A: Address>(
+        &self,
+        memory: &Arc<Memory<Connection<A>>>,
+    ) -> Result<Connections<A>> {
         let share = if self.net.is_of_initial_users() {
             Share::Trusted
         } else {
             Share::Other
         };
+        Connections::new(memory.clone(), self.budget.clone(), share)
+    }
+
+    fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
+        let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
         let balancer = Balancer {
             services: services.clone(),
-            connections: Connections::new(
-                self.connection_memory.clone(),
-                self.budget.clone(),
-                share,
-            )?,
+            connections4: self.connections(&self.connection_memory4)?,
+            connections6: self.connections(&self.connection_memory6)?,
             timeouts: Timeouts::new(timeouts),
+            settings: self.settings.clone(),
             drops: Drops::new()?,
         };
         Ok(Active {
-            hooks: None,
-            config: Config::new(services, keeper),
+            hooks4: None,
+            hooks6: None,
+            config: Config::new(services, keeper, self.locality_memory.clone())?,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         })
     }
 
-    /// Adds a service; with the first one the hooks come. Sleeps.
+    /// Adds a service; with the first one of a family its hooks come. Sleeps.
     pub fn add_service(&self, key: ServiceKey, settings: ServiceSettings) -> Result<(), Refusal> {
         let mut state = self.state.lock();
         if state.active.is_none() {
@@ -166,11 +252,9 @@ impl Netns {
         }
         let active = state.active.as_mut().ok_or(ENOMEM)?;
         active.config.check_new_service(key)?;
-        if active.hooks.is_none() {
-            active.hooks = Some(Hooks::register(active.balancer.clone(), self.net, HOOKS)?);
-        }
+        active.provide_hooks(key.family(), self.net)?;
         let added = active.config.add_service(key, settings);
-        drop_idle_hooks(active);
+        active.drop_idle_hooks();
         added
     }
 
@@ -181,7 +265,7 @@ impl Netns {
         let mut state = self.state.lock();
         let active = state.active.as_mut().ok_or(Refusal::NoSuchService)?;
         let result = change(&mut active.config);
-        drop_idle_hooks(active);
+        active.drop_idle_hooks();
         result
     }
 
@@ -197,9 +281,22 @@ impl Netns {
         })
     }
 
-    /// Removes a service; with the last one the hooks go. Sleeps.
+    /// Removes a service; with the last one of a family its hooks go. Sleeps.
     pub fn remove_service(&self, key: ServiceKey) -> Result<(), Refusal> {
-        self.with_config(|config| config.remove_service(key))
+        self.with_config(|config| config.remove_service(key))?;
+        self.sweep_if_asked();
+        Ok(())
+    }
+
+    /// Has the connections of removed real servers end, if the settings say so. Sleeps.
+    fn sweep_if_asked(&self) {
+        if !self.settings.expire_nodest_conn.is_on() {
+            return;
+        }
+        if let Some(balancer) = self.balancer() {
+            balancer.connections4.sweep();
+            balancer.connections6.sweep();
+        }
     }
 
     /// Removes all services. Sleeps.
@@ -209,13 +306,14 @@ impl Netns {
             config.flush();
             Ok(())
         });
+        self.sweep_if_asked();
     }
 
     /// Adds a real server. Sleeps.
     pub fn add_server(
         &self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         self.with_config(|config| {
@@ -231,15 +329,21 @@ impl Netns {
     pub fn change_server(
         &self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         self.with_config(|config| config.change_server(key, endpoint, settings))
     }
 
     /// Removes a real server. Sleeps.
-    pub fn remove_server(&self, key: ServiceKey, endpoint: Endpoint) -> Result<(), Refusal> {
-        self.with_config(|config| config.remove_server(key, endpoint))
+    pub fn remove_server(
+        &self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<(), Refusal> {
+        self.with_config(|config| config.remove_server(key, endpoint))?;
+        self.sweep_if_asked();
+        Ok(())
     }
 
     /// Zeroes the statistics of one service, or all. Sleeps.
@@ -281,12 +385,5 @@ impl Netns {
             active.balancer.timeouts.set(&state.timeouts);
         }
         Ok(())
-    }
-}
-
-/// Hooks exist only while there is a service.
-fn drop_idle_hooks(active: &mut Active) {
-    if active.config.is_empty() {
-        active.hooks = None;
     }
 }

@@ -9,20 +9,23 @@ use crate::{
 };
 use core::sync::atomic::{AtomicU32, Ordering};
 
-const STATES: usize = proto::tcp::State::COUNT;
+const TCP_STATES: usize = proto::tcp::State::COUNT;
+const SCTP_STATES: usize = proto::sctp::State::COUNT;
 
 /// Timeouts of all states.
 pub struct Timeouts {
-    tcp: [AtomicU32; STATES],
+    tcp: [AtomicU32; TCP_STATES],
     udp: AtomicU32,
+    sctp: [AtomicU32; SCTP_STATES],
 }
 
 impl Timeouts {
     /// Those of the configuration.
     pub fn new(seconds: &proto::Timeouts) -> Self {
         let timeouts = Self {
-            tcp: [const { AtomicU32::new(0) }; STATES],
+            tcp: [const { AtomicU32::new(0) }; TCP_STATES],
             udp: AtomicU32::new(0),
+            sctp: [const { AtomicU32::new(0) }; SCTP_STATES],
         };
         timeouts.set(seconds);
         timeouts
@@ -36,6 +39,9 @@ impl Timeouts {
         }
         self.udp
             .store(ticks_of(Protocol::Udp, 0), Ordering::Relaxed);
+        for (ticks, state) in self.sctp.iter().zip(0..) {
+            ticks.store(ticks_of(Protocol::Sctp, state), Ordering::Relaxed);
+        }
     }
 
     /// How many ticks a connection in this state lives without a packet.
@@ -43,7 +49,8 @@ impl Timeouts {
     pub fn ticks(&self, protocol: Protocol, state: u8) -> u32 {
         let ticks = match protocol {
             Protocol::Tcp => self.tcp.get(usize::from(state)),
-            Protocol::Udp => Some(&self.udp),
+            Protocol::Udp | Protocol::Esp | Protocol::Ah => Some(&self.udp),
+            Protocol::Sctp => self.sctp.get(usize::from(state)),
         };
         ticks.map_or(0, |ticks| ticks.load(Ordering::Relaxed))
     }

@@ -7,36 +7,41 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Budget, Connection, Share,
+    Budget, Connection, Share, HELD_TIMEOUT,
 };
-use crate::sys::{
-    flow_table::{Fate, Keeper, Occasion},
-    time::jiffies,
-    worker::Job,
-    Arc,
+use crate::{
+    packet::Address,
+    sys::{
+        flow_table::{Fate, Keeper, Occasion},
+        time::jiffies,
+        worker::Job,
+        Arc,
+    },
 };
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{new_mutex, prelude::*, sync::Mutex};
 
 /// Buckets that one run adds or takes away at most.
 const RESIZE_STEPS: u32 = 16_384;
 
 /// The job that ends connections.
-pub struct Expiry {
-    state: Pin<KBox<Mutex<State>>>,
+pub struct Expiry<A: Address> {
+    state: Pin<KBox<Mutex<State<A>>>>,
     entries: AtomicU64,
+    removed: AtomicU64,
+    wants_sweep: AtomicBool,
     budget: Arc<Budget>,
     share: Share,
 }
 
-struct State {
-    keeper: Keeper<Connection>,
+struct State<A: Address> {
+    keeper: Keeper<Connection<A>>,
     wheel: Wheel,
 }
 
-impl Expiry {
+impl<A: Address> Expiry<A> {
     /// The job for the keeper of a table. Sleeps.
-    pub fn new(keeper: Keeper<Connection>, budget: Arc<Budget>, share: Share) -> Result<Self> {
+    pub fn new(keeper: Keeper<Connection<A>>, budget: Arc<Budget>, share: Share) -> Result<Self> {
         let state = State {
             keeper,
             wheel: Wheel::new(jiffies()),
@@ -44,6 +49,8 @@ impl Expiry {
         Ok(Self {
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
             entries: AtomicU64::new(0),
+            removed: AtomicU64::new(0),
+            wants_sweep: AtomicBool::new(false),
             budget,
             share,
         })
@@ -52,33 +59,65 @@ impl Expiry {
     /// How many lists the keeper needs.
     pub const LISTS: usize = SLOTS;
 
+    /// Connections that were removed until the last run.
+    pub fn removed(&self) -> u64 {
+        self.removed.load(Ordering::Relaxed)
+    }
+
+    /// Has the next run end the connections of real servers that are not configured any more.
+    pub fn ask_to_sweep(&self) {
+        self.wants_sweep.store(true, Ordering::Relaxed);
+    }
+
     /// Connections as of the last run.
     pub fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
     }
 }
 
+/// After how many ticks a connection that was ended, but is pinned, is looked at again.
+const DEAD_TIMEOUT: u32 = 4 * SLOT_TICKS;
+
+/// Ends the connections whose real server is not configured.
+fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>) {
+    for slot in 0..SLOTS {
+        keeper.visit(slot, |connection| {
+            let is_bound = connection.server.is_some();
+            if is_bound && connection.available_server().is_none() {
+                connection.kill();
+                Fate::RemoveOrList(slot)
+            } else {
+                Fate::List(slot)
+            }
+        });
+    }
+}
+
 /// What becomes of a connection that is looked at now.
-fn decide(connection: &Connection) -> Fate {
+fn decide<A: Address>(connection: &Connection<A>) -> Fate {
     let now = jiffies();
     let left = connection.ticks_left(now);
     if left == 0 || connection.status().is_dead() {
-        connection.kill();
-        return Fate::Remove;
+        let place = match connection.status().is_dead() {
+            true => Wheel::place(now, DEAD_TIMEOUT),
+            false => Wheel::place(now, HELD_TIMEOUT),
+        };
+        connection.visit.store(place.due, Ordering::Relaxed);
+        return Fate::RemoveOrList(place.slot);
     }
     let place = Wheel::place(now, left);
     connection.visit.store(place.due, Ordering::Relaxed);
     Fate::List(place.slot)
 }
 
-impl Drop for Expiry {
+impl<A: Address> Drop for Expiry<A> {
     /// The connections go with their keeper.
     fn drop(&mut self) {
         self.budget.update(self.share, self.entries(), 0);
     }
 }
 
-impl Job for Expiry {
+impl<A: Address> Job for Expiry<A> {
     fn run(&self) -> Option<u32> {
         let mut state = self.state.lock();
         let State { keeper, wheel } = &mut *state;
@@ -86,8 +125,15 @@ impl Job for Expiry {
         for slot in wheel.advance(jiffies()) {
             keeper.visit(slot, decide);
         }
+        if self.wants_sweep.swap(false, Ordering::Relaxed) {
+            sweep(keeper);
+        }
         let still_resizing = keeper.resize(RESIZE_STEPS);
         let before = self.entries.swap(keeper.entries(), Ordering::Relaxed);
+        self.removed.store(
+            keeper.arrived().wrapping_sub(keeper.entries()),
+            Ordering::Relaxed,
+        );
         self.budget.update(self.share, before, keeper.entries());
         if still_resizing {
             return Some(1);

@@ -4,11 +4,11 @@
 //!
 //! Both directions of a flow hash alike, so one probe sequence serves both. Clients choose their addresses
 //! and ports, so the hash is a pseudo-random function of a secret key: SipHash-1-3 (Aumasson, Bernstein,
-//! 2012), here for exactly 16 bytes of input.
+//! 2012), here for two or five words of input.
 
 #![forbid(unsafe_code)]
 
-use crate::packet::Endpoint;
+use crate::packet::{Address, Endpoint, Family};
 
 /// A secret key, ready for use.
 ///
@@ -31,34 +31,56 @@ impl HashKey {
 
     /// The hash of a flow between `a` and `b`, the same for either order of the two.
     ///
-    /// It is the SipHash-1-3 of two little-endian words: the smaller endpoint, then the greater one with
-    /// the protocol number in bits 48 to 55. An endpoint's word has the address, as it is on the wire, in its
-    /// first four bytes and the port above.
+    /// For IPv4 it is the SipHash-1-3 of two little-endian words: the smaller endpoint, then the greater
+    /// one with the protocol number in bits 48 to 55. An endpoint's word has the address, as it is on
+    /// the wire, in its first four bytes and the port above. For IPv6 the words are those of the smaller
+    /// endpoint's address, those of the greater one's, then the two ports in the same order, 16 bits each,
+    /// with the protocol number above.
     #[inline]
     #[must_use]
-    pub fn hash_pair(&self, protocol: u8, a: Endpoint, b: Endpoint) -> u64 {
-        let (a, b) = (word(a), word(b));
-        let (low, high) = if a < b { (a, b) } else { (b, a) };
-        let high = high | (u64::from(protocol) << 48);
+    pub fn hash_pair<A: Address>(&self, protocol: u8, a: Endpoint<A>, b: Endpoint<A>) -> u64 {
+        let protocol = u64::from(protocol) << 48;
+        let ([a0, a1], [b0, b1]) = (a.addr.words(), b.addr.words());
+        let (a_port, b_port) = (u64::from(a.port), u64::from(b.port));
+        match A::FAMILY {
+            Family::V4 => {
+                let (a, b) = (a0 | (a_port << 32), b0 | (b_port << 32));
+                let (low, high) = if a < b { (a, b) } else { (b, a) };
+                self.hash([low, high | protocol])
+            }
+            Family::V6 => {
+                let (a, b) = ([a0, a1, a_port], [b0, b1, b_port]);
+                let ([low0, low1, low_port], [high0, high1, high_port]) =
+                    if a < b { (a, b) } else { (b, a) };
+                let ports = low_port | (high_port << 16);
+                self.hash([low0, low1, high0, high1, ports | protocol])
+            }
+        }
+    }
 
-        let HashKey([v0, v1, v2, v3]) = *self;
-        // The first word, whose round has begun in `new`.
-        let [v0, v1, v2, v3] = mix_rest([v0, v1, v2, v3 ^ low]);
-        let [v0, v1, v2, v3] = round([v0 ^ low, v1, v2, v3 ^ high]);
-        let [v0, v1, v2, v3] = round([v0 ^ high, v1, v2, v3 ^ LENGTH]);
-        let [v0, v1, v2, v3] = round(round(round([v0 ^ LENGTH, v1, v2 ^ 0xff, v3])));
+    /// SipHash-1-3 of some words.
+    #[inline]
+    #[must_use]
+    pub fn hash<const N: usize>(&self, words: [u64; N]) -> u64 {
+        let HashKey(mut v) = *self;
+        let mut has_begun = true;
+        for word in words {
+            v[3] ^= word;
+            // The first word's round has begun in `new`.
+            v = if has_begun { mix_rest(v) } else { round(v) };
+            has_begun = false;
+            v[0] ^= word;
+        }
+        // The input's length in bytes, in the highest byte, over the bytes that do not fill a word,
+        // of which there are none.
+        let length = (N as u64) << 59;
+        v[3] ^= length;
+        v = round(v);
+        v[0] ^= length;
+        v[2] ^= 0xff;
+        let [v0, v1, v2, v3] = round(round(round(v)));
         v0 ^ v1 ^ v2 ^ v3
     }
-}
-
-/// The last word of SipHash's input: its length in bytes in the highest byte, over the bytes that do not
-/// fill a word, of which there are none.
-const LENGTH: u64 = 16 << 56;
-
-#[inline]
-fn word(endpoint: Endpoint) -> u64 {
-    let addr = u32::from_le_bytes(endpoint.addr.octets());
-    (u64::from(endpoint.port) << 32) | u64::from(addr)
 }
 
 #[inline]

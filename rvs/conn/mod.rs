@@ -15,15 +15,18 @@ pub use status::Status;
 pub use table::{Connections, CreateError};
 
 use crate::{
-    packet::{Endpoint, FlowKey},
+    packet::{Address, Endpoint, FlowKey},
     proto::{self, Protocol},
     service::{Method, RealServer},
     sys::{
-        flow_table::{Entry, Lent, Link, Node},
+        flow_table::{Entry, Lent, Link, Node, Pinned},
         time, Arc,
     },
 };
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::atomic::{AtomicU32, Ordering},
+};
 use status::AtomicStatus;
 
 /// Which way a packet of a connection goes.
@@ -35,17 +38,19 @@ pub enum Way {
     Out,
 }
 
-/// A balanced flow. What each packet reads lies in one cache line.
+/// A balanced flow, or a template of flows: the memory of which real server a client was given.
+/// What each packet reads lies in one cache line for IPv4.
 #[repr(C, align(64))]
-pub struct Connection {
+pub struct Connection<A: Address> {
     /// The client.
-    pub client: Endpoint,
+    pub client: Endpoint<A>,
     /// The virtual service, as the client addressed it.
-    pub virt: Endpoint,
-    /// The real server, as it is addressed for this connection.
-    pub server_endpoint: Endpoint,
-    /// TCP or UDP.
-    pub protocol: Protocol,
+    pub virt: Endpoint<A>,
+    /// The real server as masqueraded packets address it. Where it is of another family than the client, only
+    /// the port means anything.
+    target: Endpoint<A>,
+    /// IP protocol number; 0 for a template of all protocols.
+    pub protocol: u8,
     /// The forwarding method when it was created.
     pub method: Method,
     status: AtomicStatus,
@@ -55,13 +60,18 @@ pub struct Connection {
     timeout: AtomicU32,
     /// The tick at which the keeper will look at it.
     visit: AtomicU32,
-    /// The real server.
-    pub server: Arc<RealServer>,
+    /// Packets from the client, up to [`MANY_PACKETS`]; one may be missed when two come at once.
+    packets: AtomicU32,
+    /// The real server; none where packets go where they would go anyway.
+    pub server: Option<Arc<RealServer>>,
+    /// What it was made under: it does not end before this one does.
+    controller: Option<Pinned<Connection<A>>>,
 }
 
-// Budget of the design: what packets read in one line, an IPv4 entry in two.
-const _: () = assert!(size_of::<Connection>() <= 64);
-const _: () = assert!(size_of::<Node<Connection>>() <= 128);
+// Budget of the design: what packets of IPv4 read in one line, an entry in two, one of IPv6 in three.
+const _: () = assert!(size_of::<Connection<Ipv4Addr>>() <= 64);
+const _: () = assert!(size_of::<Node<Connection<Ipv4Addr>>>() <= 128);
+const _: () = assert!(size_of::<Node<Connection<Ipv6Addr>>>() <= 192);
 
 /// A packet's tick is stored only when this much has passed since the last one that was: the line
 /// stays shared between the CPUs of both directions. A 16th of a second.
@@ -70,38 +80,116 @@ const LAST_SEEN_GRAIN: u32 = time::HZ / 16;
 /// Lifetime of an entry whose state machine has not run.
 const FRESH_TIMEOUT: u32 = 3 * time::HZ;
 
-impl Connection {
+/// How long an entry lives on whose time is over while others that were made under it do.
+const HELD_TIMEOUT: u32 = 60 * time::HZ;
+
+/// More packets than these are not counted.
+pub const MANY_PACKETS: u32 = 255;
+
+/// State of a template under which a connection was established (reference §2.5).
+const ASSURED: u8 = 1;
+
+/// What a connection is made of.
+pub struct Plan<A: Address> {
+    /// Client and virtual service.
+    pub flow: FlowKey<A>,
+    /// The real server, if there is one.
+    pub server: Option<Arc<RealServer>>,
+    /// The forwarding method.
+    pub method: Method,
+    /// The port that masqueraded packets get.
+    pub port: u16,
+    /// What it is made under.
+    pub controller: Option<Pinned<Connection<A>>>,
+}
+
+impl<A: Address> Connection<A> {
     /// A connection that starts now.
-    pub fn new(flow: FlowKey, protocol: Protocol, server: Arc<RealServer>) -> Self {
-        let method = server.method();
-        let mut server_endpoint = server.endpoint;
-        if server_endpoint.port == 0 {
-            server_endpoint.port = flow.dst.port;
+    pub fn new(plan: Plan<A>) -> Self {
+        let status = Status::fresh(plan.method != Method::Masquerading);
+        if let Some(server) = &plan.server {
+            server.bind();
         }
-        server.bind();
+        Self::with_status(plan, status, FRESH_TIMEOUT)
+    }
+
+    /// A template that lives this many ticks after it was last used.
+    pub fn template(plan: Plan<A>, timeout: u32) -> Self {
+        let status = Status::fresh(plan.method != Method::Masquerading).of_template();
+        if let Some(server) = &plan.server {
+            server.bind_template();
+        }
+        Self::with_status(plan, status, timeout)
+    }
+
+    fn with_status(plan: Plan<A>, status: Status, timeout: u32) -> Self {
+        let now = time::jiffies();
+        let server_addr = plan.server.as_ref().map(|server| server.endpoint.addr);
+        let target = Endpoint {
+            addr: server_addr
+                .and_then(A::from_ip)
+                .unwrap_or(plan.flow.dst.addr),
+            port: plan.port,
+        };
         Self {
-            client: flow.src,
-            virt: flow.dst,
-            server_endpoint,
-            protocol,
-            method,
-            status: AtomicStatus::new(Status::fresh(method != Method::Masquerading)),
-            last_seen: AtomicU32::new(time::jiffies()),
-            timeout: AtomicU32::new(FRESH_TIMEOUT),
-            visit: AtomicU32::new(time::jiffies()),
-            server,
+            client: plan.flow.src,
+            virt: plan.flow.dst,
+            target,
+            protocol: plan.flow.protocol,
+            method: plan.method,
+            status: AtomicStatus::new(status),
+            last_seen: AtomicU32::new(now),
+            timeout: AtomicU32::new(timeout),
+            visit: AtomicU32::new(now),
+            packets: AtomicU32::new(0),
+            server: plan.server,
+            controller: plan.controller,
         }
+    }
+
+    /// The real server as masqueraded packets address it.
+    #[inline]
+    pub fn target(&self) -> Endpoint<A> {
+        self.target
+    }
+
+    /// The real server as listings show it: its own address, whatever its family.
+    pub fn server_endpoint(&self) -> Endpoint<IpAddr> {
+        let addr = match &self.server {
+            Some(server) => server.endpoint.addr,
+            None => A::UNSPECIFIED.ip(),
+        };
+        let port = if self.status().is_invalid() {
+            u16::MAX
+        } else {
+            self.target.port
+        };
+        Endpoint { addr, port }
+    }
+
+    /// The real server, if there is one and it is configured.
+    #[inline]
+    pub fn available_server(&self) -> Option<&RealServer> {
+        self.server
+            .as_deref()
+            .filter(|server| server.is_available())
+    }
+
+    /// What it was made under.
+    #[inline]
+    pub fn controller(&self) -> Option<&Pinned<Connection<A>>> {
+        self.controller.as_ref()
     }
 
     /// Which way a packet of this flow goes; `None` if it is of another flow.
     #[inline]
-    fn way_of(&self, flow: &FlowKey, link: Link) -> Option<Way> {
-        if self.protocol as u8 != flow.protocol {
+    fn way_of(&self, flow: &FlowKey<A>, link: Link) -> Option<Way> {
+        if self.protocol != flow.protocol || self.status().is_template() {
             return None;
         }
         match link {
             Link::Reverse => {
-                (self.server_endpoint == flow.src && self.client == flow.dst).then_some(Way::Out)
+                (self.target == flow.src && self.client == flow.dst).then_some(Way::Out)
             }
             Link::Forward if self.client == flow.src && self.virt == flow.dst => Some(Way::In),
             Link::Forward => {
@@ -115,16 +203,39 @@ impl Connection {
     /// others are found under the same pair of endpoints.
     #[inline]
     fn has_reverse(&self) -> bool {
-        self.method == Method::Masquerading && self.server_endpoint != self.virt
+        self.method == Method::Masquerading && self.target != self.virt
     }
 
     /// The key of answers, if it is not that of requests turned round.
-    fn answer_key(&self) -> Option<FlowKey> {
-        self.has_reverse().then_some(FlowKey {
-            protocol: self.protocol as u8,
-            src: self.server_endpoint,
+    fn answer_key(&self) -> Option<FlowKey<A>> {
+        let stands_there = self.has_reverse() && !self.status().is_template();
+        stands_there.then_some(FlowKey {
+            protocol: self.protocol,
+            src: self.target,
             dst: self.client,
         })
+    }
+
+    /// Whether it has the same key as another one: a template is none but to templates. What has ended or
+    /// is invalid counts no more.
+    fn is_twin_of(&self, other: &Self) -> bool {
+        let is_valid = |one: &Self| !one.status().is_over();
+        self.protocol == other.protocol
+            && self.client == other.client
+            && self.virt == other.virt
+            && self.status().is_template() == other.status().is_template()
+            && is_valid(self)
+            && is_valid(other)
+    }
+
+    /// Whether it is the valid template of this key.
+    fn is_template_of(&self, key: &FlowKey<A>) -> bool {
+        let status = self.status();
+        self.protocol == key.protocol
+            && self.client == key.src
+            && self.virt == key.dst
+            && status.is_template()
+            && !status.is_over()
     }
 
     /// State and flags.
@@ -135,7 +246,17 @@ impl Connection {
 
     /// The state's name as IPVS shows it.
     pub fn state_name(&self) -> &'static str {
-        proto::state_name(self.protocol, self.status().state())
+        let status = self.status();
+        if status.is_template() {
+            return match status.state() {
+                ASSURED => "ASSURED",
+                _ => "NONE",
+            };
+        }
+        match Protocol::from_u8(self.protocol) {
+            Some(protocol) => proto::state_name(protocol, status.state()),
+            None => "NONE",
+        }
     }
 
     /// Moves on to another status, keeping the real server's count of active connections.
@@ -149,9 +270,44 @@ impl Connection {
             return false;
         }
         if from.is_active() != to.is_active() {
-            self.server.count_active(to.is_active());
+            if let Some(server) = &self.server {
+                server.count_active(to.is_active());
+            }
         }
         true
+    }
+
+    fn set(&self, change: impl Fn(Status) -> Status) {
+        loop {
+            let status = self.status();
+            let changed = change(status);
+            if changed == status || self.status.replace(status, changed) {
+                return;
+            }
+        }
+    }
+
+    /// Notes that a connection under this template was established.
+    pub fn assure(&self) {
+        let status = self.status();
+        if status.is_template() && status.state() != ASSURED {
+            self.set(|status| status.with_state(ASSURED, false));
+        }
+    }
+
+    /// Takes a template out of use: no further connection is made under it.
+    pub fn invalidate(&self) {
+        self.set(Status::invalidated);
+    }
+
+    /// Counts a packet from the client.
+    #[inline]
+    pub fn count_packet(&self) {
+        let packets = self.packets.load(Ordering::Relaxed);
+        if packets < MANY_PACKETS {
+            self.packets
+                .store(packets.wrapping_add(1), Ordering::Relaxed);
+        }
     }
 
     /// Ends the connection: its real server no longer counts it. `false` if it has ended before.
@@ -162,7 +318,11 @@ impl Connection {
                 return false;
             }
             if self.status.replace(status, status.killed()) {
-                self.server.unbind(status.is_active());
+                match &self.server {
+                    Some(server) if status.is_template() => server.unbind_template(),
+                    Some(server) => server.unbind(status.is_active()),
+                    None => {}
+                }
                 return true;
             }
         }
@@ -206,18 +366,31 @@ impl Connection {
         if !status.is_active() {
             flags |= 0x100;
         }
+        if status.is_template() {
+            flags |= 0x1000;
+        }
         flags
     }
 }
 
-impl Drop for Connection {
+impl<A: Address> Drop for Connection<A> {
     /// One that never came into the table, or is there when its namespace goes, ends here.
     fn drop(&mut self) {
         self.kill();
     }
 }
 
-impl Entry for Connection {}
+impl<A: Address> Entry for Connection<A> {
+    fn removed(&self) {
+        self.kill();
+    }
+
+    fn kept(&self) {
+        if !self.status().is_dead() {
+            self.touch(time::jiffies(), HELD_TIMEOUT);
+        }
+    }
+}
 
 /// A connection that a packet belongs to.
-pub type Found<'a> = (Lent<'a, Connection>, Way);
+pub type Found<'a, A> = (Lent<'a, Connection<A>>, Way);

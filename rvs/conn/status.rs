@@ -9,6 +9,8 @@ const STATE: u32 = 0xff;
 const ACTIVE: u32 = 1 << 8;
 const OUTPUT_UNSEEN: u32 = 1 << 9;
 const DEAD: u32 = 1 << 10;
+const TEMPLATE: u32 = 1 << 11;
+const INVALID: u32 = 1 << 12;
 
 /// State and flags of a connection at one moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,32 @@ impl Status {
     #[inline]
     pub const fn with_output_seen(self) -> Self {
         Self(self.0 & !OUTPUT_UNSEEN)
+    }
+
+    /// The same for a template.
+    pub const fn of_template(self) -> Self {
+        Self(self.0 | TEMPLATE)
+    }
+
+    /// Whether it is a template of connections, rather than one.
+    #[inline]
+    pub const fn is_template(self) -> bool {
+        self.0 & TEMPLATE != 0
+    }
+
+    /// A template that is not used any more.
+    pub const fn invalidated(self) -> Self {
+        Self(self.0 | INVALID)
+    }
+
+    /// Whether it is a template that is not used any more.
+    pub const fn is_invalid(self) -> bool {
+        self.0 & INVALID != 0
+    }
+
+    /// Whether it has ended or is not used any more.
+    pub const fn is_over(self) -> bool {
+        self.0 & (DEAD | INVALID) != 0
     }
 
     /// Ended.

@@ -5,12 +5,10 @@
 
 use super::{expiry::Expiry, hash::HashKey, Budget, Connection, Found, Share};
 use crate::{
-    packet::FlowKey,
-    proto::Protocol,
-    service::RealServer,
+    packet::{Address, FlowKey},
     sys::{
-        flow_table::{FlowTable, Hashes, Keeper, Lent, Memory, NotInserted},
-        random,
+        flow_table::{FlowTable, Hashes, Keeper, Lent, Memory, NotInserted, Pinned},
+        per_cpu, random,
         rcu::Held,
         worker::Worker,
         Arc,
@@ -22,40 +20,47 @@ use kernel::prelude::*;
 const COLLECT_TICKS: u32 = super::wheel::SLOT_TICKS;
 
 /// The connections of a namespace.
-pub struct Connections {
+pub struct Connections<A: Address> {
     // The worker stands first: it is stopped, and its entries freed, before the table goes.
-    expiry: Worker<Expiry>,
-    table: Arc<FlowTable<Connection>>,
+    expiry: Worker<Expiry<A>>,
+    table: Arc<FlowTable<Connection<A>>>,
     secret: HashKey,
+    /// Entries made so far.
+    made: per_cpu::Counters<1>,
     budget: Arc<Budget>,
     share: Share,
 }
 
 /// Why no connection was made.
-pub enum CreateError<'a> {
+pub enum CreateError<'a, A: Address> {
     /// Another CPU made one for the same flow just now.
-    Exists(Lent<'a, Connection>),
+    Exists(Lent<'a, Connection<A>>),
     /// Memory is out.
     NoMemory,
     /// There may be no more.
     TableFull,
 }
 
-impl Connections {
+impl<A: Address> Connections<A> {
     /// An empty table. Sleeps.
-    pub fn new(memory: Arc<Memory<Connection>>, budget: Arc<Budget>, share: Share) -> Result<Self> {
-        let (table, keeper) = Keeper::with_table(memory, Expiry::LISTS).ok_or(ENOMEM)?;
+    pub fn new(
+        memory: Arc<Memory<Connection<A>>>,
+        budget: Arc<Budget>,
+        share: Share,
+    ) -> Result<Self> {
+        let (table, keeper) = Keeper::with_table(memory, Expiry::<A>::LISTS).ok_or(ENOMEM)?;
         Ok(Self {
             expiry: Worker::new(Expiry::new(keeper, budget.clone(), share)?)?,
             table,
             secret: HashKey::new(random::key()),
+            made: per_cpu::Counters::new()?,
             budget,
             share,
         })
     }
 
     /// The table, for listings.
-    pub fn table(&self) -> &FlowTable<Connection> {
+    pub fn table(&self) -> &FlowTable<Connection<A>> {
         &self.table
     }
 
@@ -64,47 +69,69 @@ impl Connections {
         self.expiry.job().entries()
     }
 
+    /// How many there are: those made so far, less those removed as of a quarter of a second ago. Looks at
+    /// all CPUs.
+    pub fn exact_count(&self) -> u64 {
+        let [made] = self.made.sum();
+        made.saturating_sub(self.expiry.job().removed())
+    }
+
+    /// Has the keeper end the connections of real servers that are not configured any more.
+    pub fn sweep(&self) {
+        self.expiry.job().ask_to_sweep();
+        self.expiry.hurry();
+    }
+
     /// The hash of a flow, the same for both directions.
     #[inline]
-    pub fn hash(&self, flow: &FlowKey) -> u64 {
+    pub fn hash(&self, flow: &FlowKey<A>) -> u64 {
         self.secret.hash_pair(flow.protocol, flow.src, flow.dst)
     }
 
     /// The connection that a packet with this key, and this hash of it, belongs to.
     #[inline]
-    pub fn find<'a>(&'a self, flow: &FlowKey, hash: u64, rcu: Held<'a>) -> Option<Found<'a>> {
-        let is_of_flow = |connection: &Connection, link| connection.way_of(flow, link).is_some();
+    pub fn find<'a>(&'a self, flow: &FlowKey<A>, hash: u64, rcu: Held<'a>) -> Option<Found<'a, A>> {
+        let is_of_flow = |connection: &Connection<A>, link| connection.way_of(flow, link).is_some();
         let (connection, link) = self.table.lookup(hash, is_of_flow, rcu)?;
         let way = connection.way_of(flow, link)?;
         Some((connection, way))
     }
 
-    /// Makes the connection of a new flow, which has this hash, to a real server.
-    pub fn create<'a>(
+    /// The valid template of a key, pinned.
+    pub fn find_template<'a>(
         &'a self,
-        flow: &FlowKey,
-        hash: u64,
-        protocol: Protocol,
-        server: Arc<RealServer>,
+        key: &FlowKey<A>,
         rcu: Held<'a>,
-    ) -> Result<Lent<'a, Connection>, CreateError<'a>> {
+    ) -> Option<(Lent<'a, Connection<A>>, Pinned<Connection<A>>)> {
+        let is_it = |connection: &Connection<A>, _| connection.is_template_of(key);
+        let (template, _) = self.table.lookup(self.hash(key), is_it, rcu)?;
+        Some((template, template.pin()?))
+    }
+
+    /// Adds a connection or template whose flow has this hash.
+    pub fn add<'a>(
+        &'a self,
+        value: Connection<A>,
+        hash: u64,
+        rcu: Held<'a>,
+    ) -> Result<Lent<'a, Connection<A>>, CreateError<'a, A>> {
         if self.budget.is_spent(self.share, self.count()) {
             return Err(CreateError::TableFull);
         }
-        let value = Connection::new(*flow, protocol, server);
-        let is_same = |other: &Connection| {
-            other.protocol == protocol && other.client == flow.src && other.virt == flow.dst
-        };
         let hashes = Hashes {
             forward: hash,
             reverse: value.answer_key().map(|answer| self.hash(&answer)),
         };
-        let inserted = match self.table.insert(value, hashes, is_same, rcu) {
+        let inserted = match self
+            .table
+            .insert(value, hashes, Connection::is_twin_of, rcu)
+        {
             Ok(inserted) => inserted,
             Err(NotInserted::Exists(twin)) => return Err(CreateError::Exists(twin)),
             Err(NotInserted::NoMemory) => return Err(CreateError::NoMemory),
         };
         let connection = inserted.entry;
+        self.made.add(0, 1);
         if !inserted.is_complete {
             self.end(connection, rcu);
         }
@@ -122,7 +149,7 @@ impl Connections {
     }
 
     /// Ends a connection now: packets no longer find it, and its memory follows soon.
-    pub fn end<'a>(&self, connection: Lent<'a, Connection>, rcu: Held<'a>) {
+    pub fn end<'a>(&self, connection: Lent<'a, Connection<A>>, rcu: Held<'a>) {
         if connection.kill() {
             connection.unlink(rcu);
             self.ask_to_visit(connection);
@@ -130,7 +157,7 @@ impl Connections {
     }
 
     /// Has the keeper look at a connection sooner than planned.
-    pub fn ask_to_visit(&self, connection: Lent<'_, Connection>) {
+    pub fn ask_to_visit(&self, connection: Lent<'_, Connection<A>>) {
         if connection.ask() {
             self.expiry.ask(COLLECT_TICKS);
         }

@@ -3,9 +3,11 @@
 //! `/proc/net/ip_vs_conn`: the connections as `ipvsadm -Lc` reads them
 //! (reference §9.1).
 
+use super::text::{HexAddr, ProtocolName};
 use crate::{
+    conn::{Connection, Connections},
     netns::Netns,
-    packet::Endpoint,
+    packet::{Address, Endpoint},
     sys::{
         net::Net,
         procfs::{Contents, Text},
@@ -13,59 +15,136 @@ use crate::{
         time,
     },
 };
-use core::fmt::{self, Write};
+use core::{
+    fmt::{self, Write},
+    net::IpAddr,
+};
 use kernel::{c_str, prelude::*};
 
-/// The contents of the file: a line of headings, then a step for each bucket of the table.
+/// The contents of the file: a line of headings, then a step for each bucket of the tables.
 pub struct ConnFile;
 
-struct HexEndpoint(Endpoint);
+/// The place behind another in a file whose first place has the headings and each further one a
+/// bucket of a table, those of IPv4 first.
+pub fn next_bucket(net: Net<'_>, place: u32) -> Option<u32> {
+    let balancer = Netns::of(net).ok().and_then(Netns::balancer)?;
+    let (v4, v6) = (&balancer.connections4, &balancer.connections6);
+    let buckets = v4.table().buckets().saturating_add(v6.table().buckets());
+    (place < buckets).then(|| place.saturating_add(1))
+}
+
+/// What of a connection stands in a line.
+pub struct Line {
+    protocol: u8,
+    client: Endpoint<IpAddr>,
+    virt: Endpoint<IpAddr>,
+    server: Endpoint<IpAddr>,
+    /// The name of its state.
+    pub state: &'static str,
+    /// Seconds until it ends.
+    pub seconds: u32,
+}
+
+impl Line {
+    fn new<A: Address>(connection: &Connection<A>, now: u32) -> Self {
+        Self {
+            protocol: connection.protocol,
+            client: connection.client.ip(),
+            virt: connection.virt.ip(),
+            server: connection.server_endpoint(),
+            state: connection.state_name(),
+            seconds: connection.ticks_left(now) / time::HZ,
+        }
+    }
+
+    /// Protocol and the three ends of the connection, with which the line begins.
+    pub fn ends(&self) -> Ends<'_> {
+        Ends(self)
+    }
+}
+
+/// Has `write` look at the connections of a bucket, until it fails.
+pub fn for_each(
+    net: Net<'_>,
+    bucket: u32,
+    mut write: impl FnMut(&Line) -> fmt::Result,
+) -> fmt::Result {
+    let Some(balancer) = Netns::of(net).ok().and_then(Netns::balancer) else {
+        return Ok(());
+    };
+    let (v4, v6) = (&balancer.connections4, &balancer.connections6);
+    match bucket.checked_sub(v4.table().buckets()) {
+        None => for_each_of(v4, bucket, &mut write),
+        Some(bucket) => for_each_of(v6, bucket, &mut write),
+    }
+}
+
+fn for_each_of<A: Address>(
+    connections: &Connections<A>,
+    bucket: u32,
+    write: &mut dyn FnMut(&Line) -> fmt::Result,
+) -> fmt::Result {
+    let now = time::jiffies();
+    let guard = rcu::read_lock();
+    let mut written = Ok(());
+    connections.table().bucket_entries(
+        bucket,
+        |connection| {
+            if !connection.status().is_dead() {
+                written = written.and_then(|()| write(&Line::new(connection.get(), now)));
+            }
+        },
+        Held::from(&guard),
+    );
+    written
+}
+
+struct HexEndpoint(Endpoint<IpAddr>);
 
 impl fmt::Display for HexEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08X} {:04X}", self.0.addr.to_bits(), self.0.port)
+        write!(f, "{} {:04X}", HexAddr(self.0.addr), self.0.port)
+    }
+}
+
+/// Protocol and the three ends of a connection.
+pub struct Ends<'a>(&'a Line);
+
+impl fmt::Display for Ends<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<3} {} {} {}",
+            ProtocolName(self.0.protocol),
+            HexEndpoint(self.0.client),
+            HexEndpoint(self.0.virt),
+            HexEndpoint(self.0.server),
+        )
     }
 }
 
 impl Contents for ConnFile {
     const NAME: &'static CStr = c_str!("ip_vs_conn");
 
-    fn steps(net: Net<'_>) -> u64 {
-        let balancer = Netns::of(net).ok().and_then(Netns::balancer);
-        let buckets = balancer.map_or(0, |balancer| balancer.connections.table().buckets());
-        u64::from(buckets).saturating_add(1)
+    type Place = u32;
+
+    fn first(_net: Net<'_>) -> Option<u32> {
+        Some(0)
     }
 
-    fn show(net: Net<'_>, step: u64, text: &mut Text<'_>) -> fmt::Result {
-        let Some(bucket) = step.checked_sub(1) else {
+    fn after(net: Net<'_>, place: u32) -> Option<u32> {
+        next_bucket(net, place)
+    }
+
+    fn show(net: Net<'_>, place: u32, text: &mut Text<'_>) -> fmt::Result {
+        let Some(bucket) = place.checked_sub(1) else {
             return text.write_str(
                 "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n",
             );
         };
-        let Some(balancer) = Netns::of(net).ok().and_then(Netns::balancer) else {
-            return Ok(());
-        };
-        let now = time::jiffies();
-        let guard = rcu::read_lock();
-        let mut written = Ok(());
-        balancer.connections.table().bucket_entries(
-            bucket as u32,
-            |connection| {
-                written = written.and_then(|()| {
-                    writeln!(
-                        text,
-                        "{:<3} {} {} {} {:<11} {:7}",
-                        connection.protocol.name(),
-                        HexEndpoint(connection.client),
-                        HexEndpoint(connection.virt),
-                        HexEndpoint(connection.server_endpoint),
-                        connection.state_name(),
-                        connection.ticks_left(now) / time::HZ,
-                    )
-                });
-            },
-            Held::from(&guard),
-        );
-        written
+        for_each(net, bucket, |line| {
+            let (ends, state, seconds) = (line.ends(), line.state, line.seconds);
+            writeln!(text, "{ends} {state:<11} {seconds:7}")
+        })
     }
 }

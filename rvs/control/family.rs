@@ -10,8 +10,9 @@ use super::{
     write::{self, Style},
 };
 use crate::{
+    conn::Connections,
     netns::Netns,
-    packet::Endpoint,
+    packet::{Address, Endpoint, Family},
     proto::TimeoutOutOfRange,
     service::{config::Refusal, ServiceKey},
     stats::Shown,
@@ -20,7 +21,10 @@ use crate::{
         rcu::{self, Held},
     },
 };
-use core::{marker::PhantomData, net::Ipv4Addr};
+use core::{
+    marker::PhantomData,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 use kernel::{c_str, prelude::*};
 
 const fn command(number: u8, kind: Kind) -> Command {
@@ -210,7 +214,8 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::NEW_DEST | cmd::SET_DEST => {
             let key = service_key(attrs)?;
             let server = parse::server(attrs)?;
-            let endpoint = parse::server_endpoint(server)?;
+            let endpoint = parse::server_endpoint(server, key)?;
+            parse::check_families(server, key, endpoint)?;
             let settings = parse::server_settings(server)?;
             if request.command == cmd::NEW_DEST {
                 netns.add_server(key, endpoint, settings)?;
@@ -220,7 +225,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::DEL_DEST => {
             let key = service_key(attrs)?;
-            let endpoint = parse::server_endpoint(parse::server(attrs)?)?;
+            let endpoint = parse::server_endpoint(parse::server(attrs)?, key)?;
             netns.remove_server(key, endpoint)?;
         }
         cmd::SET_CONFIG => set_timeouts(netns, attrs)?,
@@ -277,7 +282,7 @@ fn get_timeouts<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
 fn get_info<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     let size = netns
         .balancer()
-        .map_or(0, |balancer| balancer.connections.table().size());
+        .map_or(0, |balancer| balancer.connections4.table().size());
     request.reply(cmd::SET_INFO, |message| {
         write::u32_attr(message, info::VERSION, D::REPORTED_VERSION)?;
         write::u32_attr(message, info::CONN_TAB_SIZE, size)
@@ -304,16 +309,10 @@ const END: u64 = 2;
 /// Lists services in the order of their keys; the position is the key that comes next, so changes
 /// between two parts neither hide nor repeat a service that stays.
 fn list_services<D: Dialect>(netns: &Netns, position: &mut Position, listing: &mut Listing<'_>) {
-    let [place, id, addr, ..] = position.0;
+    let [place, rest @ ..] = position.0;
     let from = match place {
         BEGIN => None,
-        INSIDE => Some(ServiceKey {
-            protocol: (id >> 16) as u8,
-            endpoint: Endpoint {
-                addr: Ipv4Addr::from_bits(addr as u32),
-                port: id as u16,
-            },
-        }),
+        INSIDE => Some(key_from_words(rest)),
         _ => return,
     };
     let mut next = [END, 0, 0, 0, 0];
@@ -323,14 +322,63 @@ fn list_services<D: Dialect>(netns: &Netns, position: &mut Position, listing: &m
                 write::service(message, D::STYLE, &view)
             });
             if !fits {
-                let key = view.key;
-                let id = u64::from(key.protocol) << 16 | u64::from(key.endpoint.port);
-                next = [INSIDE, id, u64::from(key.endpoint.addr.to_bits()), 0, 0];
+                let [a, b, c, d] = key_to_words(view.key);
+                next = [INSIDE, a, b, c, d];
             }
             fits
         });
     });
     position.0 = next;
+}
+
+/// What a key of a service is packed as: kind and protocol, port or mark, address.
+const IS_MARK: u64 = 1 << 32;
+const IS_IPV6: u64 = 1 << 33;
+
+fn key_to_words(key: ServiceKey) -> [u64; 4] {
+    let family = match key.family() {
+        Family::V4 => 0,
+        Family::V6 => IS_IPV6,
+    };
+    match key {
+        ServiceKey::Mark { mark, .. } => [family | IS_MARK, u64::from(mark), 0, 0],
+        ServiceKey::Address { protocol, endpoint } => {
+            let [low, high] = match endpoint.addr {
+                IpAddr::V4(addr) => addr.words(),
+                IpAddr::V6(addr) => addr.words(),
+            };
+            [
+                family | u64::from(protocol),
+                u64::from(endpoint.port),
+                low,
+                high,
+            ]
+        }
+    }
+}
+
+fn key_from_words([kind, port, low, high]: [u64; 4]) -> ServiceKey {
+    let is_ipv6 = kind & IS_IPV6 != 0;
+    if kind & IS_MARK != 0 {
+        let family = if is_ipv6 { Family::V6 } else { Family::V4 };
+        return ServiceKey::Mark {
+            family,
+            mark: port as u32,
+        };
+    }
+    let addr = if is_ipv6 {
+        let octets = (u128::from(high) << 64 | u128::from(low)).to_le_bytes();
+        Ipv6Addr::from(octets).into()
+    } else {
+        Ipv4Addr::from((low as u32).to_le_bytes()).into()
+    };
+    ServiceKey::Address {
+        protocol: kind as u8,
+        endpoint: Endpoint {
+            addr,
+            port: port as u16,
+        },
+    }
 }
 
 /// Lists the real servers of a service; the position is the number of those listed.
@@ -366,32 +414,49 @@ fn list_servers<'a, D: Dialect>(
     Ok(())
 }
 
-/// Lists connections bucket by bucket; the position is a bucket and how many of its connections
-/// were listed.
+/// Lists connections, those of IPv4 first. The position tells which are listed, and where in their
+/// table.
 fn list_connections<D: Dialect>(netns: &Netns, position: &mut Position, listing: &mut Listing<'_>) {
     let Some(balancer) = netns.balancer() else {
         return;
     };
-    let [bucket, listed, first_version, ..] = position.0;
+    let [family, ..] = position.0;
+    if family == 0 {
+        if !list_table::<D, _>(&balancer.connections4, position, listing) {
+            return;
+        }
+        position.0 = [1, 0, 0, 0, 0];
+    }
+    list_table::<D, _>(&balancer.connections6, position, listing);
+}
+
+/// Lists connections bucket by bucket; the position is a bucket and how many of its connections
+/// were listed. Whether the end was reached.
+fn list_table<D: Dialect, A: Address>(
+    connections: &Connections<A>,
+    position: &mut Position,
+    listing: &mut Listing<'_>,
+) -> bool {
+    let [family, bucket, listed, first_version, ..] = position.0;
     let (mut bucket, mut skip) = (bucket as u32, listed);
     // 0 is never a version, so it tells the first part.
     let version = match first_version {
-        0 => balancer.connections.table().version(),
+        0 => connections.table().version(),
         version => version,
     };
     loop {
-        if balancer.connections.table().version() != version {
+        if connections.table().version() != version {
             listing.mark_interrupted();
         }
         let guard = rcu::read_lock();
         let mut seen = 0u64;
         let mut is_full = false;
-        let visited = balancer.connections.table().bucket_entries(
+        let visited = connections.table().bucket_entries(
             bucket,
             |connection| {
-                if seen >= skip && !is_full {
+                if seen >= skip && !is_full && !connection.status().is_dead() {
                     is_full = !listing.push(cmd::NEW_CONNECTION, |message| {
-                        write::connection(message, D::STYLE, &connection)
+                        write::connection(message, D::STYLE, &*connection)
                     });
                 }
                 if !is_full {
@@ -401,8 +466,8 @@ fn list_connections<D: Dialect>(netns: &Netns, position: &mut Position, listing:
             Held::from(&guard),
         );
         if is_full || visited.is_none() {
-            position.0 = [u64::from(bucket), seen.max(skip), version, 0, 0];
-            return;
+            position.0 = [family, u64::from(bucket), seen.max(skip), version, 0];
+            return !is_full;
         }
         bucket = bucket.wrapping_add(1);
         skip = 0;

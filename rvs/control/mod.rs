@@ -3,14 +3,22 @@
 //! The outside's view: netlink families and files. What a request means is
 //! worked out here; what it changes is done by the namespace.
 
+mod app_file;
 pub mod attr;
 mod conn_file;
+mod conn_sync_file;
 mod family;
+mod files;
 mod parse;
+mod services_file;
+mod stats_files;
+mod status_file;
+mod sysctl;
+pub mod text;
 mod uapi;
 mod write;
 
-pub use conn_file::ConnFile;
+pub use files::Files;
 
 use crate::sys::genl;
 use kernel::prelude::*;

@@ -6,17 +6,14 @@
 
 use super::{
     attr::{Attr, Attrs},
-    uapi::{
-        dest, svc, top, AF_INET, AF_INET6, PE_NAME_MAX, SCHED_NAME_MAX, SVC_F_HASHED,
-        SVC_F_ONEPACKET, SVC_F_PERSISTENT,
-    },
+    uapi::{dest, svc, top, AF_INET, AF_INET6, PE_NAME_MAX, SCHED_NAME_MAX, SVC_F_HASHED},
 };
 use crate::{
-    packet::{Endpoint, IPPROTO_TCP, IPPROTO_UDP},
+    packet::{Endpoint, Family, Mask, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP},
     sched::Scheduler,
     service::{Method, ServerSettings, ServiceKey, ServiceSettings},
 };
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::{c_str, prelude::*};
 
 /// Why a request was refused: errno, explanation, and the attribute at fault.
@@ -82,10 +79,25 @@ fn value<'a, T>(
     ))
 }
 
-/// An IPv4 address out of 4 to 16 bytes, of which the first four count.
-fn address(attr: Attr<'_>) -> Option<Ipv4Addr> {
-    let [a, b, c, d, ..] = attr.padded::<16>()?;
-    Some(Ipv4Addr::new(a, b, c, d))
+/// An address of a family out of up to 16 bytes; of one of IPv4 the first four count.
+fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
+    move |attr| {
+        let bytes = attr.padded::<16>()?;
+        let [a, b, c, d, ..] = bytes;
+        Some(match family {
+            Family::V4 => Ipv4Addr::new(a, b, c, d).into(),
+            Family::V6 => Ipv6Addr::from(bytes).into(),
+        })
+    }
+}
+
+/// The family of this number.
+fn family(number: Option<u16>) -> Option<Family> {
+    match number? {
+        AF_INET => Some(Family::V4),
+        AF_INET6 => Some(Family::V6),
+        _ => None,
+    }
 }
 
 /// The nest of the service that a request is about.
@@ -100,26 +112,32 @@ pub fn names_service(attrs: Attrs<'_>) -> bool {
 
 /// The key of a service.
 pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
-    let family = service.get(svc::AF).ok_or(Fault::new(
+    let attr = service.get(svc::AF).ok_or(Fault::new(
         EINVAL,
         c_str!("the service's address family is missing"),
     ))?;
-    match family.u16() {
-        Some(AF_INET) => {}
-        Some(AF_INET6) => {
-            let message = c_str!("IPv6 services are not supported yet; use IPv4");
-            return Err(Fault::at(EAFNOSUPPORT, message, family));
-        }
-        _ => {
-            let message = c_str!("the address family is none that can be balanced; use AF_INET");
-            return Err(Fault::at(EAFNOSUPPORT, message, family));
-        }
-    }
+    let Some(family) = family(attr.u16()) else {
+        let message =
+            c_str!("the address family is none that can be balanced; use AF_INET or AF_INET6");
+        return Err(Fault::at(EAFNOSUPPORT, message, attr));
+    };
     if let Some(mark) = service.get(svc::FWMARK) {
-        let message = c_str!(
-            "services by firewall mark are not supported yet; give protocol, address and port"
-        );
-        return Err(Fault::at(EOPNOTSUPP, message, mark));
+        let message = c_str!("the attribute's length does not fit its type");
+        let mark = mark.u32().ok_or(Fault::at(EINVAL, message, mark))?;
+        return Ok(match mark {
+            // Without a mark it is a service that no packet can be for, as in IPVS.
+            0 => ServiceKey::Address {
+                protocol: IPPROTO_TCP,
+                endpoint: Endpoint {
+                    addr: match family {
+                        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+                        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+                    },
+                    port: 0,
+                },
+            },
+            mark => ServiceKey::Mark { family, mark },
+        });
     }
     let protocol = service.get(svc::PROTOCOL);
     let number = value(
@@ -132,7 +150,7 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         service,
         svc::ADDR,
         c_str!("the service's address is missing"),
-        address,
+        address(family),
     )?;
     let port = value(
         service,
@@ -140,16 +158,18 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         c_str!("the service's port is missing"),
         Attr::be16,
     )?;
-    let is_known = [IPPROTO_TCP, IPPROTO_UDP].map(u16::from).contains(&number);
+    let is_known = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP]
+        .map(u16::from)
+        .contains(&number);
     let protocol_number = u8::try_from(number).ok().filter(|_| is_known);
     let Some(protocol_number) = protocol_number else {
         return Err(Fault {
             errno: EPROTONOSUPPORT,
-            message: c_str!("the protocol is not supported yet; use TCP or UDP"),
+            message: c_str!("the protocol is none that is balanced; use TCP, UDP or SCTP"),
             attribute: protocol.map(|attr| attr.whole),
         });
     };
-    Ok(ServiceKey {
+    Ok(ServiceKey::Address {
         protocol: protocol_number,
         endpoint: Endpoint { addr, port },
     })
@@ -207,23 +227,25 @@ pub fn service_settings<'a>(service: Attrs<'a>, key: ServiceKey) -> Parsed<'a, S
         Attr::u32,
     )?;
     let scheduler = scheduler(service, name)?;
+    let mask = match key.family() {
+        Family::V4 => Mask::V4(u32::from_be(netmask)),
+        Family::V6 if (1..=128).contains(&netmask) => Mask::V6(netmask),
+        Family::V6 => {
+            let message = c_str!("the persistence prefix is out of range; use 1 to 128");
+            return Err(Fault {
+                errno: EINVAL,
+                message,
+                attribute: service.get(svc::NETMASK).map(|attr| attr.whole),
+            });
+        }
+    };
     refuse_engine(service)?;
-    if key.endpoint.port == 0 {
-        let message = c_str!(
-            "a service for all ports needs persistence, which is not supported yet; give a port"
-        );
-        return Err(Fault {
-            errno: EOPNOTSUPP,
-            message,
-            attribute: service.get(svc::PORT).map(|attr| attr.whole),
-        });
-    }
     Ok(ServiceChange {
         settings: ServiceSettings {
             scheduler,
             flags: 0,
             timeout,
-            netmask,
+            mask,
         },
         flags,
     })
@@ -236,22 +258,9 @@ fn flags(service: Attrs<'_>) -> Parsed<'_, FlagChange> {
         c_str!("the service's flags are missing"),
         Attr::padded::<8>,
     )?;
-    let change = FlagChange {
+    Ok(FlagChange {
         flags: u32::from_ne_bytes([f0, f1, f2, f3]) & !SVC_F_HASHED,
         mask: u32::from_ne_bytes([m0, m1, m2, m3]),
-    };
-    let set = change.apply(0);
-    let message = if set & SVC_F_PERSISTENT != 0 {
-        c_str!("persistent services are not supported yet")
-    } else if set & SVC_F_ONEPACKET != 0 {
-        c_str!("one-packet scheduling is not supported yet")
-    } else {
-        return Ok(change);
-    };
-    Err(Fault {
-        errno: EOPNOTSUPP,
-        message,
-        attribute: service.get(svc::FLAGS).map(|attr| attr.whole),
     })
 }
 
@@ -263,7 +272,9 @@ fn scheduler<'a>(service: Attrs<'a>, name: &[u8]) -> Parsed<'a, Option<Scheduler
         Some(scheduler) => Ok(Some(scheduler)),
         None => Err(Fault {
             errno: ENOENT,
-            message: c_str!("the scheduler is not known; use rr, wrr, wlc or none"),
+            message: c_str!(
+                "the scheduler is not known; use rr, wrr, lc, wlc, fo, ovf, lblc, lblcr, dh, sh, mh, sed, nq, twos or none"
+            ),
             attribute: service.get(svc::SCHED_NAME).map(|attr| attr.whole),
         }),
     }
@@ -288,13 +299,22 @@ pub fn server(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
     nest(attrs, top::DEST, c_str!("no real server is given"))
 }
 
-/// Address and port of a real server.
-pub fn server_endpoint(server: Attrs<'_>) -> Parsed<'_, Endpoint> {
+/// Address and port of a real server, which are of the service's family if nothing else is said.
+pub fn server_endpoint(server: Attrs<'_>, key: ServiceKey) -> Parsed<'_, Endpoint<IpAddr>> {
+    let family = match server.get(dest::ADDR_FAMILY) {
+        None => key.family(),
+        Some(attr) if attr.u16() == Some(0) => key.family(),
+        Some(attr) => family(attr.u16()).ok_or(Fault::at(
+            EAFNOSUPPORT,
+            c_str!("the real server's address family is none that can be balanced; use AF_INET or AF_INET6"),
+            attr,
+        ))?,
+    };
     let addr = value(
         server,
         dest::ADDR,
         c_str!("the real server's address is missing"),
-        address,
+        address(family),
     )?;
     let port = value(
         server,
@@ -302,13 +322,25 @@ pub fn server_endpoint(server: Attrs<'_>) -> Parsed<'_, Endpoint> {
         c_str!("the real server's port is missing"),
         Attr::be16,
     )?;
-    if let Some(family) = server.get(dest::ADDR_FAMILY) {
-        if !matches!(family.u16(), Some(0 | AF_INET)) {
-            let message = c_str!("the real server's address family is not supported yet; use IPv4");
-            return Err(Fault::at(EAFNOSUPPORT, message, family));
-        }
-    }
     Ok(Endpoint { addr, port })
+}
+
+/// Whether packets for a service of this key can be brought to a real server there.
+pub fn check_families<'a>(
+    server: Attrs<'a>,
+    key: ServiceKey,
+    endpoint: Endpoint<IpAddr>,
+) -> Parsed<'a, ()> {
+    let method = server.get(dest::FWD_METHOD);
+    let number = method.and_then(Attr::u32).map(|number| number & 7);
+    if Family::of(endpoint.addr) == key.family() || number == Some(Method::Tunneling as u32) {
+        return Ok(());
+    }
+    Err(Fault {
+        errno: EINVAL,
+        message: c_str!("a real server of another address family is reached by tunneling only"),
+        attribute: method.map(|attr| attr.whole),
+    })
 }
 
 /// The settings of a real server.
@@ -347,7 +379,7 @@ pub fn server_settings(server: Attrs<'_>) -> Parsed<'_, ServerSettings> {
     }
     let Some(method) = Method::from_u32(method & 7) else {
         let message = c_str!(
-            "the forwarding method is not supported; use masquerading, tunneling or direct routing"
+            "the forwarding method is not known; use masquerading, tunneling or direct routing"
         );
         return Err(fault(EOPNOTSUPP, message, dest::FWD_METHOD));
     };

@@ -110,6 +110,7 @@ pub mod conn {
     pub const STATE: u16 = 10;
     pub const EXPIRES: u16 = 11;
     pub const FLAGS: u16 = 12;
+    pub const SERVER_AF: u16 = 13;
 }
 
 /// Attributes of a namespace's totals.
@@ -132,12 +133,8 @@ pub const IPVS_VERSION: u32 = 0x01_02_01;
 pub const RVS_VERSION: u32 = 0x00_01_00;
 pub const AF_INET: u16 = 2;
 pub const AF_INET6: u16 = 10;
-/// `IP_VS_SVC_F_PERSISTENT`
-pub const SVC_F_PERSISTENT: u32 = 0x1;
 /// `IP_VS_SVC_F_HASHED`: set in every answer, as clients check.
 pub const SVC_F_HASHED: u32 = 0x2;
-/// `IP_VS_SVC_F_ONEPACKET`
-pub const SVC_F_ONEPACKET: u32 = 0x4;
 /// Longest scheduler name.
 pub const SCHED_NAME_MAX: usize = 15;
 /// Longest name of a persistence engine.

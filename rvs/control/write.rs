@@ -4,15 +4,19 @@
 //! as netlink attributes, in the order and with the lengths that clients of
 //! IPVS rely on (reference §8.3).
 
-use super::uapi::{conn, dest, drop, stats, svc, top, totals, AF_INET, SVC_F_HASHED};
+use super::uapi::{conn, dest, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED};
 use crate::{
     conn::Connection,
     director::Balancer,
-    service::config::{ServerView, ServiceView},
+    packet::{Address, Family, Mask},
+    service::{
+        config::{ServerView, ServiceView},
+        ServiceKey,
+    },
     stats::Shown,
     sys::{genl::Message, time},
 };
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use kernel::prelude::*;
 
 /// How a family writes.
@@ -52,9 +56,23 @@ fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
 }
 
 /// An address is always 16 bytes long, an IPv4 one stands first.
-fn addr_attr(message: &mut Message<'_>, kind: u16, addr: Ipv4Addr) -> Result {
-    let [a, b, c, d] = addr.octets();
-    message.put(kind, &[a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
+    let bytes = match addr {
+        IpAddr::V4(addr) => {
+            let [a, b, c, d] = addr.octets();
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        }
+        IpAddr::V6(addr) => addr.octets(),
+    };
+    message.put(kind, &bytes)
+}
+
+fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
+    let number = match family {
+        Family::V4 => AF_INET,
+        Family::V6 => AF_INET6,
+    };
+    u16_attr(message, kind, number)
 }
 
 fn stats_attrs(message: &mut Message<'_>, style: Style, kinds: [u16; 2], shown: &Shown) -> Result {
@@ -96,16 +114,25 @@ fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
 pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> Result {
     message.nest(top::SERVICE, style.marks_nests, |message| {
         let (key, settings) = (&view.key, &view.settings);
-        u16_attr(message, svc::AF, AF_INET)?;
-        u16_attr(message, svc::PROTOCOL, u16::from(key.protocol))?;
-        addr_attr(message, svc::ADDR, key.endpoint.addr)?;
-        be16_attr(message, svc::PORT, key.endpoint.port)?;
+        family_attr(message, svc::AF, key.family())?;
+        match *key {
+            ServiceKey::Address { protocol, endpoint } => {
+                u16_attr(message, svc::PROTOCOL, u16::from(protocol))?;
+                addr_attr(message, svc::ADDR, endpoint.addr)?;
+                be16_attr(message, svc::PORT, endpoint.port)?;
+            }
+            ServiceKey::Mark { mark, .. } => u32_attr(message, svc::FWMARK, mark)?,
+        }
         let scheduler = settings.scheduler.map_or("none", |it| it.name());
         text_attr(message, svc::SCHED_NAME, scheduler)?;
         let [f0, f1, f2, f3] = (settings.flags | SVC_F_HASHED).to_ne_bytes();
         message.put(svc::FLAGS, &[f0, f1, f2, f3, 0xff, 0xff, 0xff, 0xff])?;
         u32_attr(message, svc::TIMEOUT, settings.timeout)?;
-        u32_attr(message, svc::NETMASK, settings.netmask)?;
+        let netmask = match settings.mask {
+            Mask::V4(bits) => bits.to_be(),
+            Mask::V6(prefix) => prefix,
+        };
+        u32_attr(message, svc::NETMASK, netmask)?;
         stats_attrs(message, style, [svc::STATS, svc::STATS64], &view.stats)
     })
 }
@@ -125,23 +152,29 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Res
         u32_attr(message, dest::L_THRESH, settings.lower_threshold)?;
         u32_attr(message, dest::ACTIVE_CONNS, view.active)?;
         u32_attr(message, dest::INACT_CONNS, view.inactive)?;
-        u32_attr(message, dest::PERSIST_CONNS, 0)?;
-        u16_attr(message, dest::ADDR_FAMILY, AF_INET)?;
+        u32_attr(message, dest::PERSIST_CONNS, view.persistent)?;
+        family_attr(message, dest::ADDR_FAMILY, Family::of(view.endpoint.addr))?;
         stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)
     })
 }
 
 /// Appends a connection.
-pub fn connection(message: &mut Message<'_>, style: Style, entry: &Connection) -> Result {
+pub fn connection<A: Address>(
+    message: &mut Message<'_>,
+    style: Style,
+    entry: &Connection<A>,
+) -> Result {
     message.nest(top::CONNECTION, style.marks_nests, |message| {
-        u16_attr(message, conn::AF, AF_INET)?;
-        u16_attr(message, conn::PROTOCOL, entry.protocol as u16)?;
-        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr)?;
+        let server = entry.server_endpoint();
+        family_attr(message, conn::AF, A::FAMILY)?;
+        u16_attr(message, conn::PROTOCOL, u16::from(entry.protocol))?;
+        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr.ip())?;
         be16_attr(message, conn::CLIENT_PORT, entry.client.port)?;
-        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr)?;
+        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr.ip())?;
         be16_attr(message, conn::VIRTUAL_PORT, entry.virt.port)?;
-        addr_attr(message, conn::SERVER_ADDR, entry.server_endpoint.addr)?;
-        be16_attr(message, conn::SERVER_PORT, entry.server_endpoint.port)?;
+        family_attr(message, conn::SERVER_AF, Family::of(server.addr))?;
+        addr_attr(message, conn::SERVER_ADDR, server.addr)?;
+        be16_attr(message, conn::SERVER_PORT, server.port)?;
         u32_attr(message, conn::FWD_METHOD, entry.method as u32)?;
         text_attr(message, conn::STATE, entry.state_name())?;
         let left = u64::from(entry.ticks_left(time::jiffies()));
@@ -166,7 +199,7 @@ pub fn totals(
         message.nest(totals::STATS64, style.marks_nests, |message| {
             stats64(message, shown)
         })?;
-        let connections = balancer.map_or(0, |balancer| balancer.connections.count());
+        let connections = balancer.map_or(0, Balancer::connections);
         u64_attr(message, totals::CONNECTIONS, connections)?;
         let Some(balancer) = balancer else {
             return Ok(());

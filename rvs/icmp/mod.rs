@@ -7,16 +7,14 @@ mod tunnel;
 
 use crate::{
     conn::{Connection, Way},
-    director::Balancer,
+    director::{Balanced, Balancer},
     packet::{
-        icmp::{
-            is_error, Header as IcmpHeader, DEST_UNREACHABLE, HEADER_LEN as ICMP_HEADER_LEN,
-            PORT_UNREACHABLE,
-        },
-        ipv4::{set_source, Header, HEADER_LEN},
+        checksum,
+        icmp::{Header as IcmpHeader, HEADER_LEN as ICMP_HEADER_LEN},
+        icmpv6,
         rewrite::quoted,
-        transport::{ports, PORTS_LEN},
-        Endpoint, FlowKey, Side, IPPROTO_TCP, IPPROTO_UDP,
+        transport::{has_ports, ports, PORTS_LEN},
+        Endpoint, Family, FlowKey, Fragment, Header, Side, Unread,
     },
     service::Method,
     stats::drops::Reason,
@@ -25,71 +23,79 @@ use crate::{
         netfilter::{Context, HookPoint},
         skb::{Skb, Verdict},
     },
-    xmit,
+    xmit::{self, Path},
 };
-
-/// Tells a client that nobody serves it.
-pub fn refuse(skb: &mut Skb<'_>) {
-    skb.send_icmp_error(DEST_UNREACHABLE, PORT_UNREACHABLE, 0);
-}
+use core::net::IpAddr;
 
 /// Handles an ICMP packet: errors about balanced flows go to the side that they concern, all
 /// others go on untouched (reference §6.8).
-pub fn handle<'a>(
+pub fn handle<'a, A: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    header: Header,
+    header: Header<A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
     let Some(quote) = parse_error(&mut skb, &header) else {
-        return match tunnel::handle(balancer, skb, &header, context) {
-            Ok(verdict) => verdict,
-            Err(skb) => skb.accept(),
-        };
+        return about_tunnel(balancer, skb, &header, context);
     };
     // The quoted packet went the other way than the error.
     let about = quote.flow.reversed();
-    let hash = balancer.connections.hash(&about);
-    match balancer.connections.find(&about, hash, context.rcu) {
+    let connections = A::connections(balancer);
+    let hash = connections.hash(&about);
+    match connections.find(&about, hash, context.rcu) {
         Some((connection, Way::Out)) => to_client(balancer, skb, &quote, connection, context),
         Some((connection, Way::In)) => to_server(balancer, skb, &quote, connection, context),
         None => skb.accept(),
     }
 }
 
+/// Handles what may be an error about one of our tunnels.
+fn about_tunnel<'a, A: Balanced>(
+    balancer: &'a Balancer,
+    skb: Skb<'a>,
+    header: &Header<A>,
+    context: Context<'a>,
+) -> Verdict<'a> {
+    let handled = match A::FAMILY {
+        Family::V4 => tunnel::handle(balancer, skb, header.len, context),
+        Family::V6 => Err(skb),
+    };
+    match handled {
+        Ok(verdict) => verdict,
+        Err(skb) => skb.accept(),
+    }
+}
+
 /// An ICMP error and the flow that it is about.
-struct Quote {
-    header: Header,
+struct Quote<A> {
+    header: Header<A>,
     /// The flow of the quoted packet.
-    flow: FlowKey,
+    flow: FlowKey<A>,
     /// Bytes up to the end of the quoted ports.
     len: usize,
 }
 
-impl Quote {
+impl<A> Quote<A> {
     fn icmp_offset(&self) -> usize {
-        self.header.header_len
+        self.header.len
     }
 }
 
-/// `None` for whatever is no error that quotes the ports of TCP or UDP.
-fn parse_error(skb: &mut Skb<'_>, header: &Header) -> Option<Quote> {
-    let quote_offset = header.header_len.checked_add(ICMP_HEADER_LEN)?;
-    let quote_header_end = quote_offset.checked_add(HEADER_LEN)?;
-    if !skb.pull(quote_header_end) {
+/// `None` for whatever is no error that quotes the ports of a packet.
+fn parse_error<A: Balanced>(skb: &mut Skb<'_>, header: &Header<A>) -> Option<Quote<A>> {
+    let quote_offset = header.len.checked_add(ICMP_HEADER_LEN)?;
+    if !skb.pull(quote_offset) {
         return None;
     }
-    let icmp = IcmpHeader::parse(skb.linear().get(header.header_len..)?.first_chunk()?);
-    if !is_error(icmp.kind) {
+    let icmp = IcmpHeader::parse(skb.linear().get(header.len..)?.first_chunk()?);
+    if !A::FAMILY.is_icmp_error(icmp.kind) {
         return None;
     }
-    let quoted = Header::parse(skb.linear().get(quote_offset..)?.first_chunk()?)?;
-    let has_ports =
-        matches!(quoted.protocol, IPPROTO_TCP | IPPROTO_UDP) && quoted.fragment_offset == 0;
-    if !has_ports {
+    let quoted = read_quoted::<A>(skb, quote_offset)?;
+    if !has_ports(quoted.protocol) || quoted.fragment == Fragment::Later {
         return None;
     }
-    let ports_offset = quote_offset.checked_add(quoted.header_len)?;
+    let ports_offset = quote_offset.checked_add(quoted.len)?;
     let len = ports_offset.checked_add(PORTS_LEN)?;
     if !skb.pull(len) {
         return None;
@@ -113,85 +119,116 @@ fn parse_error(skb: &mut Skb<'_>, header: &Header) -> Option<Quote> {
     })
 }
 
-/// Whether the message is as its sender wrote it; one that we changed must not look right if it was
-/// not.
-fn verify(skb: &Skb<'_>, quote: &Quote) -> Result<(), Reason> {
-    match skb.checksum_from(quote.icmp_offset()) {
-        Some(0) => Ok(()),
-        Some(_) => Err(Reason::BadChecksum),
-        None => Err(Reason::Malformed),
+/// The network header that stands at `offset`.
+fn read_quoted<A: Balanced>(skb: &mut Skb<'_>, offset: usize) -> Option<Header<A>> {
+    loop {
+        match A::read_header(skb.linear().get(offset..)?) {
+            Ok(header) => return Some(header),
+            Err(Unread::Short(needed)) => {
+                let needed = offset.checked_add(needed)?;
+                if needed <= skb.linear().len() || !skb.pull(needed) {
+                    return None;
+                }
+            }
+            Err(Unread::Unknown) => return None,
+        }
     }
 }
 
-/// Rewrites one side of the quoted packet.
-fn rewrite_quote(
+/// Whether the message is as its sender wrote it; one that we changed must not look right if it was
+/// not.
+fn verify<A: Balanced>(skb: &Skb<'_>, quote: &Quote<A>) -> Result<(), Reason> {
+    let offset = quote.icmp_offset();
+    let pseudo_header = match (quote.header.src.ip(), quote.header.dst.ip()) {
+        (IpAddr::V6(src), IpAddr::V6(dst)) => {
+            let len = skb.len().saturating_sub(offset);
+            icmpv6::pseudo_header(src, dst, u32::try_from(len).unwrap_or(u32::MAX))
+        }
+        _ => 0,
+    };
+    let rest = skb.checksum_from(offset).ok_or(Reason::Malformed)?;
+    if checksum::Delta::of16(u16::MAX, pseudo_header).adjust(rest) == 0 {
+        Ok(())
+    } else {
+        Err(Reason::BadChecksum)
+    }
+}
+
+/// Rewrites one side of the quoted packet; `own` is how the message's own address will change.
+fn rewrite_quote<A: Balanced>(
     skb: &mut Skb<'_>,
-    quote: &Quote,
+    quote: &Quote<A>,
     side: Side,
-    from: Endpoint,
-    to: Endpoint,
+    (from, to): (Endpoint<A>, Endpoint<A>),
+    own: (A, A),
 ) -> Result<(), Reason> {
     let offset = quote.icmp_offset();
     let bytes = skb.writable(quote.len).ok_or(Reason::NoMemory)?;
     let icmp = bytes.get_mut(offset..).ok_or(Reason::Malformed)?;
-    quoted(icmp, side, from, to).map_err(|_| Reason::Malformed)?;
+    quoted(icmp, side, from, to, own).map_err(|_| Reason::Malformed)?;
     skb.forget_device_checksum();
     Ok(())
 }
 
 /// An error about a packet to the real server: the client shall see it as one about its packet to
 /// the virtual service.
-fn to_client<'a>(
+fn to_client<'a, A: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    quote: &Quote,
-    connection: Lent<'a, Connection>,
+    quote: &Quote<A>,
+    connection: Lent<'a, Connection<A>>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    if connection.server.is_available() {
-        connection.server.counters.count_out(skb.len());
+    if let Some(server) = connection.available_server() {
+        server.counters.count_out(skb.len());
     }
     if connection.method == Method::Masquerading {
         let (from, to) = (quote.flow.dst, connection.virt);
+        let own = (quote.header.src, to.addr);
         let rewritten = verify(&skb, quote)
-            .and_then(|()| rewrite_quote(&mut skb, quote, Side::Destination, from, to))
+            .and_then(|()| rewrite_quote(&mut skb, quote, Side::Destination, (from, to), own))
             .and_then(|()| {
-                let header = skb.writable(HEADER_LEN).ok_or(Reason::NoMemory)?;
-                set_source(header.first_chunk_mut().ok_or(Reason::Malformed)?, to.addr);
-                Ok(())
+                let header = skb
+                    .writable(A::FAMILY.header_len())
+                    .ok_or(Reason::NoMemory)?;
+                A::set_source(header, to.addr).ok_or(Reason::Malformed)
             });
         if let Err(reason) = rewritten {
             return balancer.drop(skb, reason);
         }
     }
-    xmit::release_to_client(balancer, skb, &connection, context)
+    xmit::release_to_client(balancer, skb, Path::of(connection.get()), context)
 }
 
 /// An error about an answer to the client: the real server shall get it, as one about a packet of
 /// its own.
-fn to_server<'a>(
+fn to_server<'a, A: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    quote: &Quote,
-    connection: Lent<'a, Connection>,
+    quote: &Quote<A>,
+    connection: Lent<'a, Connection<A>>,
     context: Context<'a>,
 ) -> Verdict<'a> {
     let is_elsewhere = context.point == HookPoint::LocalIn && !skb.is_for_host();
     if is_elsewhere {
         return skb.accept();
     }
-    if !connection.server.is_available() {
-        return balancer.drop(skb, Reason::ServerRemoved);
+    if let Some(server) = &connection.server {
+        if !server.is_available() {
+            return balancer.drop(skb, Reason::ServerRemoved);
+        }
+        server.counters.count_in(skb.len());
     }
-    connection.server.counters.count_in(skb.len());
+    let path = Path::of(connection.get());
     if connection.method != Method::Masquerading {
-        return xmit::unchanged(balancer, skb, &quote.header, connection.get(), context);
+        return xmit::unchanged(balancer, skb, &quote.header, path, context);
     }
-    let (from, to) = (quote.flow.src, connection.server_endpoint);
-    let rewritten =
-        verify(&skb, quote).and_then(|()| rewrite_quote(&mut skb, quote, Side::Source, from, to));
+    let (from, to) = (quote.flow.src, path.target);
+    let own = (quote.header.dst, to.addr);
+    let rewritten = verify(&skb, quote)
+        .and_then(|()| rewrite_quote(&mut skb, quote, Side::Source, (from, to), own));
     match rewritten {
-        Ok(()) => xmit::send_error(balancer, skb, &quote.header, connection.get(), context),
+        Ok(()) => xmit::send_error(balancer, skb, &quote.header, path, context),
         Err(reason) => balancer.drop(skb, reason),
     }
 }

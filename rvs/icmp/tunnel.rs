@@ -22,7 +22,9 @@ use crate::{
         netfilter::{Context, HookPoint},
         skb::{Skb, Verdict},
     },
+    xmit::Path,
 };
+use core::net::{IpAddr, Ipv4Addr};
 
 /// An error that quotes a packet of a tunnel.
 struct TunnelError {
@@ -34,7 +36,7 @@ struct TunnelError {
     inner_offset: usize,
     inner: Header,
     /// The flow of the inner packet.
-    flow: FlowKey,
+    flow: FlowKey<Ipv4Addr>,
 }
 
 /// Passes an error about one of our tunnels on to the client (reference §6.8, last row); gives the
@@ -42,30 +44,30 @@ struct TunnelError {
 pub fn handle<'a>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    header: &Header,
+    header_len: usize,
     context: Context<'a>,
 ) -> Result<Verdict<'a>, Skb<'a>> {
     if context.point != HookPoint::LocalIn || !skb.is_for_host() {
         return Err(skb);
     }
-    let Some(error) = parse(&mut skb, header) else {
+    let Some(error) = parse(&mut skb, header_len) else {
         return Err(skb);
     };
-    let hash = balancer.connections.hash(&error.flow);
+    let hash = balancer.connections4.hash(&error.flow);
     let found = balancer
-        .connections
+        .connections4
         .find(&error.flow, hash, context.rcu)
         .filter(|(connection, way)| *way == Way::In && is_tunnel_of(connection, &error));
     let Some((connection, _)) = found else {
         return Err(skb);
     };
-    if skb.checksum_from(header.header_len) != Some(0) {
+    if skb.checksum_from(header_len) != Some(0) {
         return Ok(balancer.drop(skb, Reason::BadChecksum));
     }
     let (kind, code) = (error.icmp.kind, error.icmp.code);
     let (learned, answer) = if (kind, code) == (DEST_UNREACHABLE, FRAG_NEEDED) {
         let mtu = u32::from(error.icmp.mtu);
-        let usable = usable_mtu(&connection, mtu, context);
+        let usable = usable_mtu(connection.get(), mtu, context);
         let answer = usable
             .filter(|_| error.inner.dont_fragment)
             .map(|mtu| (kind, code, mtu));
@@ -82,26 +84,34 @@ pub fn handle<'a>(
     ))
 }
 
-fn is_tunnel_of(connection: &Connection, error: &TunnelError) -> bool {
-    connection.method == Method::Tunneling && connection.server.endpoint.addr == error.outer.dst
+fn is_tunnel_of(connection: &Connection<Ipv4Addr>, error: &TunnelError) -> bool {
+    let far_end = connection
+        .server
+        .as_ref()
+        .map(|server| server.endpoint.addr);
+    connection.method == Method::Tunneling && far_end == Some(IpAddr::V4(error.outer.dst))
 }
 
 /// What a path that takes packets of `mtu` leaves for the inner one; `None` if that is less than what
 /// every host must take.
-fn usable_mtu(connection: &Connection, mtu: u32, context: Context<'_>) -> Option<u32> {
-    let route = crate::xmit::route_to_server(connection, context).ok();
+fn usable_mtu<'a>(
+    connection: &'a Connection<Ipv4Addr>,
+    mtu: u32,
+    context: Context<'a>,
+) -> Option<u32> {
+    let route = Path::of(connection).route(context).ok();
     let known = route.map_or(mtu, |route| route.mtu().min(mtu));
     known
         .checked_sub(HEADER_LEN as u32)
         .filter(|usable| *usable > MIN_MTU)
 }
 
-fn parse(skb: &mut Skb<'_>, header: &Header) -> Option<TunnelError> {
-    let outer_offset = header.header_len.checked_add(ICMP_HEADER_LEN)?;
+fn parse(skb: &mut Skb<'_>, header_len: usize) -> Option<TunnelError> {
+    let outer_offset = header_len.checked_add(ICMP_HEADER_LEN)?;
     if !skb.pull(outer_offset.checked_add(HEADER_LEN)?) {
         return None;
     }
-    let icmp = IcmpHeader::parse(skb.linear().get(header.header_len..)?.first_chunk()?);
+    let icmp = IcmpHeader::parse(skb.linear().get(header_len..)?.first_chunk()?);
     let outer = Header::parse(skb.linear().get(outer_offset..)?.first_chunk()?)?;
     if !is_error(icmp.kind) || outer.protocol != IPPROTO_IPIP || outer.fragment_offset != 0 {
         return None;

@@ -6,7 +6,7 @@
 //! all words agree, so nothing here swaps bytes: every 16- or 32-bit value, argument or result, is
 //! a *wire-order value*, i.e. the packet's bytes loaded unchanged (`from_ne_bytes`) and to be stored
 //! unchanged (`to_ne_bytes`). A port in host order becomes one with `to_be()`, an address with
-//! `u32::from_ne_bytes(addr.octets())`.
+//! `u32::from_ne_bytes(addr.octets())`, or as `u128` if it is one of IPv6.
 
 /// Folds a ones' complement sum to 16 bits. Only a sum of 0 gives 0.
 #[inline]
@@ -40,6 +40,44 @@ pub fn sum(mut bytes: &[u8]) -> u16 {
     fold(total)
 }
 
+/// Ones' complement sum of the words of a 128-bit value, less than 2^34.
+#[inline]
+fn words(value: u128) -> u64 {
+    let word = |shift: u32| u64::from((value >> shift) as u32);
+    word(0)
+        .wrapping_add(word(32))
+        .wrapping_add(word(64))
+        .wrapping_add(word(96))
+}
+
+/// Folded sum, **not** complemented, of the pseudo-header that a transport checksum over IPv4 covers
+/// (RFC 9293 §3.1). Addresses are wire-order values; the length of transport header and payload is in
+/// bytes, host order.
+#[allow(dead_code)]
+#[inline]
+#[must_use]
+pub fn pseudo_header_v4(src: u32, dst: u32, protocol: u8, len: u16) -> u16 {
+    let sum = u64::from(src)
+        .wrapping_add(u64::from(dst))
+        .wrapping_add(u64::from(u16::from(protocol).to_be()))
+        .wrapping_add(u64::from(len.to_be()));
+    fold(sum)
+}
+
+/// Folded sum, **not** complemented, of the pseudo-header that a transport or ICMPv6 checksum over IPv6
+/// covers (RFC 8200 §8.1). Addresses are wire-order values; the length of transport header and payload
+/// is in bytes, host order.
+#[allow(dead_code)]
+#[inline]
+#[must_use]
+pub fn pseudo_header_v6(src: u128, dst: u128, protocol: u8, len: u32) -> u16 {
+    let sum = words(src)
+        .wrapping_add(words(dst))
+        .wrapping_add(u64::from(u32::from(protocol).to_be()))
+        .wrapping_add(u64::from(len.to_be()));
+    fold(sum)
+}
+
 /// What replacing some words does to the checksums that cover them.
 ///
 /// Collected once, then applied to each checksum: `Delta::of32(from, to).and16(from, to)`.
@@ -47,6 +85,16 @@ pub fn sum(mut bytes: &[u8]) -> u16 {
 pub struct Delta(u64);
 
 impl Delta {
+    /// Nothing changes.
+    pub const NONE: Delta = Delta(0);
+
+    /// Both changes.
+    #[inline]
+    #[must_use]
+    pub fn plus(self, other: Delta) -> Delta {
+        Delta(self.0.wrapping_add(other.0))
+    }
+
     /// One 16-bit word, in wire order, changes.
     #[inline]
     #[must_use]
@@ -59,6 +107,22 @@ impl Delta {
     #[must_use]
     pub fn of32(from: u32, to: u32) -> Delta {
         Delta(u64::from(!from).wrapping_add(u64::from(to)))
+    }
+
+    /// One 128-bit value, in wire order and 16-bit aligned in the covered data, changes.
+    #[allow(dead_code)]
+    #[inline]
+    #[must_use]
+    pub fn of128(from: u128, to: u128) -> Delta {
+        Delta(words(!from).wrapping_add(words(to)))
+    }
+
+    /// One more 128-bit value, as in [`Delta::of128`], changes.
+    #[allow(dead_code)]
+    #[inline]
+    #[must_use]
+    pub fn and128(self, from: u128, to: u128) -> Delta {
+        Delta(self.0.wrapping_add(Delta::of128(from, to).0))
     }
 
     /// One more 16-bit word, in wire order, changes.

@@ -5,7 +5,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::{checksum, IPPROTO_IPIP};
+use super::checksum;
 
 /// Length of a header without options, bytes.
 pub const HEADER_LEN: usize = 20;
@@ -91,13 +91,6 @@ impl Header {
             fragment_offset: (fragment & FRAGMENT_OFFSET) << 3,
         })
     }
-
-    /// Is this packet only a part of a larger one?
-    #[inline]
-    #[must_use]
-    pub fn is_fragment(&self) -> bool {
-        self.more_fragments || self.fragment_offset != 0
-    }
 }
 
 /// An address as a wire-order value, see [`checksum`].
@@ -151,7 +144,7 @@ fn set_check(header: &mut [u8; HEADER_LEN], check: u16) {
     [header[CHECK], header[CHECK + 1]] = check.to_ne_bytes();
 }
 
-/// The header that carries an IPv4 packet through a tunnel (IP-in-IP, RFC 2003).
+/// The IPv4 header that carries a packet through a tunnel (IP-in-IP, RFC 2003).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outer {
     /// The tunnel's near end: an address of the director.
@@ -162,6 +155,8 @@ pub struct Outer {
     pub total_len: u16,
     /// Distinguishes the packet from others when it is fragmented (RFC 6864).
     pub identification: u16,
+    /// IP protocol number of what follows: that of the inner packet, or of what stands between.
+    pub protocol: u8,
     /// Time to live, hops.
     pub ttl: u8,
     /// Type of service of the *inner* packet, see [`encapsulated_tos`].
@@ -200,7 +195,7 @@ pub fn build(header: &mut [u8; HEADER_LEN], outer: &Outer) {
     let bytes = [
         0x45, encapsulated_tos(outer.inner_tos), len0, len1,
         id0, id1, fragment0, fragment1,
-        outer.ttl, IPPROTO_IPIP, 0, 0,
+        outer.ttl, outer.protocol, 0, 0,
         src0, src1, src2, src3,
         dst0, dst1, dst2, dst3,
     ];

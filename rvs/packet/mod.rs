@@ -2,23 +2,32 @@
 
 //! Wire headers: what a packet says, and how it is rewritten.
 //!
-//! Here live the views of IPv4, TCP, UDP and ICMP headers as the balancer needs them (parsed once,
-//! from arrays whose length was checked once), the Internet checksum, and the rewriting that
+//! Here live the views of network, transport, tunnel and ICMP headers as the balancer needs them (parsed
+//! once, from arrays whose length was checked once), the Internet checksum, and the rewriting that
 //! masquerading does. Nothing here knows of packet buffers, connections or services: the caller
 //! brings bytes and takes bytes away.
 
 #![forbid(unsafe_code)]
 
-use core::net::Ipv4Addr;
-
 pub mod checksum;
+pub mod extension;
+#[allow(dead_code)]
+pub mod gre;
+#[allow(dead_code)]
+pub mod gue;
 pub mod icmp;
+#[allow(dead_code)]
+pub mod icmpv6;
 pub mod ipv4;
+pub mod ipv6;
+mod network;
 pub mod rewrite;
+pub mod sctp;
 pub mod tcp;
 pub mod transport;
 pub mod udp;
 
+pub use network::{Address, Complaint, Endpoint, Family, FlowKey, Fragment, Header, Mask, Unread};
 pub use rewrite::{ChecksumMode, Side};
 
 /// IP protocol number of ICMP (RFC 792).
@@ -29,36 +38,16 @@ pub const IPPROTO_IPIP: u8 = 4;
 pub const IPPROTO_TCP: u8 = 6;
 /// IP protocol number of UDP (RFC 768).
 pub const IPPROTO_UDP: u8 = 17;
-
-/// One end of a flow.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Endpoint {
-    /// Network address.
-    pub addr: Ipv4Addr,
-    /// Transport port, host byte order.
-    pub port: u16,
-}
-
-/// What identifies a flow in one direction: protocol, source, destination.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FlowKey {
-    /// IP protocol number.
-    pub protocol: u8,
-    /// Where the packet comes from.
-    pub src: Endpoint,
-    /// Where the packet goes.
-    pub dst: Endpoint,
-}
-
-impl FlowKey {
-    /// The key of the same flow seen in the other direction.
-    #[inline]
-    #[must_use]
-    pub fn reversed(self) -> FlowKey {
-        FlowKey {
-            protocol: self.protocol,
-            src: self.dst,
-            dst: self.src,
-        }
-    }
-}
+/// IP protocol number of IPv6 in IP (RFC 2473).
+pub const IPPROTO_IPV6: u8 = 41;
+/// IP protocol number of GRE (RFC 2784).
+#[allow(dead_code)]
+pub const IPPROTO_GRE: u8 = 47;
+/// IP protocol number of the encrypted payload of IPsec (RFC 4303).
+pub const IPPROTO_ESP: u8 = 50;
+/// IP protocol number of the authentication header of IPsec (RFC 4302).
+pub const IPPROTO_AH: u8 = 51;
+/// IP protocol number of ICMPv6 (RFC 4443).
+pub const IPPROTO_ICMPV6: u8 = 58;
+/// IP protocol number of SCTP (RFC 9260).
+pub const IPPROTO_SCTP: u8 = 132;

@@ -3,12 +3,12 @@
 //! Masquerading: one side of a packet is given another address and port, and every checksum that
 //! covers them is updated incrementally (RFC 1624), whatever the packet's length.
 //!
-//! The address in the packet's own IPv4 header is set by [`ipv4::set_source`] and
-//! [`ipv4::set_destination`]; here is what follows behind that header.
+//! The address in the packet's own network header is set by [`Address::set_source`] and
+//! [`Address::set_destination`]; here is what follows behind that header.
 
-use super::checksum::{adjust16, Delta};
-use super::transport::PORTS_LEN;
-use super::{icmp, ipv4, tcp, udp, Endpoint, IPPROTO_TCP, IPPROTO_UDP};
+use super::checksum::Delta;
+use super::transport::{self, PORTS_LEN};
+use super::{icmp, tcp, udp, Address, Endpoint, Family, Fragment, IPPROTO_TCP, IPPROTO_UDP};
 
 /// Which end of a flow is rewritten.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,35 +33,40 @@ pub enum ChecksumMode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Truncated;
 
-/// Rewrites a TCP or UDP header: replaces the port on `side`, and updates the checksum for the change of
-/// address and port.
+/// Rewrites a transport header: replaces the port on `side`, and updates the checksum of TCP and UDP for
+/// the change of address and port.
 ///
 /// `from` is what the packet holds on that side now. A UDP checksum of 0 means "none" and stays 0; one
-/// that comes out as 0 is written as `0xffff` (RFC 768). A header of another protocol has no port and
-/// no checksum known here, and is left alone.
+/// that comes out as 0 is written as `0xffff` (RFC 768). SCTP's checksum is for the caller to make: it does
+/// not cover addresses, and can't be updated. A header without ports is left alone.
 ///
 /// # Errors
 ///
 /// [`Truncated`] if `header` ends before its checksum does.
 #[inline]
-pub fn transport(
+pub fn transport<A: Address>(
     protocol: u8,
     header: &mut [u8],
     side: Side,
-    from: Endpoint,
-    to: Endpoint,
+    from: Endpoint<A>,
+    to: Endpoint<A>,
     mode: ChecksumMode,
 ) -> Result<(), Truncated> {
     let check_offset = match protocol {
         IPPROTO_TCP => tcp::CHECKSUM_OFFSET,
         IPPROTO_UDP => udp::CHECKSUM_OFFSET,
+        _ if transport::has_ports(protocol) => {
+            let ports = header.first_chunk_mut().ok_or(Truncated)?;
+            set_port(ports, side, to.port);
+            return Ok(());
+        }
         _ => return Ok(()),
     };
     let (ports, rest) = header.split_first_chunk_mut().ok_or(Truncated)?;
     let check = field(rest, check_offset - PORTS_LEN).ok_or(Truncated)?;
     set_port(ports, side, to.port);
 
-    let address = Delta::of32(ipv4::wire(from.addr), ipv4::wire(to.addr));
+    let address = from.addr.delta(to.addr);
     let old = u16::from_ne_bytes(*check);
     let new = match mode {
         ChecksumMode::Partial => address.adjust_pseudo(old),
@@ -82,45 +87,46 @@ pub fn transport(
 /// checksum, and the checksum of the ICMP message.
 ///
 /// `icmp` begins at the ICMP header and may end anywhere behind the quoted ports. `from` is what the
-/// quoted packet holds on that side now. A quoted fragment that is not the first has no ports, a quoted
-/// packet of a protocol other than TCP and UDP none known here; there, only the address changes. The quoted
-/// transport checksum is left alone: senders quote it only by chance and receivers cannot verify it
-/// (RFC 5508 §4.2 asks for the quoted IP header and the ICMP checksum).
+/// quoted packet holds on that side now; `own` are the addresses before and after of the side of the message's own
+/// network header that the caller changes, which ICMPv6's checksum covers. A quoted fragment that is not
+/// the first has no ports, nor have packets of some protocols; there, only the address changes. The
+/// quoted transport checksum is left alone: senders quote it only by chance and receivers cannot
+/// verify it (RFC 5508 §4.2 asks for the quoted IP header and the ICMP checksum).
 ///
 /// # Errors
 ///
-/// [`Truncated`] if the quoted IPv4 header or the quoted ports are incomplete, or if the quoted
-/// header is none of IPv4.
+/// [`Truncated`] if the quoted network header or the quoted ports are incomplete, or if the quoted
+/// header is none of this family.
 #[inline]
-pub fn quoted(icmp: &mut [u8], side: Side, from: Endpoint, to: Endpoint) -> Result<(), Truncated> {
+pub fn quoted<A: Address>(
+    icmp: &mut [u8],
+    side: Side,
+    from: Endpoint<A>,
+    to: Endpoint<A>,
+    own: (A, A),
+) -> Result<(), Truncated> {
     let (message, quote) = icmp
         .split_first_chunk_mut::<{ icmp::HEADER_LEN }>()
         .ok_or(Truncated)?;
-    let header = quote
-        .first_chunk()
-        .and_then(ipv4::Header::parse)
-        .ok_or(Truncated)?;
-    let has_ports =
-        matches!(header.protocol, IPPROTO_TCP | IPPROTO_UDP) && header.fragment_offset == 0;
-    if has_ports {
-        let ports = field(quote, header.header_len).ok_or(Truncated)?;
+    let header = A::read_header(quote).map_err(|_| Truncated)?;
+    // The quoted IPv4 address and the quoted header's checksum change by opposite amounts, so their sum
+    // stays. IPv6 has no such checksum, and a pseudo-header.
+    let mut change = match A::FAMILY {
+        Family::V4 => Delta::NONE,
+        Family::V6 => from.addr.delta(to.addr).plus(own.0.delta(own.1)),
+    };
+    if transport::has_ports(header.protocol) && header.fragment != Fragment::Later {
+        let ports = field(quote, header.len).ok_or(Truncated)?;
         set_port(ports, side, to.port);
-        // The quoted address and the quoted header checksum change by opposite amounts, so their sum
-        // stays: of all that the ICMP checksum covers, only the port makes a difference to it.
-        let check = field(message, icmp::CHECKSUM_OFFSET).ok_or(Truncated)?;
-        let adjusted = adjust16(
-            u16::from_ne_bytes(*check),
-            from.port.to_be(),
-            to.port.to_be(),
-        );
-        *check = adjusted.to_ne_bytes();
+        change = change.and16(from.port.to_be(), to.port.to_be());
     }
-    let header = quote.first_chunk_mut().ok_or(Truncated)?;
+    let check = field(message, icmp::CHECKSUM_OFFSET).ok_or(Truncated)?;
+    *check = change.adjust(u16::from_ne_bytes(*check)).to_ne_bytes();
     match side {
-        Side::Source => ipv4::set_source(header, to.addr),
-        Side::Destination => ipv4::set_destination(header, to.addr),
+        Side::Source => A::set_source(quote, to.addr),
+        Side::Destination => A::set_destination(quote, to.addr),
     }
-    Ok(())
+    .ok_or(Truncated)
 }
 
 /// The `N` bytes at `offset`, if `bytes` reaches that far.

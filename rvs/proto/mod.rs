@@ -9,10 +9,12 @@
 
 #![forbid(unsafe_code)]
 
+#[allow(dead_code)]
+pub mod sctp;
 pub mod tcp;
 pub mod udp;
 
-use crate::packet::{IPPROTO_TCP, IPPROTO_UDP};
+use crate::packet::{IPPROTO_AH, IPPROTO_ESP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP};
 
 /// A transport protocol that is balanced; its discriminant is the IP protocol number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +24,18 @@ pub enum Protocol {
     Tcp = IPPROTO_TCP,
     /// RFC 768.
     Udp = IPPROTO_UDP,
+    /// RFC 9260.
+    Sctp = IPPROTO_SCTP,
+    /// IPsec's encrypted payload, RFC 4303. Has no connections of its own, see [`Protocol::carrier`].
+    Esp = IPPROTO_ESP,
+    /// IPsec's authentication header over IPv4, RFC 4302. Has no connections of its own, see
+    /// [`Protocol::carrier`].
+    Ah = IPPROTO_AH,
 }
+
+/// The port on both sides of the UDP flow in which IPsec's keys are agreed (RFC 2408 §2.5.1).
+#[allow(dead_code)]
+pub const ISAKMP_PORT: u16 = 500;
 
 impl Protocol {
     /// The protocol with this IP protocol number, if it is one that is balanced.
@@ -32,18 +45,37 @@ impl Protocol {
         match number {
             IPPROTO_TCP => Some(Protocol::Tcp),
             IPPROTO_UDP => Some(Protocol::Udp),
+            IPPROTO_SCTP => Some(Protocol::Sctp),
+            IPPROTO_ESP => Some(Protocol::Esp),
+            IPPROTO_AH => Some(Protocol::Ah),
             _ => None,
         }
     }
 
-    /// The protocol's name in capitals, as listings print it.
+    /// The protocol in whose connection a packet of this one travels, and the port on both sides if its
+    /// own header has none: IPsec goes where its key exchange, UDP from [`ISAKMP_PORT`] to
+    /// [`ISAKMP_PORT`], went. Such a packet never opens a connection, never drives a state machine,
+    /// and has no ports or checksums to rewrite.
+    #[allow(dead_code)]
+    #[inline]
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn carrier(self) -> (Protocol, Option<u16>) {
         match self {
-            Protocol::Tcp => "TCP",
-            Protocol::Udp => "UDP",
+            Protocol::Tcp | Protocol::Udp | Protocol::Sctp => (self, None),
+            Protocol::Esp | Protocol::Ah => (Protocol::Udp, Some(ISAKMP_PORT)),
         }
     }
+}
+
+/// Which packets without a connection may open one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Opening {
+    /// Those that open one at its ends: SYN, INIT.
+    Strict,
+    /// All that do not abort one: a director that took over from another meets flows in their midst
+    /// (IPVS `sloppy_tcp`, `sloppy_sctp`).
+    #[allow(dead_code)]
+    Sloppy,
 }
 
 /// Which way a packet that drives a state machine goes.
@@ -64,18 +96,21 @@ pub fn state_name(protocol: Protocol, state: u8) -> &'static str {
     let name = match protocol {
         Protocol::Tcp => tcp::State::from_u8(state).map(tcp::State::name),
         Protocol::Udp => udp::State::from_u8(state).map(udp::State::name),
+        Protocol::Sctp => sctp::State::from_u8(state).map(sctp::State::name),
+        Protocol::Esp | Protocol::Ah => None,
     };
     name.unwrap_or("ERR!")
 }
 
 /// How long a connection in `state` lives without a packet, seconds. A number that is no state gets the
-/// timeout of a connection that has none yet.
+/// timeout of a connection that has none yet; IPsec has the timeout of its [`Protocol::carrier`].
 #[inline]
 #[must_use]
 pub fn timeout(timeouts: &Timeouts, protocol: Protocol, state: u8) -> u32 {
     match protocol {
         Protocol::Tcp => timeouts.tcp(tcp::State::from_u8(state).unwrap_or(tcp::State::None)),
-        Protocol::Udp => timeouts.udp,
+        Protocol::Udp | Protocol::Esp | Protocol::Ah => timeouts.udp,
+        Protocol::Sctp => timeouts.sctp(sctp::State::from_u8(state).unwrap_or(sctp::State::None)),
     }
 }
 
@@ -90,6 +125,8 @@ pub struct Timeouts {
     pub tcp: [u32; tcp::State::COUNT],
     /// UDP.
     pub udp: u32,
+    /// SCTP, by state number.
+    pub sctp: [u32; sctp::State::COUNT],
 }
 
 impl Default for Timeouts {
@@ -97,6 +134,7 @@ impl Default for Timeouts {
         Timeouts {
             tcp: tcp::State::ALL.map(tcp::State::default_timeout),
             udp: udp::State::Udp.default_timeout(),
+            sctp: sctp::State::ALL.map(sctp::State::default_timeout),
         }
     }
 }
@@ -118,6 +156,13 @@ impl Timeouts {
     #[must_use]
     pub fn tcp(&self, state: tcp::State) -> u32 {
         self.tcp[state as usize]
+    }
+
+    /// The timeout of SCTP associations in `state`, seconds.
+    #[inline]
+    #[must_use]
+    pub fn sctp(&self, state: sctp::State) -> u32 {
+        self.sctp[state as usize]
     }
 
     /// Sets what an operator can set, seconds: established TCP connections, TCP connections in FIN_WAIT,

@@ -4,7 +4,7 @@
 //! one direction only. The states and transitions are those of IPVS, so that a director can take over
 //! another's connections.
 
-use super::Direction;
+use super::{Direction, Opening};
 use crate::packet::tcp::Flags;
 
 /// States of a TCP connection, numbered as on the wire of the synchronisation protocol.
@@ -156,6 +156,13 @@ impl Event {
     }
 }
 
+/// Whether a segment without a connection may open one.
+#[inline]
+#[must_use]
+pub const fn may_open(flags: Flags, opening: Opening) -> bool {
+    !flags.rst() && (flags.syn() || matches!(opening, Opening::Sloppy))
+}
+
 const ES: State = State::Established;
 const SS: State = State::SynSent;
 const SR: State = State::SynRecv;
@@ -165,11 +172,27 @@ const CL: State = State::Close;
 const CW: State = State::CloseWait;
 const LA: State = State::LastAck;
 const LI: State = State::Listen;
+const SA: State = State::SynAck;
+
+/// Which transitions segments make. All connections follow at once when it changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Machine {
+    /// Those of peaceful times.
+    Normal,
+    /// Those of a director that defends itself against SYN floods (IPVS `secure_tcp`): where the real
+    /// server's segments are seen, its acknowledgment ends a handshake and the client's, who may have
+    /// made up its address, does not.
+    #[allow(dead_code)]
+    Secure,
+}
 
 /// The state that follows, by current state, direction and event. A segment without any of the
 /// flags has no column, it always closes.
+type Transitions = [[[State; 4]; 3]; State::COUNT];
+
 #[rustfmt::skip]
-const NEXT: [[[State; 4]; 3]; State::COUNT] = [
+const NORMAL: Transitions = [
     //  Input             Output            InputOnly
     // syn fin ack rst   syn fin ack rst   syn fin ack rst
     [[SR, CL, ES, CL], [SS, TW, ES, CL], [SR, CL, ES, CL]], // NO
@@ -185,12 +208,39 @@ const NEXT: [[[State; 4]; 3]; State::COUNT] = [
     [[SR, TW, ES, SR], [SR, TW, ES, CL], [SR, TW, ES, CL]], // SA
 ];
 
+/// The normal transitions, except those that a SYN flood could make use of.
+const SECURE: Transitions = {
+    const INPUT: usize = Direction::Input as usize;
+    const OUTPUT: usize = Direction::Output as usize;
+    const INPUT_ONLY: usize = Direction::InputOnly as usize;
+    const SYN: usize = Event::Syn as usize;
+    const ACK: usize = Event::Ack as usize;
+
+    let mut next = NORMAL;
+    next[SR as usize][INPUT][ACK] = SR;
+    next[SR as usize][OUTPUT][SYN] = SA;
+    next[SA as usize][INPUT] = [SA, SA, SA, CL];
+    next[SA as usize][OUTPUT][SYN] = SA;
+    let mut state = 0;
+    while state < State::COUNT {
+        match State::ALL[state] {
+            ES | SS | SR => {}
+            _ => next[state][INPUT_ONLY][SYN] = SA,
+        }
+        state += 1;
+    }
+    next
+};
+
+/// By [`Machine`].
+const NEXT: [Transitions; 2] = [NORMAL, SECURE];
+
 /// The state that follows when a segment is seen.
 #[inline]
 #[must_use]
-pub const fn next(state: State, direction: Direction, event: Event) -> State {
+pub const fn next(machine: Machine, state: State, direction: Direction, event: Event) -> State {
     match event {
         Event::None => State::Close,
-        _ => NEXT[state as usize][direction as usize][event as usize],
+        _ => NEXT[machine as usize][state as usize][direction as usize][event as usize],
     }
 }

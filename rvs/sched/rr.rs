@@ -6,18 +6,12 @@
 
 use super::{Candidate, Change, Cursor, Pick};
 
-/// May the server get new flows?
-#[inline]
-fn is_available<C: Candidate>(server: &C) -> bool {
-    !server.is_overloaded() && server.weight() > 0
-}
-
 #[inline]
 pub(super) fn pick<C: Candidate>(servers: &[C], cursor: Cursor) -> Option<Pick> {
     let passed = cursor.passed as usize;
     let first = |from: usize| {
         let rest = servers.get(from..)?;
-        let offset = rest.iter().position(is_available)?;
+        let offset = rest.iter().position(C::takes_flows)?;
         Some(from.wrapping_add(offset))
     };
     let index = first(passed).or_else(|| first(0))?;

@@ -11,26 +11,16 @@
 //! are overloaded. Here such laps are skipped: the next turn that anybody gets is that of the first among
 //! the heaviest servers available, in the lap with the highest threshold that its weight reaches.
 
-use super::{Candidate, Cursor, Pick, Prepared};
+use super::{extreme, greatest_common_divisor, Candidate, Cursor, Pick, Prepared};
 
 pub(super) fn prepare<C: Candidate>(servers: &[C]) -> Prepared {
-    let mut step = 0;
-    let mut greatest = 0;
-    for weight in servers.iter().map(C::weight) {
-        step = gcd(step, weight);
-        greatest = weight.max(greatest);
-    }
+    let step = greatest_common_divisor(servers.iter().map(C::weight));
+    let greatest = servers.iter().map(C::weight).max().unwrap_or(0);
     Prepared {
         step,
         top: threshold_of(greatest, step),
+        ..Prepared::default()
     }
-}
-
-fn gcd(mut a: u32, mut b: u32) -> u32 {
-    while let Some(rest) = a.checked_rem(b) {
-        (a, b) = (b, rest);
-    }
-    a
 }
 
 /// The highest threshold that a server of this weight reaches.
@@ -45,7 +35,7 @@ pub(super) fn pick<C: Candidate>(
     prepared: Prepared,
     cursor: Cursor,
 ) -> Option<Pick> {
-    let Prepared { step, top } = prepared;
+    let Prepared { step, top, .. } = prepared;
     let picked = |index, threshold| Pick {
         index,
         cursor: Cursor::picked(index, threshold),
@@ -71,29 +61,14 @@ pub(super) fn pick<C: Candidate>(
     first(cursor.passed as usize, current)
         .or_else(|| first(0, next))
         .or_else(|| {
-            let (index, weight) = heaviest(servers)?;
+            let (index, weight) = extreme::heaviest(servers, |_| true)?;
             Some(picked(index, threshold_of(weight, step).max(1)))
         })
 }
 
-/// Index and weight of the first among the heaviest available servers.
-fn heaviest<C: Candidate>(servers: &[C]) -> Option<(usize, u32)> {
-    let mut best = None;
-    let mut best_weight = 0;
-    // A range counts without the overflow check that `enumerate` carries.
-    for (index, server) in (0..servers.len()).zip(servers) {
-        let weight = server.weight();
-        if weight > best_weight && !server.is_overloaded() {
-            best_weight = weight;
-            best = Some((index, weight));
-        }
-    }
-    best
-}
-
 /// Any change goes back to the head of the list; the threshold stays where it was if it still is one.
 pub(super) fn after_change(cursor: Cursor, prepared: Prepared) -> Cursor {
-    let Prepared { step, top } = prepared;
+    let Prepared { step, top, .. } = prepared;
     let threshold = match cursor.threshold {
         0 => top,
         threshold if threshold > top => top,

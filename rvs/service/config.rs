@@ -6,19 +6,22 @@
 //! published from here.
 
 use super::{
-    RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings, Services,
-    Snapshot,
+    locality::{Expirations, Kind},
+    Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
+    Services, Snapshot,
 };
 use crate::{
-    packet::Endpoint,
+    packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
     stats::{Meter, Shown, Totals},
     sys::{
-        flow_table::{Fate, Keeper},
-        rcu::{self, GracePeriod, Held},
+        cpu::{self, Cpu},
+        flow_table::{Fate, Keeper, Memory},
+        rcu::GracePeriod,
         Arc,
     },
 };
+use core::net::IpAddr;
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNode},
@@ -89,13 +92,13 @@ impl ServiceRecord {
         rates
     }
 
-    fn position(&self, endpoint: Endpoint) -> Option<usize> {
+    fn position(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.servers
             .iter()
             .position(|record| record.server.endpoint == endpoint)
     }
 
-    fn server(&self, endpoint: Endpoint) -> Result<&ServerRecord, Refusal> {
+    fn server(&self, endpoint: Endpoint<IpAddr>) -> Result<&ServerRecord, Refusal> {
         self.servers
             .iter()
             .find(|record| record.server.endpoint == endpoint)
@@ -127,7 +130,7 @@ impl ServiceRecord {
             None => cursor,
         };
         self.service
-            .publish(Snapshot::new(self.settings, servers), adapt)?;
+            .publish(Snapshot::new(self.settings, servers)?, adapt)?;
         Ok(())
     }
 }
@@ -148,7 +151,7 @@ struct Removed {
 impl Removed {
     /// Whether no connection can come back to life with it.
     fn is_forgotten(&self) -> bool {
-        self.readers.is_over() && self.server.total() == 0
+        self.readers.is_over() && self.server.is_unused()
     }
 }
 
@@ -165,13 +168,15 @@ pub struct ServiceView {
 /// What a listing shows of a real server.
 pub struct ServerView {
     /// Address and port.
-    pub endpoint: Endpoint,
+    pub endpoint: Endpoint<IpAddr>,
     /// Settings.
     pub settings: ServerSettings,
     /// Active connections.
     pub active: u32,
     /// Inactive connections.
     pub inactive: u32,
+    /// Templates of persistent clients.
+    pub persistent: u32,
     /// Counters and rates.
     pub stats: Shown,
 }
@@ -179,33 +184,62 @@ pub struct ServerView {
 /// See the module's description.
 pub struct Config {
     services: RBTree<ServiceKey, ServiceRecord>,
+    services4: u32,
+    services6: u32,
     removed: KVVec<Removed>,
     /// What removed services have counted.
     retired: Totals,
+    /// What each CPU counted for real servers that are forgotten.
+    forgotten: KVVec<Totals>,
     /// The sum of all counters at the last zero.
     base: Totals,
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
+    locality_memory: Arc<Memory<Assignment>>,
+    expirations: Arc<Expirations>,
 }
 
 impl Config {
-    /// A configuration without services; `keeper` is that of the table of `published`.
-    pub fn new(published: Arc<Services>, keeper: Keeper<ServiceEntry>) -> Self {
-        Self {
+    /// A configuration without services; `keeper` is that of the table of `published`, and
+    /// `locality_memory` what schedulers have for their caches. Sleeps.
+    pub fn new(
+        published: Arc<Services>,
+        keeper: Keeper<ServiceEntry>,
+        locality_memory: Arc<Memory<Assignment>>,
+    ) -> Result<Self> {
+        let mut forgotten = KVVec::new();
+        forgotten.resize(cpu::count(), Totals::default(), GFP_KERNEL_ACCOUNT)?;
+        Ok(Self {
             services: RBTree::new(),
+            services4: 0,
+            services6: 0,
             removed: KVVec::new(),
             retired: Totals::default(),
+            forgotten,
             base: Totals::default(),
             next_generation: 0,
             published,
             keeper,
+            locality_memory,
+            expirations: Arc::new(Expirations::default(), GFP_KERNEL_ACCOUNT)?,
+        })
+    }
+
+    /// Whether no service of a family is configured.
+    pub fn is_empty(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.services4 == 0,
+            Family::V6 => self.services6 == 0,
         }
     }
 
-    /// Whether no service is configured.
-    pub fn is_empty(&self) -> bool {
-        self.services.is_empty()
+    /// The number of services of a key's family.
+    fn services_like(&mut self, key: ServiceKey) -> &mut u32 {
+        match key.family() {
+            Family::V4 => &mut self.services4,
+            Family::V6 => &mut self.services6,
+        }
     }
 
     fn record(&self, key: ServiceKey) -> Result<&ServiceRecord, Refusal> {
@@ -220,7 +254,14 @@ impl Config {
     fn tidy(&mut self) {
         self.keeper.collect(|_, _| Fate::List(0));
         self.keeper.resize(u32::MAX);
-        self.removed.retain(|removed| !removed.is_forgotten());
+        let forgotten = &mut self.forgotten;
+        self.removed.retain(|removed| {
+            let is_forgotten = removed.is_forgotten();
+            if is_forgotten {
+                keep_counts(forgotten, &removed.server);
+            }
+            !is_forgotten
+        });
     }
 
     /// Whether a service of this key exists.
@@ -239,9 +280,10 @@ impl Config {
     ) -> Result<(), Refusal> {
         self.check_new_service(key)?;
         let service = Arc::new(
-            Service::new(key, Snapshot::new(settings, KVVec::new()))?,
+            Service::new(key, Snapshot::new(settings, KVVec::new())?)?,
             GFP_KERNEL_ACCOUNT,
         )?;
+        self.provide_locality(&service, settings)?;
         let record = ServiceRecord {
             service: service.clone(),
             generation: self.next_generation,
@@ -254,7 +296,23 @@ impl Config {
         self.next_generation = self.next_generation.wrapping_add(1);
         self.published.publish(service)?;
         self.services.insert(node);
+        let services = self.services_like(key);
+        *services = services.saturating_add(1);
         self.tidy();
+        Ok(())
+    }
+
+    /// Sees to it that the service has the cache that its scheduler wants, if it wants one. Sleeps.
+    fn provide_locality(
+        &self,
+        service: &Service,
+        settings: ServiceSettings,
+    ) -> Result<(), Refusal> {
+        if let Some(kind) = settings.scheduler.and_then(Kind::of) {
+            service
+                .localities
+                .provide(kind, &self.locality_memory, &self.expirations)?;
+        }
         Ok(())
     }
 
@@ -264,6 +322,7 @@ impl Config {
         key: ServiceKey,
         settings: ServiceSettings,
     ) -> Result<(), Refusal> {
+        self.provide_locality(&self.record(key)?.service, settings)?;
         let record = self.record_mut(key)?;
         let servers = record.snapshot_servers(None, None)?;
         let is_other_scheduler = record.settings.scheduler != settings.scheduler;
@@ -276,7 +335,10 @@ impl Config {
         };
         record
             .service
-            .publish(Snapshot::new(settings, servers), adapt)?;
+            .publish(Snapshot::new(settings, servers)?, adapt)?;
+        if is_other_scheduler {
+            record.service.localities.forget();
+        }
         record.settings = settings;
         Ok(())
     }
@@ -289,13 +351,10 @@ impl Config {
     /// Removes a service and its real servers; their connections stay. Sleeps.
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
-        {
-            let guard = rcu::read_lock();
-            let entry = self.published.find_entry(key, Held::from(&guard));
-            if let Some(entry) = entry {
-                self.keeper.remove(entry);
-            }
-        }
+        let services = self.services_like(key);
+        *services = services.saturating_sub(1);
+        self.published.withdraw(key, &mut self.keeper);
+        record.service.localities.forget();
         for server in record.servers.iter() {
             server.server.set_available(false);
         }
@@ -329,13 +388,22 @@ impl Config {
             meter: record.meter,
             readers: GracePeriod::start(),
         };
-        // Without memory it is only not found again: its connections end by their timeouts.
-        let _ = self.removed.push(removed, GFP_KERNEL_ACCOUNT);
+        if self.removed.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
+            // It is only not found again: its connections end by their timeouts.
+            keep_counts(&mut self.forgotten, &removed.server);
+            return;
+        }
+        // There is room.
+        let _ = self.removed.push_within_capacity(removed);
     }
 
     /// Whether a real server can be added, or is one that comes back; then its address needs no
     /// check.
-    pub fn check_new_server(&self, key: ServiceKey, endpoint: Endpoint) -> Result<bool, Refusal> {
+    pub fn check_new_server(
+        &self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<bool, Refusal> {
         let record = self.record(key)?;
         if record.position(endpoint).is_some() {
             return Err(Refusal::ServerExists);
@@ -343,7 +411,7 @@ impl Config {
         Ok(self.removed_position(key, endpoint).is_some())
     }
 
-    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint) -> Option<usize> {
+    fn removed_position(&self, key: ServiceKey, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.removed
             .iter()
             .position(|removed| removed.service == key && removed.server.endpoint == endpoint)
@@ -354,7 +422,7 @@ impl Config {
     pub fn add_server(
         &mut self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         self.check_new_server(key, endpoint)?;
@@ -367,7 +435,7 @@ impl Config {
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         let servers = record.snapshot_servers(Some(&server), None)?;
         record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        server.change(settings);
+        server.return_with(settings);
         record.publish(servers, Change::Added)?;
         server.set_available(true);
         let mut meter = Meter::new(server.counters.totals());
@@ -389,7 +457,7 @@ impl Config {
     pub fn change_server(
         &mut self,
         key: ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
         let record = self.record(key)?;
@@ -403,7 +471,11 @@ impl Config {
     }
 
     /// Removes a real server; its connections stay, but pass no packets. Sleeps.
-    pub fn remove_server(&mut self, key: ServiceKey, endpoint: Endpoint) -> Result<(), Refusal> {
+    pub fn remove_server(
+        &mut self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
         let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
         let servers = record.snapshot_servers(None, Some(index))?;
@@ -432,6 +504,18 @@ impl Config {
         self.base = self.totals();
     }
 
+    /// Lets go of all routes to real servers, configured or only remembered.
+    pub fn forget_routes(&self) {
+        for record in self.services.values() {
+            for server in record.servers.iter() {
+                server.server.forget_routes();
+            }
+        }
+        for removed in self.removed.iter() {
+            removed.server.forget_routes();
+        }
+    }
+
     fn totals(&self) -> Totals {
         self.services
             .values()
@@ -448,6 +532,48 @@ impl Config {
             totals: self.totals().since(self.base),
             rates,
         }
+    }
+
+    /// What one CPU has counted, whatever was zeroed or removed since.
+    pub fn counted_on(&self, cpu: Cpu) -> Totals {
+        let forgotten = self.forgotten.get(cpu.number() as usize).copied();
+        let mut sum = forgotten.unwrap_or_default();
+        for removed in self.removed.iter() {
+            sum = sum.plus(removed.server.counters.of(cpu));
+        }
+        for record in self.services.values().flat_map(|it| it.servers.iter()) {
+            sum = sum.plus(record.server.counters.of(cpu));
+        }
+        sum
+    }
+
+    /// The key of the first service, or of the first behind another.
+    pub fn key_after(&self, key: Option<ServiceKey>) -> Option<ServiceKey> {
+        let Some(key) = key else {
+            return self.services.keys().next().copied();
+        };
+        let cursor = self.services.cursor_lower_bound(&key)?;
+        let (at, _) = cursor.current();
+        if *at > key {
+            return Some(*at);
+        }
+        cursor.peek_next().map(|(next, _)| *next)
+    }
+
+    /// The settings of a service, and its real servers, newest first.
+    pub fn settings_and_servers(
+        &self,
+        key: ServiceKey,
+    ) -> Result<(ServiceSettings, impl Iterator<Item = &RealServer>), Refusal> {
+        let record = self.record(key)?;
+        let servers = record.servers.iter().map(|it| &*it.server);
+        Ok((record.settings, servers))
+    }
+
+    /// How many services are configured.
+    pub fn count(&self) -> usize {
+        let count_one = |count: usize, _| count.saturating_add(1);
+        self.services.values().fold(0, count_one)
     }
 
     /// Shows services in the order of their keys, from `from` on, until `show` says no.
@@ -490,6 +616,7 @@ impl Config {
                 settings: server.settings(),
                 active,
                 inactive: total.saturating_sub(active),
+                persistent: server.templates(),
                 stats: meter.read(server.counters.totals()),
             });
             if !shown {
@@ -509,6 +636,15 @@ fn view(key: ServiceKey, record: &mut ServiceRecord) -> ServiceView {
         key,
         settings: record.settings,
         stats,
+    }
+}
+
+/// Adds to `forgotten` what each CPU counted for a real server.
+fn keep_counts(forgotten: &mut [Totals], server: &RealServer) {
+    for cpu in cpu::possible() {
+        if let Some(totals) = forgotten.get_mut(cpu.number() as usize) {
+            *totals = totals.plus(server.counters.of(cpu));
+        }
     }
 }
 

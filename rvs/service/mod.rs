@@ -5,62 +5,125 @@
 //! configuration.
 
 pub mod config;
+mod locality;
 mod server;
 
+pub use locality::Assignment;
 pub use server::{Method, RealServer, ServerSettings};
 
 use crate::{
     conn::hash::HashKey,
-    packet::Endpoint,
-    sched::{Cursor, Prepared, Scheduler},
+    packet::{Address, Endpoint, Family, FlowKey, Mask, IPPROTO_TCP},
+    sched::{self, Cursor, Flow, Options, Pool, Prepared, Scheduler, Slot, Walk, NOBODY},
     sys::{
-        flow_table::{Entry, FlowTable, Hashes, Lent, NotInserted},
+        flow_table::{Entry, FlowTable, Hashes, Keeper, Lent, NotInserted},
         random,
         rcu::{self, Cell, Held},
         Arc,
     },
 };
 use core::{
-    net::Ipv4Addr,
+    net::IpAddr,
     ops::Deref,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 use kernel::prelude::*;
+use locality::{Kind, Localities};
 
-/// What identifies a virtual service.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ServiceKey {
-    /// IP protocol number.
-    pub protocol: u8,
-    /// Virtual address and port.
-    pub endpoint: Endpoint,
+/// What identifies a virtual service; in the order of listings.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ServiceKey {
+    /// Packets to an address.
+    Address {
+        /// IP protocol number.
+        protocol: u8,
+        /// Virtual address and port; port 0 stands for all that have no service of their own.
+        endpoint: Endpoint<IpAddr>,
+    },
+    /// Packets that netfilter rules marked.
+    Mark {
+        /// The family of the packets.
+        family: Family,
+        /// The mark, never 0.
+        mark: u32,
+    },
 }
 
-impl Ord for ServiceKey {
-    /// By protocol, address and port: the order of listings.
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        let rank = |key: &Self| (key.protocol, key.endpoint.addr, key.endpoint.port);
-        rank(self).cmp(&rank(other))
+impl ServiceKey {
+    /// The family of the packets it serves.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Address { endpoint, .. } => Family::of(endpoint.addr),
+            Self::Mark { family, .. } => family,
+        }
+    }
+
+    /// Its port; 0 for all ports.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Address { endpoint, .. } => endpoint.port,
+            Self::Mark { .. } => 0,
+        }
+    }
+
+    /// Whether it serves all ports of its address.
+    pub const fn is_for_all_ports(self) -> bool {
+        matches!(
+            self,
+            Self::Address {
+                endpoint: Endpoint { port: 0, .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether it serves FTP, and with it the data connections of passive clients.
+    const fn is_ftp(self) -> bool {
+        matches!(
+            self,
+            Self::Address {
+                protocol: IPPROTO_TCP,
+                endpoint: Endpoint { port: FTP, .. },
+            }
+        )
     }
 }
 
-impl PartialOrd for ServiceKey {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
+/// The port of FTP's control connections.
+pub const FTP: u16 = 21;
+/// The port from which FTP servers connect to active clients.
+pub const FTP_DATA: u16 = 20;
+
+/// Connections of a client stay with one real server.
+const FLAG_PERSISTENT: u32 = 0x1;
+/// Each packet of UDP is scheduled by itself.
+const FLAG_ONE_PACKET: u32 = 0x4;
 
 /// What of a service can be changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ServiceSettings {
     /// Who chooses the real server; without one no connection is scheduled.
     pub scheduler: Option<Scheduler>,
-    /// `IP_VS_SVC_F_*`, stored and shown.
+    /// `IP_VS_SVC_F_*`.
     pub flags: u32,
-    /// Persistence timeout in seconds, stored and shown.
+    /// Persistence timeout, seconds.
     pub timeout: u32,
-    /// Persistence netmask as on the wire, stored and shown.
-    pub netmask: u32,
+    /// Which part of their addresses tells persistent clients apart.
+    pub mask: Mask,
+}
+
+impl ServiceSettings {
+    /// Whether the connections of a client stay with one real server.
+    #[inline]
+    pub const fn is_persistent(&self) -> bool {
+        self.flags & FLAG_PERSISTENT != 0
+    }
+
+    /// Whether each packet of UDP is scheduled by itself.
+    #[inline]
+    pub const fn is_one_packet(&self) -> bool {
+        self.flags & FLAG_ONE_PACKET != 0
+    }
 }
 
 /// The settings and real servers of a service at one moment.
@@ -70,20 +133,38 @@ pub struct Snapshot {
     /// Real servers in IPVS list order: newest first.
     pub servers: KVVec<Arc<RealServer>>,
     /// What the scheduler wants to know of them as a whole.
-    pub prepared: Prepared,
+    prepared: Prepared,
+    /// The table that goes with it.
+    table: KVVec<Slot>,
 }
 
 impl Snapshot {
-    /// A snapshot, prepared for its scheduler.
-    pub fn new(settings: ServiceSettings, servers: KVVec<Arc<RealServer>>) -> Self {
-        let prepared = settings
-            .scheduler
-            .map(|scheduler| scheduler.prepare(&servers))
-            .unwrap_or_default();
-        Self {
+    /// A snapshot, prepared for its scheduler. Sleeps.
+    pub fn new(settings: ServiceSettings, servers: KVVec<Arc<RealServer>>) -> Result<Self> {
+        let mut snapshot = Self {
             settings,
             servers,
-            prepared,
+            prepared: Prepared::default(),
+            table: KVVec::new(),
+        };
+        if let Some(scheduler) = settings.scheduler {
+            let servers = &snapshot.servers;
+            let table_len = scheduler.table_len(servers.len());
+            let walks_len = scheduler.walks_len(servers.len());
+            let mut table = KVVec::from_elem(NOBODY, table_len, GFP_KERNEL_ACCOUNT)?;
+            let mut walks = KVVec::from_elem(Walk::default(), walks_len, GFP_KERNEL_ACCOUNT)?;
+            snapshot.prepared = scheduler.prepare(servers, &mut table, &mut walks);
+            snapshot.table = table;
+        }
+        Ok(snapshot)
+    }
+
+    fn pool(&self) -> Pool<'_, Arc<RealServer>> {
+        Pool {
+            servers: &self.servers,
+            prepared: self.prepared,
+            table: &self.table,
+            options: Options::from_flags(self.settings.flags),
         }
     }
 }
@@ -94,6 +175,7 @@ pub struct Service {
     pub key: ServiceKey,
     snapshot: Cell<Snapshot>,
     cursor: AtomicU64,
+    localities: Localities,
 }
 
 impl Service {
@@ -103,6 +185,7 @@ impl Service {
             key,
             snapshot: Cell::new(snapshot)?,
             cursor: AtomicU64::new(Cursor::default().to_bits()),
+            localities: Localities::default(),
         })
     }
 
@@ -120,14 +203,34 @@ impl Service {
         Ok(())
     }
 
-    /// The real server for a new connection.
-    pub fn schedule<'a>(&'a self, rcu: Held<'a>) -> Option<&'a Arc<RealServer>> {
+    /// The settings at present.
+    #[inline]
+    pub fn settings<'a>(&'a self, rcu: Held<'a>) -> Option<&'a ServiceSettings> {
+        self.snapshot.read(rcu).map(|snapshot| &snapshot.settings)
+    }
+
+    /// The real server for a new connection, opened by a packet with this key.
+    pub fn schedule<'a, A: Address>(
+        &'a self,
+        packet: &FlowKey<A>,
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
         let snapshot = self.snapshot.read(rcu)?;
         let scheduler = snapshot.settings.scheduler?;
+        let pool = snapshot.pool();
+        let destination = packet.dst.addr.ip();
+        if let Some(locality) = Kind::of(scheduler).and_then(|kind| self.localities.get(kind)) {
+            return locality.pick(pool.servers, destination, rcu);
+        }
+        let flow = Flow {
+            client: sched::fold(packet.src.addr.ip()),
+            client_port: packet.src.port,
+            destination: sched::fold(destination),
+        };
         let mut bits = self.cursor.load(Ordering::Relaxed);
         loop {
             let cursor = Cursor::from_bits(bits);
-            let pick = scheduler.pick(&snapshot.servers, snapshot.prepared, cursor)?;
+            let pick = scheduler.pick(&pool, cursor, &flow, random::word)?;
             let next = pick.cursor.to_bits();
             // Schedulers without a memory leave the shared word alone.
             if next != bits {
@@ -142,7 +245,7 @@ impl Service {
                     continue;
                 }
             }
-            return snapshot.servers.get(pick.index);
+            return pool.servers.get(pick.index);
         }
     }
 }
@@ -161,10 +264,26 @@ impl Deref for ServiceEntry {
 
 impl Entry for ServiceEntry {}
 
+/// What a packet says that a service can be found by.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    /// The mark that netfilter rules gave the packet; 0 for none.
+    pub mark: u32,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Where the packet goes.
+    pub endpoint: Endpoint<IpAddr>,
+}
+
 /// The services of a namespace, as packets find them.
 pub struct Services {
     table: Arc<FlowTable<ServiceEntry>>,
     secret: HashKey,
+    /// How many services are found by a mark, by FTP's port, by their address alone: what no service
+    /// is found by, is not looked for.
+    by_mark: AtomicU32,
+    ftp: AtomicU32,
+    all_ports: AtomicU32,
 }
 
 impl Services {
@@ -173,12 +292,48 @@ impl Services {
         Self {
             table,
             secret: HashKey::new(random::key()),
+            by_mark: AtomicU32::new(0),
+            ftp: AtomicU32::new(0),
+            all_ports: AtomicU32::new(0),
         }
     }
 
-    /// The service of a key.
+    /// The service for a packet (reference §5.2): that of its mark, of its address and port, FTP's for a
+    /// data connection of a passive client, that for all ports. Such data connections go to a port from
+    /// `first_unprivileged` on.
     #[inline]
-    pub fn find<'a>(&'a self, key: ServiceKey, rcu: Held<'a>) -> Option<&'a Service> {
+    pub fn find<'a>(
+        &'a self,
+        wanted: Wanted,
+        first_unprivileged: impl FnOnce() -> u16,
+        rcu: Held<'a>,
+    ) -> Option<&'a Service> {
+        let Wanted {
+            mark,
+            protocol,
+            endpoint,
+        } = wanted;
+        let exists = |count: &AtomicU32| count.load(Ordering::Relaxed) != 0;
+        let at = |port| {
+            let endpoint = Endpoint { port, ..endpoint };
+            self.find_key(ServiceKey::Address { protocol, endpoint }, rcu)
+        };
+        let family = Family::of(endpoint.addr);
+        (mark != 0 && exists(&self.by_mark))
+            .then(|| self.find_key(ServiceKey::Mark { family, mark }, rcu))
+            .flatten()
+            .or_else(|| at(endpoint.port))
+            .or_else(|| {
+                let may_be_data = protocol == IPPROTO_TCP
+                    && exists(&self.ftp)
+                    && (endpoint.port == FTP_DATA || endpoint.port >= first_unprivileged());
+                may_be_data.then(|| at(FTP)).flatten()
+            })
+            .or_else(|| exists(&self.all_ports).then(|| at(0)).flatten())
+    }
+
+    #[inline]
+    fn find_key<'a>(&'a self, key: ServiceKey, rcu: Held<'a>) -> Option<&'a Service> {
         self.find_entry(key, rcu).map(|entry| &**entry.get())
     }
 
@@ -191,11 +346,28 @@ impl Services {
     }
 
     fn hash(&self, key: ServiceKey) -> u64 {
-        let nobody = Endpoint {
-            addr: Ipv4Addr::UNSPECIFIED,
-            port: 0,
-        };
-        self.secret.hash_pair(key.protocol, key.endpoint, nobody)
+        match key {
+            ServiceKey::Address { protocol, endpoint } => {
+                let [low, high] = match endpoint.addr {
+                    IpAddr::V4(addr) => addr.words(),
+                    IpAddr::V6(addr) => addr.words(),
+                };
+                let rest = u64::from(endpoint.port) | (u64::from(protocol) << 16);
+                self.secret.hash([low, high, rest])
+            }
+            ServiceKey::Mark { mark, .. } => self.secret.hash([u64::from(mark)]),
+        }
+    }
+
+    /// The numbers that a service of this key counts in.
+    fn counts(&self, key: ServiceKey) -> impl Iterator<Item = &AtomicU32> {
+        [
+            matches!(key, ServiceKey::Mark { .. }).then_some(&self.by_mark),
+            key.is_ftp().then_some(&self.ftp),
+            key.is_for_all_ports().then_some(&self.all_ports),
+        ]
+        .into_iter()
+        .flatten()
     }
 
     /// Lets packets find a service. `EEXIST` if they find one of its key already.
@@ -206,7 +378,7 @@ impl Services {
             forward: self.hash(key),
             reverse: None,
         };
-        let is_same = |other: &ServiceEntry| other.key == key;
+        let is_same = |one: &ServiceEntry, other: &ServiceEntry| one.key == other.key;
         let entry = ServiceEntry(service);
         match self
             .table
@@ -214,10 +386,24 @@ impl Services {
         {
             Ok(inserted) => {
                 self.table.post(inserted.custody);
+                for count in self.counts(key) {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
                 Ok(())
             }
             Err(NotInserted::Exists(_)) => Err(EEXIST),
             Err(NotInserted::NoMemory) => Err(ENOMEM),
+        }
+    }
+
+    /// Hides a service from packets.
+    fn withdraw(&self, key: ServiceKey, keeper: &mut Keeper<ServiceEntry>) {
+        let guard = rcu::read_lock();
+        if let Some(entry) = self.find_entry(key, Held::from(&guard)) {
+            keeper.remove(entry);
+            for count in self.counts(key) {
+                count.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 }

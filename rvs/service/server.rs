@@ -5,11 +5,14 @@
 
 use crate::{
     packet::Endpoint,
-    sched::Candidate,
+    sched::{self, Candidate},
     stats::Counters,
     sys::{route::RouteCache, Arc},
 };
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
+use core::{
+    net::IpAddr,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering},
+};
 use kernel::prelude::*;
 
 /// How packets get to a real server. The numbers are those of the connection flags of IPVS.
@@ -18,10 +21,14 @@ use kernel::prelude::*;
 pub enum Method {
     /// Destination address and port are replaced, those of the answers restored.
     Masquerading = 0,
+    /// Left to this host, which serves them itself.
+    LocalNode = 1,
     /// Wrapped into a packet to the real server, which answers the client itself.
     Tunneling = 2,
     /// Sent to the real server's link-layer address, unchanged.
     DirectRouting = 3,
+    /// Sent to where they were going, past the virtual service.
+    Bypass = 4,
 }
 
 impl Method {
@@ -29,8 +36,10 @@ impl Method {
     pub const fn from_u32(number: u32) -> Option<Self> {
         match number {
             0 => Some(Self::Masquerading),
+            1 => Some(Self::LocalNode),
             2 => Some(Self::Tunneling),
             3 => Some(Self::DirectRouting),
+            4 => Some(Self::Bypass),
             _ => None,
         }
     }
@@ -64,6 +73,7 @@ impl ServerSettings {
 struct Load {
     /// Active connections in the upper half, all bound ones in the lower.
     bound: AtomicU64,
+    templates: AtomicU32,
     is_overloaded: AtomicBool,
 }
 
@@ -72,10 +82,12 @@ const ONE_ACTIVE: u64 = 1 << 32;
 /// A real server of one virtual service.
 pub struct RealServer {
     /// Address and port, the port 0 to keep the packet's.
-    pub endpoint: Endpoint,
+    pub endpoint: Endpoint<IpAddr>,
     method: AtomicU8,
     is_available: AtomicBool,
     weight: AtomicU32,
+    /// The last weight that was not 0.
+    last_weight: AtomicU32,
     upper_threshold: AtomicU32,
     lower_threshold: AtomicU32,
     /// Packets and connections counted.
@@ -86,18 +98,20 @@ pub struct RealServer {
 
 impl RealServer {
     /// A real server that nothing is bound to yet. Sleeps.
-    pub fn new(endpoint: Endpoint, settings: ServerSettings) -> Result<Arc<Self>> {
+    pub fn new(endpoint: Endpoint<IpAddr>, settings: ServerSettings) -> Result<Arc<Self>> {
         let server = Self {
             endpoint,
             method: AtomicU8::new(settings.method as u8),
             is_available: AtomicBool::new(true),
             weight: AtomicU32::new(settings.weight),
+            last_weight: AtomicU32::new(settings.weight),
             upper_threshold: AtomicU32::new(settings.upper_threshold),
             lower_threshold: AtomicU32::new(settings.lower_threshold),
             counters: Counters::new()?,
             routes: [const { RouteCache::new() }; 3],
             load: Load {
                 bound: AtomicU64::new(0),
+                templates: AtomicU32::new(0),
                 is_overloaded: AtomicBool::new(false),
             },
         };
@@ -120,13 +134,14 @@ impl RealServer {
         let old = self.settings();
         self.method.store(settings.method as u8, Ordering::Relaxed);
         self.weight.store(settings.weight, Ordering::Relaxed);
+        if settings.weight != 0 {
+            self.last_weight.store(settings.weight, Ordering::Relaxed);
+        }
         self.upper_threshold
             .store(settings.upper_threshold, Ordering::Relaxed);
         self.lower_threshold
             .store(settings.lower_threshold, Ordering::Relaxed);
-        for route in &self.routes {
-            route.clear();
-        }
+        self.forget_routes();
         let thresholds_changed = (old.upper_threshold, old.lower_threshold)
             != (settings.upper_threshold, settings.lower_threshold);
         if !thresholds_changed {
@@ -138,6 +153,12 @@ impl RealServer {
         } else if total >= settings.upper_threshold {
             self.load.is_overloaded.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Changes the settings of one that is added again: the weights of its earlier life do not count.
+    pub fn return_with(&self, settings: ServerSettings) {
+        self.last_weight.store(0, Ordering::Relaxed);
+        self.change(settings);
     }
 
     /// The forwarding method of new connections.
@@ -152,9 +173,16 @@ impl RealServer {
     pub fn route(&self, method: Method) -> &RouteCache {
         let [masquerading, tunneling, direct_routing] = &self.routes;
         match method {
-            Method::Masquerading => masquerading,
+            Method::Masquerading | Method::LocalNode => masquerading,
             Method::Tunneling => tunneling,
-            Method::DirectRouting => direct_routing,
+            Method::DirectRouting | Method::Bypass => direct_routing,
+        }
+    }
+
+    /// Lets go of the routes that were kept, and of their devices with them.
+    pub fn forget_routes(&self) {
+        for route in &self.routes {
+            route.clear();
         }
     }
 
@@ -189,6 +217,26 @@ impl RealServer {
         }
     }
 
+    /// Counts a template that is bound to it.
+    pub fn bind_template(&self) {
+        self.load.templates.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a template less.
+    pub fn unbind_template(&self) {
+        self.load.templates.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Templates that are bound to it.
+    pub fn templates(&self) -> u32 {
+        self.load.templates.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is bound to it.
+    pub fn is_unused(&self) -> bool {
+        self.total() == 0 && self.templates() == 0
+    }
+
     /// Counts a bound connection as active, or no longer.
     #[inline]
     pub fn count_active(&self, is_active: bool) {
@@ -207,6 +255,11 @@ impl Candidate for RealServer {
     }
 
     #[inline]
+    fn last_weight(&self) -> u32 {
+        self.last_weight.load(Ordering::Relaxed)
+    }
+
+    #[inline]
     fn active(&self) -> u32 {
         (self.load.bound.load(Ordering::Relaxed) >> 32) as u32
     }
@@ -220,12 +273,30 @@ impl Candidate for RealServer {
     fn is_overloaded(&self) -> bool {
         self.load.is_overloaded.load(Ordering::Relaxed)
     }
+
+    #[inline]
+    fn is_configured(&self) -> bool {
+        self.is_available()
+    }
+
+    fn address(&self) -> u32 {
+        sched::fold(self.endpoint.addr)
+    }
+
+    fn port(&self) -> u16 {
+        self.endpoint.port
+    }
 }
 
-impl Candidate for Arc<RealServer> {
+impl<C: Candidate> Candidate for Arc<C> {
     #[inline]
     fn weight(&self) -> u32 {
         (**self).weight()
+    }
+
+    #[inline]
+    fn last_weight(&self) -> u32 {
+        (**self).last_weight()
     }
 
     #[inline]
@@ -241,5 +312,18 @@ impl Candidate for Arc<RealServer> {
     #[inline]
     fn is_overloaded(&self) -> bool {
         (**self).is_overloaded()
+    }
+
+    #[inline]
+    fn is_configured(&self) -> bool {
+        (**self).is_configured()
+    }
+
+    fn address(&self) -> u32 {
+        (**self).address()
+    }
+
+    fn port(&self) -> u16 {
+        (**self).port()
     }
 }

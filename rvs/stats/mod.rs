@@ -6,7 +6,7 @@
 
 pub mod drops;
 
-use crate::sys::{per_cpu, time};
+use crate::sys::{cpu::Cpu, per_cpu, time};
 use kernel::prelude::*;
 
 /// Counters of one real server, in the order of [`Totals`].
@@ -46,14 +46,12 @@ impl Counters {
 
     /// The values summed over all CPUs.
     pub fn totals(&self) -> Totals {
-        let sums = self.0.sum();
-        Totals {
-            conns: sums[CONNS],
-            in_pkts: sums[IN_PKTS],
-            out_pkts: sums[OUT_PKTS],
-            in_bytes: sums[IN_BYTES],
-            out_bytes: sums[OUT_BYTES],
-        }
+        Totals::from(self.0.sum())
+    }
+
+    /// What one CPU counted.
+    pub fn of(&self, cpu: Cpu) -> Totals {
+        Totals::from(self.0.of(cpu))
     }
 }
 
@@ -70,6 +68,18 @@ pub struct Totals {
     pub in_bytes: u64,
     /// Bytes from real servers.
     pub out_bytes: u64,
+}
+
+impl From<[u64; 5]> for Totals {
+    fn from(counters: [u64; 5]) -> Self {
+        Self {
+            conns: counters[CONNS],
+            in_pkts: counters[IN_PKTS],
+            out_pkts: counters[OUT_PKTS],
+            in_bytes: counters[IN_BYTES],
+            out_bytes: counters[OUT_BYTES],
+        }
+    }
 }
 
 impl Totals {

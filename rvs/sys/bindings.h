@@ -3,12 +3,16 @@
 #ifndef RVS_SYS_BINDINGS_H
 #define RVS_SYS_BINDINGS_H
 
+#include <linux/capability.h>
 #include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <linux/ip.h>
 #include <linux/ip_vs.h>
 #include <linux/jiffies.h>
+#include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
 #include <linux/percpu.h>
 #include <linux/proc_fs.h>
 #include <linux/random.h>
@@ -16,6 +20,8 @@
 #include <linux/seq_file.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/sysctl.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <linux/workqueue.h>
@@ -24,7 +30,10 @@
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
 

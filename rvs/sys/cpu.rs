@@ -41,15 +41,36 @@ pub fn count() -> usize {
     unsafe { bindings::rvs_nr_cpu_ids() as usize }
 }
 
-/// The CPUs that may ever run.
-pub fn possible() -> impl Iterator<Item = u32> {
-    let end = count() as u32;
-    let next = move |after: i32| {
+/// A CPU that may ever run.
+///
+/// # Invariants
+///
+/// The number is that of a possible CPU.
+#[derive(Clone, Copy)]
+pub struct Cpu(u32);
+
+impl Cpu {
+    fn behind(number: i32) -> Option<Self> {
         // SAFETY: an FFI call; -1 starts at the first CPU.
-        let cpu = unsafe { bindings::rvs_next_possible_cpu(after) };
-        (cpu < end).then_some(cpu)
-    };
-    core::iter::successors(next(-1), move |cpu| next(*cpu as i32))
+        let next = unsafe { bindings::rvs_next_possible_cpu(number) };
+        // INVARIANT: the kernel says so, unless the number is beyond all of them.
+        ((next as usize) < count()).then_some(Self(next))
+    }
+
+    /// Its number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The possible CPU with the next higher number.
+    pub fn next(self) -> Option<Self> {
+        Self::behind(self.0 as i32)
+    }
+}
+
+/// The CPUs that may ever run.
+pub fn possible() -> impl Iterator<Item = Cpu> {
+    core::iter::successors(Cpu::behind(-1), |cpu| cpu.next())
 }
 
 /// Lets others run, where a long loop of a worker can afford it.

@@ -4,18 +4,26 @@
  * each, so that Rust can call it. No logic lives here.
  */
 
+#include <linux/cpumask.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/sched/isolation.h>
 #include <linux/user_namespace.h>
 #include <net/dst.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/inet_sock.h>
 #include <net/ip_fib.h>
+#include <net/addrconf.h>
+#include <net/ip6_fib.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <linux/icmpv6.h>
 #include <net/netns/generic.h>
+#include <net/sctp/checksum.h>
 #include <linux/seq_file_net.h>
 
 #include "helpers.h"
@@ -153,9 +161,14 @@ bool rvs_net_is_of_initial_users(const struct net *net)
 	return net->user_ns == &init_user_ns;
 }
 
-bool rvs_routes_by_source(struct net *net)
+bool rvs_routes_by_source(struct net *net, bool is_ipv6)
 {
-	return fib4_has_custom_rules(net) || rvs_has_xfrm_policies(net);
+	return (is_ipv6 ? fib6_has_custom_rules(net) : fib4_has_custom_rules(net)) || rvs_has_xfrm_policies(net);
+}
+
+u16 rvs_first_unprivileged_port(const struct net *net)
+{
+	return READ_ONCE(net->ipv4.sysctl_ip_prot_sock);
 }
 
 bool rvs_skb_wants_no_defrag(const struct sk_buff *skb)
@@ -165,7 +178,47 @@ bool rvs_skb_wants_no_defrag(const struct sk_buff *skb)
 
 int rvs_dst_output(struct net *net, struct sk_buff *skb)
 {
-	return netif_is_l3_slave(skb_dst_dev(skb)) ? ip_local_out(net, NULL, skb) : dst_output(net, NULL, skb);
+	return dst_output(net, NULL, skb);
+}
+
+bool rvs_is_bound_for_slave(const struct sk_buff *skb)
+{
+	return netif_is_l3_slave(skb_dst_dev(skb));
+}
+
+bool rvs_dst_is_loopback(const struct dst_entry *dst)
+{
+	return dst_dev(dst)->flags & IFF_LOOPBACK;
+}
+
+u32 rvs_route6_cookie(const struct dst_entry *dst)
+{
+	return rt6_get_cookie(dst_rt6_info(dst));
+}
+
+struct dst_entry *rvs_ip6_route_output(struct net *net, struct flowi6 *flow)
+{
+	return ip6_route_output(net, NULL, flow);
+}
+
+const struct net_device *rvs_dst_dev(const struct dst_entry *dst)
+{
+	return dst_dev(dst);
+}
+
+u32 rvs_largest_fragment6(const struct sk_buff *skb)
+{
+	return IP6CB(skb)->frag_max_size;
+}
+
+void rvs_skb_ensure_dev(struct sk_buff *skb, struct net *net)
+{
+	skb->dev = skb->dev ?: net->loopback_dev;
+}
+
+void rvs_icmp6_send(struct sk_buff *skb, u8 type, u8 code, u32 info)
+{
+	icmpv6_send(skb, type, code, info);
 }
 
 void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info)
@@ -181,6 +234,11 @@ void rvs_ip_select_ident(struct net *net, struct sk_buff *skb)
 u16 rvs_skb_checksum(const struct sk_buff *skb, int offset, int len)
 {
 	return csum_fold(skb_checksum(skb, offset, len, 0));
+}
+
+void rvs_write_sctp_checksum(struct sk_buff *skb, unsigned int offset)
+{
+	((struct sctphdr *)(skb->data + offset))->checksum = sctp_compute_cksum(skb, offset);
 }
 
 void rvs_dst_link_failure(struct sk_buff *skb)
@@ -223,6 +281,11 @@ struct net *rvs_genl_info_net(const struct genl_info *info)
 	return genl_info_net(info);
 }
 
+struct net *rvs_notified_net(const void *info)
+{
+	return dev_net(netdev_notifier_info_to_dev(info));
+}
+
 struct proc_dir_entry *rvs_net_proc(struct net *net)
 {
 	return net->proc_net;
@@ -231,4 +294,25 @@ struct proc_dir_entry *rvs_net_proc(struct net *net)
 struct net *rvs_seq_file_net(struct seq_file *seq)
 {
 	return seq_file_net(seq);
+}
+
+size_t rvs_cpumask_size(void)
+{
+	return cpumask_size();
+}
+
+int rvs_cpulist_parse(const char *list, unsigned long *bits)
+{
+	return cpulist_parse(list, to_cpumask(bits));
+}
+
+void rvs_housekeeping_cpus(unsigned long *bits)
+{
+	guard(rcu)();
+	cpumask_copy(to_cpumask(bits), housekeeping_cpumask(HK_TYPE_KTHREAD));
+}
+
+void rvs_current_cpus(unsigned long *bits)
+{
+	cpumask_copy(to_cpumask(bits), &current->cpus_mask);
 }

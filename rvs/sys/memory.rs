@@ -13,6 +13,12 @@ pub fn total() -> u64 {
     unsafe { super::bindings::rvs_total_memory() }
 }
 
+/// Pages of low memory that are free, and so at hand for buffers.
+pub fn free_buffer_pages() -> usize {
+    // SAFETY: an FFI call without preconditions.
+    unsafe { super::bindings::nr_free_buffer_pages() as usize }
+}
+
 /// A boxed array of default values, allocated as `kvmalloc` does.
 ///
 /// # Invariants

@@ -5,11 +5,15 @@
 //!
 //! C header: `include/net/net_namespace.h`
 
-use super::bindings;
+use super::{
+    bindings,
+    ip::Stack,
+    route::{Purpose, Route},
+};
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
-    net::Ipv4Addr,
+    net::IpAddr,
     ptr::{self, NonNull},
     sync::atomic::{AtomicBool, AtomicPtr, Ordering},
 };
@@ -54,6 +58,11 @@ impl<'a> Net<'a> {
         self.ptr.as_ptr()
     }
 
+    /// Whether it is the one that the machine starts with.
+    pub fn is_initial(self) -> bool {
+        self.as_ptr() == &raw mut bindings::init_net
+    }
+
     /// Whether it belongs to the initial user namespace, rather than to one that anybody may have
     /// made.
     pub fn is_of_initial_users(self) -> bool {
@@ -64,13 +73,44 @@ impl<'a> Net<'a> {
     /// Whether routes of this namespace depend on more than the destination: there are policy rules
     /// besides those of the start, or IPsec policies for packets that leave.
     #[inline]
-    pub fn routes_by_source(self) -> bool {
+    pub fn routes_by_source(self, stack: Stack) -> bool {
         // SAFETY: the namespace is alive.
-        unsafe { bindings::rvs_routes_by_source(self.as_ptr()) }
+        unsafe { bindings::rvs_routes_by_source(self.as_ptr(), matches!(stack, Stack::V6)) }
     }
 
-    /// Whether an IPv4 address is one that a host can have: a local or a unicast one by routing.
-    pub fn is_host_address(self, addr: Ipv4Addr) -> bool {
+    /// The first port that programs without privilege can take.
+    pub fn first_unprivileged_port(self) -> u16 {
+        // SAFETY: the namespace is alive.
+        unsafe { bindings::rvs_first_unprivileged_port(self.as_ptr()) }
+    }
+
+    /// Whether an address is that of one other host.
+    pub fn is_remote_address(self, addr: IpAddr) -> bool {
+        match addr {
+            IpAddr::V4(addr) => {
+                let addr = u32::from_ne_bytes(addr.octets());
+                // SAFETY: the namespace is alive.
+                let kind = unsafe { bindings::inet_addr_type(self.as_ptr(), addr) };
+                kind == RTN_UNICAST
+            }
+            IpAddr::V6(addr) => !addr.is_multicast() && !addr.is_unspecified(),
+        }
+    }
+
+    /// Whether an address is one that a host can have: a local one by routing, or a unicast one that has
+    /// no need of an interface to mean something.
+    pub fn is_host_address(self, addr: IpAddr) -> bool {
+        let addr = match addr {
+            IpAddr::V4(addr) => addr,
+            IpAddr::V6(addr) => {
+                let is_host = !addr.is_multicast() && !addr.is_unspecified();
+                let is_local = || {
+                    let route = Route::lookup(self, addr.into(), Purpose::ToDestination);
+                    route.is_ok_and(|route| route.is_local())
+                };
+                return is_host && (!addr.is_unicast_link_local() || is_local());
+            }
+        };
         let addr = u32::from_ne_bytes(addr.octets());
         // SAFETY: the namespace is alive.
         let kind = unsafe { bindings::inet_addr_type(self.as_ptr(), addr) };

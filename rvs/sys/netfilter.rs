@@ -6,15 +6,16 @@
 
 use super::{
     bindings,
+    ip::{Stack, Stacked},
     net::Net,
     rcu::{GracePeriod, Held},
     skb::{Skb, Verdict},
     Arc,
 };
-use core::{ffi::c_void, pin::Pin, ptr};
+use core::{ffi::c_void, marker::PhantomData, pin::Pin, ptr};
 use kernel::{error::to_result, prelude::*, types::Opaque};
 
-/// Where in the IPv4 stack a hook stands.
+/// Where in an IP stack a hook stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum HookPoint {
@@ -42,8 +43,8 @@ pub struct Context<'a> {
     pub rcu: Held<'a>,
 }
 
-/// What handles the packets of a hook.
-pub trait Handler: Send + Sync + 'static {
+/// What handles the packets of a hook of the stack that `A` names.
+pub trait Handler<A: Stacked>: Send + Sync + 'static {
     /// Decides on one packet. Runs in softirq or process context and must not sleep.
     fn handle<'a>(&'a self, skb: Skb<'a>, context: Context<'a>) -> Verdict<'a>;
 }
@@ -53,28 +54,32 @@ pub trait Handler: Send + Sync + 'static {
 /// # Invariants
 ///
 /// `ops` is registered in `net`, and each `priv` points to the value of `_handler`.
-pub struct Hooks<T: Handler, const N: usize> {
+pub struct Hooks<A: Stacked, T: Handler<A>, const N: usize> {
     ops: Pin<KBox<Opaque<[bindings::nf_hook_ops; N]>>>,
     net: Net<'static>,
     _handler: Arc<T>,
+    _stack: PhantomData<fn(A)>,
 }
 
 // SAFETY: the operations are only touched by the kernel, the handler is `Sync`.
-unsafe impl<T: Handler, const N: usize> Send for Hooks<T, N> {}
+unsafe impl<A: Stacked, T: Handler<A>, const N: usize> Send for Hooks<A, T, N> {}
 // SAFETY: as above.
-unsafe impl<T: Handler, const N: usize> Sync for Hooks<T, N> {}
+unsafe impl<A: Stacked, T: Handler<A>, const N: usize> Sync for Hooks<A, T, N> {}
 
-impl<T: Handler, const N: usize> Hooks<T, N> {
-    /// Registers hooks for IPv4, each with its priority. Sleeps.
+impl<A: Stacked, T: Handler<A>, const N: usize> Hooks<A, T, N> {
+    /// Registers hooks of a stack, each with its priority. Sleeps.
     pub fn register(
         handler: Arc<T>,
         net: Net<'static>,
         points: [(HookPoint, i32); N],
     ) -> Result<Self> {
         let ops = points.map(|(point, priority)| bindings::nf_hook_ops {
-            hook: Some(trampoline::<T>),
+            hook: Some(trampoline::<A, T>),
             priv_: ptr::from_ref(&*handler).cast_mut().cast(),
-            pf: bindings::NFPROTO_IPV4 as u8,
+            pf: match A::STACK {
+                Stack::V4 => bindings::NFPROTO_IPV4,
+                Stack::V6 => bindings::NFPROTO_IPV6,
+            } as u8,
             hooknum: point as u32,
             priority,
             ..Default::default()
@@ -94,11 +99,12 @@ impl<T: Handler, const N: usize> Hooks<T, N> {
             ops,
             net,
             _handler: handler,
+            _stack: PhantomData,
         })
     }
 }
 
-impl<T: Handler, const N: usize> Drop for Hooks<T, N> {
+impl<A: Stacked, T: Handler<A>, const N: usize> Drop for Hooks<A, T, N> {
     /// Unregisters the hooks and waits for the packets in them. Sleeps.
     fn drop(&mut self) {
         // SAFETY: registered by the type invariants.
@@ -115,7 +121,7 @@ impl<T: Handler, const N: usize> Drop for Hooks<T, N> {
 /// # Safety
 ///
 /// Netfilter calls it for a packet, with what [`Hooks::register`] gave as `priv`.
-unsafe extern "C" fn trampoline<T: Handler>(
+unsafe extern "C" fn trampoline<A: Stacked, T: Handler<A>>(
     handler: *mut c_void,
     skb: *mut bindings::sk_buff,
     state: *const bindings::nf_hook_state,
@@ -140,10 +146,11 @@ unsafe extern "C" fn trampoline<T: Handler>(
     }
 }
 
-/// Whether the only hook at a point of the IPv4 stack is the one of `handler`.
+/// Whether the only hook at a point of a stack is the one of `handler`.
 #[inline]
-pub fn is_only_hook<T: Handler>(
+pub fn is_only_hook<T>(
     handler: &T,
+    stack: Stack,
     net: Net<'_>,
     point: HookPoint,
     _rcu: Held<'_>,
@@ -152,11 +159,11 @@ pub fn is_only_hook<T: Handler>(
     // index is one of the enum's, which all lie in the array; the first element is there when the
     // number of elements is one.
     unsafe {
-        let entries = ptr::read_volatile(
-            (&raw const (*net.as_ptr()).nf.hooks_ipv4)
-                .cast::<*const bindings::nf_hook_entries>()
-                .add(point as usize),
-        );
+        let hooks: *const *const bindings::nf_hook_entries = match stack {
+            Stack::V4 => (&raw const (*net.as_ptr()).nf.hooks_ipv4).cast(),
+            Stack::V6 => (&raw const (*net.as_ptr()).nf.hooks_ipv6).cast(),
+        };
+        let entries = ptr::read_volatile(hooks.add(point as usize));
         !entries.is_null()
             && (*entries).num_hook_entries == 1
             && ptr::eq(

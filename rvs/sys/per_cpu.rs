@@ -4,7 +4,10 @@
 //!
 //! C header: `include/linux/percpu.h`
 
-use super::{bindings, cpu};
+use super::{
+    bindings,
+    cpu::{self, Cpu},
+};
 use core::ptr::NonNull;
 use kernel::prelude::*;
 
@@ -44,12 +47,9 @@ impl<const N: usize> Counters<N> {
         }
     }
 
-    /// The counters of one CPU.
-    ///
-    /// # Safety
-    ///
-    /// `cpu` is a possible CPU.
-    unsafe fn of(&self, cpu: u32) -> [u64; N] {
+    /// The counters of one CPU, which it may be bumping meanwhile.
+    pub fn of(&self, cpu: Cpu) -> [u64; N] {
+        let cpu = cpu.number();
         core::array::from_fn(|i| {
             // SAFETY: the word lies within the allocation, which every possible CPU has.
             unsafe { bindings::rvs_per_cpu_read_u64(self.base.as_ptr().wrapping_add(i), cpu) }
@@ -60,9 +60,7 @@ impl<const N: usize> Counters<N> {
     pub fn sum(&self) -> [u64; N] {
         let mut sums = [0u64; N];
         for cpu in cpu::possible() {
-            // SAFETY: `cpu` is a possible one.
-            let values = unsafe { self.of(cpu) };
-            for (sum, value) in sums.iter_mut().zip(values) {
+            for (sum, value) in sums.iter_mut().zip(self.of(cpu)) {
                 *sum = sum.wrapping_add(value);
             }
         }

@@ -5,19 +5,29 @@
 //! C headers: `include/linux/proc_fs.h`, `include/linux/seq_file.h`
 
 use super::{bindings, net::Net};
-use core::{ffi::c_void, fmt, marker::PhantomData, ptr};
+use core::{ffi::c_void, fmt, marker::PhantomData, mem::MaybeUninit, ptr};
 use kernel::prelude::*;
 
-/// The contents of a file, in steps.
+/// The contents of a file, in steps that are found one from the other.
 pub trait Contents: 'static {
     /// Its name.
     const NAME: &'static CStr;
 
-    /// How many steps there are now.
-    fn steps(net: Net<'_>) -> u64;
+    /// Who may read it.
+    const MODE: u16 = 0o444;
 
-    /// Writes the text of a step. It may be asked for the same step again. Sleeps.
-    fn show(net: Net<'_>, step: u64, text: &mut Text<'_>) -> fmt::Result;
+    /// Where a step stands: what tells it from the others as long as the file is open.
+    type Place: Copy + Send + 'static;
+
+    /// The place of the first step. Sleeps.
+    fn first(net: Net<'_>) -> Option<Self::Place>;
+
+    /// The place of the step behind another, which may be gone meanwhile. Sleeps.
+    fn after(net: Net<'_>, place: Self::Place) -> Option<Self::Place>;
+
+    /// Writes the text of a step, nothing if it is gone. It may be asked for the same step again.
+    /// Sleeps.
+    fn show(net: Net<'_>, place: Self::Place, text: &mut Text<'_>) -> fmt::Result;
 }
 
 /// The text of a step.
@@ -53,17 +63,17 @@ impl<C: Contents> File<C> {
         show: Some(show::<C>),
     };
 
-    /// Creates the file, readable by everybody. Sleeps.
+    /// Creates the file. Sleeps.
     pub fn create(net: Net<'static>) -> Result<Self> {
         // SAFETY: the namespace lives longer than the file by `Net<'static>`; the name and the
         // operations are static.
         let entry = unsafe {
             bindings::proc_create_net_data(
                 C::NAME.as_char_ptr().cast(),
-                0o444,
+                C::MODE,
                 bindings::rvs_net_proc(net.as_ptr()),
                 ptr::from_ref(const { &Self::OPS }),
-                size_of::<bindings::seq_net_private>() as u32,
+                size_of::<Reader<C::Place>>() as u32,
                 ptr::null_mut(),
             )
         };
@@ -90,17 +100,58 @@ impl<C: Contents> Drop for File<C> {
     }
 }
 
-/// A step as the token that `seq_file` passes around: one more than its number, so never null.
-fn token<C: Contents>(seq: *mut bindings::seq_file, step: i64) -> *mut c_void {
-    // SAFETY: `seq_file` calls us with a file of a namespace, which it keeps alive.
-    let net = unsafe { Net::from_ptr(bindings::rvs_seq_file_net(seq)) };
-    match u64::try_from(step) {
-        Ok(step) if step < C::steps(net) => ptr::without_provenance_mut(step as usize + 1),
-        _ => ptr::null_mut(),
+/// What the kernel keeps for each open file: zeroed at first, freed without a drop, and lent to one
+/// call at a time.
+///
+/// # Invariants
+///
+/// If `is_known`, `place` is that of the step with the number `position`, `None` behind the last.
+#[repr(C)]
+struct Reader<P: Copy> {
+    net: bindings::seq_net_private,
+    position: i64,
+    is_known: bool,
+    place: MaybeUninit<Option<P>>,
+}
+
+impl<P: Copy> Reader<P> {
+    /// # Safety
+    ///
+    /// `seq_file` lends us a file that was opened with room for a `Reader<P>`.
+    unsafe fn of<'a>(seq: *mut bindings::seq_file) -> &'a mut Self {
+        // SAFETY: by the safety requirement, and because zeroes are a valid value.
+        unsafe { &mut *(*seq).private.cast::<Self>() }
+    }
+
+    /// The step with this number, if it is the one that was met last.
+    fn place(&self, position: i64) -> Option<Option<P>> {
+        // SAFETY: by the type invariants.
+        (self.is_known && self.position == position).then(|| unsafe { self.place.assume_init() })
+    }
+
+    /// Notes a step. Gives the token that `seq_file` passes around, null behind the last one.
+    fn meet(&mut self, position: i64, place: Option<P>) -> *mut c_void {
+        // INVARIANT: by the caller's arguments.
+        self.position = position;
+        self.place.write(place);
+        self.is_known = true;
+        match place {
+            Some(_) => ptr::from_mut(self).cast(),
+            None => ptr::null_mut(),
+        }
     }
 }
 
-/// The step at a position.
+/// The place of a step, counted from the first.
+fn find<C: Contents>(net: Net<'_>, position: i64) -> Option<C::Place> {
+    let mut place = C::first(net)?;
+    for _ in 0..position {
+        place = C::after(net, place)?;
+    }
+    Some(place)
+}
+
+/// The step at a position: the one where the last read ended, unless the reader jumps.
 ///
 /// # Safety
 ///
@@ -109,11 +160,19 @@ unsafe extern "C" fn start<C: Contents>(
     seq: *mut bindings::seq_file,
     position: *mut i64,
 ) -> *mut c_void {
-    // SAFETY: `seq_file` passes a valid position.
-    token::<C>(seq, unsafe { *position })
+    // SAFETY: `seq_file` passes a valid position, and a file of a namespace, which it keeps alive.
+    let (reader, net, position) = unsafe {
+        let net = Net::from_ptr(bindings::rvs_seq_file_net(seq));
+        (Reader::<C::Place>::of(seq), net, *position)
+    };
+    let place = match reader.place(position) {
+        Some(place) if position != 0 => place,
+        _ => find::<C>(net, position),
+    };
+    reader.meet(position, place)
 }
 
-/// The step after this one.
+/// The step behind this one.
 ///
 /// # Safety
 ///
@@ -123,12 +182,22 @@ unsafe extern "C" fn next<C: Contents>(
     _token: *mut c_void,
     position: *mut i64,
 ) -> *mut c_void {
-    // SAFETY: `seq_file` passes a valid position.
-    let step = unsafe {
-        *position = (*position).wrapping_add(1);
-        *position
+    // SAFETY: as in `start`.
+    let (reader, net) = unsafe {
+        let net = Net::from_ptr(bindings::rvs_seq_file_net(seq));
+        (Reader::<C::Place>::of(seq), net)
     };
-    token::<C>(seq, step)
+    // SAFETY: `seq_file` passes a valid position.
+    let (before, position) = unsafe {
+        let before = *position;
+        *position = before.wrapping_add(1);
+        (before, *position)
+    };
+    let place = match reader.place(before) {
+        Some(Some(place)) => C::after(net, place),
+        _ => None,
+    };
+    reader.meet(position, place)
 }
 
 /// Nothing is held between steps.
@@ -142,19 +211,24 @@ unsafe extern "C" fn stop(_seq: *mut bindings::seq_file, _token: *mut c_void) {}
 ///
 /// # Safety
 ///
-/// As for [`start`], with a token that it or [`next`] gave.
+/// As for [`start`], right after it or [`next`].
 unsafe extern "C" fn show<C: Contents>(
     seq: *mut bindings::seq_file,
-    token: *mut c_void,
+    _token: *mut c_void,
 ) -> kernel::ffi::c_int {
-    // SAFETY: as in `token`.
-    let net = unsafe { Net::from_ptr(bindings::rvs_seq_file_net(seq)) };
+    // SAFETY: as in `start`.
+    let (reader, net) = unsafe {
+        let net = Net::from_ptr(bindings::rvs_seq_file_net(seq));
+        (Reader::<C::Place>::of(seq), net)
+    };
+    let Some(Some(place)) = reader.place(reader.position) else {
+        return 0;
+    };
     let mut text = Text {
         seq,
         _seq: PhantomData,
     };
-    let step = (token.addr() as u64).wrapping_sub(1);
-    match C::show(net, step, &mut text) {
+    match C::show(net, place, &mut text) {
         Ok(()) => 0,
         Err(fmt::Error) => EIO.to_errno(),
     }

@@ -1,26 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! IPv4 routes of packets that this host sends, and a place that keeps one
+//! Routes of packets that this host sends, and a place that keeps one
 //! for as long as it holds.
 //!
-//! C headers: `include/net/route.h`, `include/net/dst.h`
+//! C headers: `include/net/route.h`, `include/net/ip6_route.h`, `include/net/dst.h`
 
 use super::{
     bindings,
+    ip::Stack,
     net::Net,
     rcu::{Cell, Held},
 };
-use core::{net::Ipv4Addr, ptr::NonNull};
+use core::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ptr::NonNull,
+};
 use kernel::prelude::*;
 
 /// A route that was looked up for a destination.
 ///
 /// # Invariants
 ///
-/// `dst` is an IPv4 `rtable` on which this value holds a reference.
+/// `dst` is a route of the stack of `source`'s family on which this value holds a reference.
 pub struct Route {
-    dst: NonNull<bindings::rtable>,
-    source: Ipv4Addr,
+    dst: NonNull<bindings::dst_entry>,
+    source: IpAddr,
+    /// By which an IPv6 route tells that its table changed.
+    cookie: u32,
+    is_local: bool,
 }
 
 // SAFETY: routes are reference-counted and may be used and released from any thread.
@@ -46,6 +53,17 @@ impl Route {
     /// Looks up the route to `destination`. Never sleeps.
     pub fn lookup(
         net: Net<'_>,
+        destination: IpAddr,
+        purpose: Purpose,
+    ) -> core::result::Result<Self, Unreachable> {
+        match destination {
+            IpAddr::V4(destination) => Self::lookup4(net, destination, purpose),
+            IpAddr::V6(destination) => Self::lookup6(net, destination, purpose),
+        }
+    }
+
+    fn lookup4(
+        net: Net<'_>,
         destination: Ipv4Addr,
         purpose: Purpose,
     ) -> core::result::Result<Self, Unreachable> {
@@ -60,19 +78,21 @@ impl Route {
                 flow.__fl_common.flowic_flags = bindings::FLOWI_FLAG_KNOWN_NH as u8;
             }
             // SAFETY: the namespace is alive, the flow is ours; there is no socket.
-            let dst = unsafe {
+            let route = unsafe {
                 bindings::ip_route_output_flow(net.as_ptr(), &raw mut flow, core::ptr::null_mut())
             };
-            if dst.is_null() || dst.addr() >= MIN_ERRNO {
+            if route.is_null() || route.addr() >= MIN_ERRNO {
                 return Err(Unreachable);
             }
-            // SAFETY: neither null nor an error, so a route.
-            let dst = unsafe { NonNull::new_unchecked(dst) };
+            // SAFETY: neither null nor an error, so a route, which begins with its `dst_entry`.
+            let (dst, flags) = unsafe { (NonNull::new_unchecked(route.cast()), (*route).rt_flags) };
             let chosen = Ipv4Addr::from(flow.saddr.to_ne_bytes());
             // INVARIANT: the lookup gave us a reference.
             let route = Self {
                 dst,
-                source: chosen,
+                source: chosen.into(),
+                cookie: 0,
+                is_local: flags & bindings::RTCF_LOCAL != 0,
             };
             // The source that was chosen can itself select another route: bind it, then look again.
             if !matches!(purpose, Purpose::Tunnel) || chosen == source {
@@ -82,21 +102,89 @@ impl Route {
         }
     }
 
+    fn lookup6(
+        net: Net<'_>,
+        destination: Ipv6Addr,
+        purpose: Purpose,
+    ) -> core::result::Result<Self, Unreachable> {
+        let to = bindings::in6_addr {
+            in6_u: bindings::in6_addr__bindgen_ty_1 {
+                u6_addr8: destination.octets(),
+            },
+        };
+        let mut flow = bindings::flowi6 {
+            daddr: to,
+            ..Default::default()
+        };
+        if matches!(purpose, Purpose::ViaNextHop) {
+            flow.__fl_common.flowic_flags = bindings::FLOWI_FLAG_KNOWN_NH as u8;
+        }
+        // SAFETY: the namespace is alive, the flow is ours. The result is never null.
+        let dst = unsafe {
+            NonNull::new_unchecked(bindings::rvs_ip6_route_output(net.as_ptr(), &raw mut flow))
+        };
+        // SAFETY: the lookup gave us a reference to a route of IPv6.
+        let (cookie, is_local) = unsafe {
+            (
+                bindings::rvs_route6_cookie(dst.as_ptr()),
+                bindings::rvs_dst_is_loopback(dst.as_ptr()),
+            )
+        };
+        // INVARIANT: the lookup gave us a reference.
+        let mut route = Self {
+            dst,
+            source: Ipv6Addr::UNSPECIFIED.into(),
+            cookie,
+            is_local,
+        };
+        // SAFETY: we hold a reference.
+        if unsafe { route.dst.as_ref() }.error != 0 {
+            return Err(Unreachable);
+        }
+        if matches!(purpose, Purpose::Tunnel) {
+            let mut source = bindings::in6_addr::default();
+            // SAFETY: the namespace and the route's device are alive; both addresses are ours.
+            let found = unsafe {
+                let dev = bindings::rvs_dst_dev(dst.as_ptr());
+                bindings::ipv6_dev_get_saddr(net.as_ptr(), dev, &raw const to, 0, &raw mut source)
+            };
+            if found < 0 {
+                return Err(Unreachable);
+            }
+            // SAFETY: all members of the union are plain integers of the same size.
+            route.source = Ipv6Addr::from(unsafe { source.in6_u.u6_addr8 }).into();
+        }
+        Ok(route)
+    }
+
+    /// The stack whose packets it is for.
+    #[inline]
+    pub fn stack(&self) -> Stack {
+        match self.source {
+            IpAddr::V4(_) => Stack::V4,
+            IpAddr::V6(_) => Stack::V6,
+        }
+    }
+
     /// The source address that routing chose, for [`Purpose::Tunnel`].
-    pub fn source(&self) -> Ipv4Addr {
+    pub fn source(&self) -> IpAddr {
         self.source
     }
 
     #[inline]
     pub(super) fn as_dst(&self) -> *mut bindings::dst_entry {
-        self.dst.as_ptr().cast()
+        self.dst.as_ptr()
+    }
+
+    /// The route, with the reference that this value held.
+    pub(super) fn into_dst(self) -> *mut bindings::dst_entry {
+        core::mem::ManuallyDrop::new(self).as_dst()
     }
 
     /// Whether it leads to this host.
     #[inline]
     pub fn is_local(&self) -> bool {
-        // SAFETY: we hold a reference.
-        unsafe { self.dst.as_ref() }.rt_flags & bindings::RTCF_LOCAL != 0
+        self.is_local
     }
 
     /// The largest packet that fits, as path MTU discovery knows it by now.
@@ -115,8 +203,8 @@ impl Route {
     /// Whether routing would still give this route.
     #[inline]
     fn is_fresh(&self) -> bool {
-        // SAFETY: we hold a reference; IPv4 ignores the cookie.
-        !unsafe { bindings::rvs_dst_check(self.as_dst(), 0) }.is_null()
+        // SAFETY: we hold a reference; the cookie is the one of the lookup.
+        !unsafe { bindings::rvs_dst_check(self.as_dst(), self.cookie) }.is_null()
     }
 }
 
@@ -144,7 +232,7 @@ impl RouteCache {
     pub fn get<'a>(
         &'a self,
         net: Net<'_>,
-        destination: Ipv4Addr,
+        destination: IpAddr,
         purpose: Purpose,
         rcu: Held<'a>,
     ) -> core::result::Result<&'a Route, Unreachable> {
@@ -158,7 +246,7 @@ impl RouteCache {
     fn renew<'a>(
         &'a self,
         net: Net<'_>,
-        destination: Ipv4Addr,
+        destination: IpAddr,
         purpose: Purpose,
         rcu: Held<'a>,
     ) -> core::result::Result<&'a Route, Unreachable> {

@@ -6,9 +6,16 @@
 //!
 //! C header: `include/linux/skbuff.h`
 
-use super::{bindings, cpu::BottomHalvesOff, net::Net, route::Route};
+use super::{
+    bindings,
+    cpu::BottomHalvesOff,
+    ip::{Stack, Stacked},
+    net::Net,
+    route::Route,
+};
 use core::{
     marker::PhantomData,
+    net::Ipv4Addr,
     ptr::{self, NonNull},
     slice,
 };
@@ -216,12 +223,19 @@ impl<'a> Skb<'a> {
         }
     }
 
+    /// The mark that rules of netfilter gave the packet; 0 for none.
+    #[inline]
+    pub fn mark(&self) -> u32 {
+        // SAFETY: the union's members are plain integers.
+        unsafe { self.headers().__bindgen_anon_4.mark }
+    }
+
     /// The route attached to the packet, as a pointer; null if there is none.
     #[inline]
-    fn attached_route(&self) -> *const bindings::rtable {
+    fn attached_route(&self) -> *mut bindings::dst_entry {
         // SAFETY: packets in hooks use this member of the union for the route.
         let refdst = unsafe { self.raw().__bindgen_anon_3.__bindgen_anon_1._skb_refdst };
-        (refdst & !NOREF) as *const bindings::rtable
+        (refdst & !NOREF) as *mut bindings::dst_entry
     }
 
     /// Whether a route is attached.
@@ -232,11 +246,19 @@ impl<'a> Skb<'a> {
 
     /// Whether the attached route leads to this host.
     #[inline]
-    pub fn is_routed_locally(&self) -> bool {
+    pub fn is_routed_locally<A: Stacked>(&self) -> bool {
+        let dst = self.attached_route();
         // SAFETY: the attached route lives as long as the packet has it; an IPv4 packet has an
-        // `rtable`.
-        unsafe { self.attached_route().as_ref() }
-            .is_some_and(|route| route.rt_flags & bindings::RTCF_LOCAL != 0)
+        // `rtable`, which begins with its `dst_entry`.
+        !dst.is_null()
+            && unsafe {
+                match A::STACK {
+                    Stack::V4 => {
+                        (*dst.cast::<bindings::rtable>()).rt_flags & bindings::RTCF_LOCAL != 0
+                    }
+                    Stack::V6 => bindings::rvs_dst_is_loopback(dst),
+                }
+            }
     }
 
     /// Replaces the attached route by one that stays alive at least until the read side of RCU,
@@ -251,6 +273,13 @@ impl<'a> Skb<'a> {
         }
         self.raw_mut().__bindgen_anon_3.__bindgen_anon_1._skb_refdst =
             route.as_dst().addr() | NOREF;
+    }
+
+    /// Replaces the attached route by one that lives as long as the packet has it.
+    pub fn hand_route(&mut self, route: Route) {
+        // SAFETY: the packet is ours.
+        unsafe { bindings::rvs_skb_dst_drop(self.as_ptr()) };
+        self.raw_mut().__bindgen_anon_3.__bindgen_anon_1._skb_refdst = route.into_dst().addr();
     }
 
     /// Takes connection tracking off the packet: rules see it as untracked from here on.
@@ -301,11 +330,21 @@ impl<'a> Skb<'a> {
     }
 
     /// Answers the packet with an ICMP error. Only for packets with a route.
-    pub fn send_icmp_error(&mut self, kind: u8, code: u8, info: u32) {
+    pub fn send_icmp_error<A: Stacked>(&mut self, net: Net<'_>, kind: u8, code: u8, info: u32) {
         if self.is_routed() {
             // SAFETY: the packet is valid, with a route, and its control block is the IP layer's,
             // since hooks run within it.
-            unsafe { bindings::rvs_icmp_send(self.as_ptr(), kind, code, info.to_be()) };
+            unsafe {
+                match A::STACK {
+                    Stack::V4 => {
+                        bindings::rvs_icmp_send(self.as_ptr(), kind, code, info.to_be());
+                    }
+                    Stack::V6 => {
+                        bindings::rvs_skb_ensure_dev(self.as_ptr(), net.as_ptr());
+                        bindings::rvs_icmp6_send(self.as_ptr(), kind, code, info);
+                    }
+                }
+            }
         }
     }
 
@@ -338,7 +377,7 @@ impl<'a> Skb<'a> {
         }
         self.control_block().opt = bindings::ip_options::default();
         if let Some((kind, code, info)) = answer {
-            self.send_icmp_error(kind, code, info);
+            self.send_icmp_error::<Ipv4Addr>(net, kind, code, info);
         }
         self.drop()
     }
@@ -377,36 +416,58 @@ impl<'a> Skb<'a> {
 
     /// Finds the attached route anew for a packet whose source address changed, as if this host
     /// sent it. `false` if there is none.
-    pub fn reroute(&mut self, net: Net<'_>) -> bool {
+    pub fn reroute<A: Stacked>(&mut self, net: Net<'_>) -> bool {
         let sk = self.raw().sk;
         // SAFETY: the packet and the namespace are valid; `sk` is the packet's own.
-        unsafe { bindings::ip_route_me_harder(net.as_ptr(), sk, self.as_ptr(), RTN_LOCAL) == 0 }
+        let errno = unsafe {
+            match A::STACK {
+                Stack::V4 => {
+                    bindings::ip_route_me_harder(net.as_ptr(), sk, self.as_ptr(), RTN_LOCAL)
+                }
+                Stack::V6 => bindings::ip6_route_me_harder(net.as_ptr(), sk, self.as_ptr()),
+            }
+        };
+        errno == 0
     }
 
-    /// Puts room for a further IPv4 header in front, which becomes the packet's network header,
-    /// and marks the packet as IP-in-IP so that offloads find the inner headers. `None` when memory
-    /// is out.
-    pub fn encapsulate_ipip(&mut self, route: &Route) -> Option<&mut [u8; IPV4_HEADER]> {
-        let headroom = route.device_headroom().checked_add(IPV4_HEADER as u32)?;
+    /// The longest of the fragments that an IPv6 packet came in, bytes; 0 if it came whole.
+    pub fn largest_fragment(&self) -> u32 {
+        // SAFETY: the packet is valid, and its control block is the IP layer's.
+        unsafe { bindings::rvs_largest_fragment6(self.as_ptr()) }
+    }
+
+    /// Puts room for a further network header of `LEN` bytes in front, of the stack that `A` names,
+    /// which becomes the packet's network header, and marks the packet as IP in IP so that offloads find
+    /// the inner headers, whose protocol number is `inner`. `None` when memory is out.
+    pub fn encapsulate<A: Stacked, const LEN: usize>(
+        &mut self,
+        route: &Route,
+        inner: u8,
+    ) -> Option<&mut [u8; LEN]> {
+        let headroom = route.device_headroom().checked_add(LEN as u32)?;
+        let gso = match A::STACK {
+            Stack::V4 => bindings::SKB_GSO_IPXIP4,
+            Stack::V6 => bindings::SKB_GSO_IPXIP6,
+        };
         // SAFETY: the packet is ours throughout. After `rvs_skb_cow_head` the room in front is
         // there and private; the header positions are offsets from `head`, set to where the headers
-        // are.
+        // are. Whatever the control block said of the inner packet is overwritten for the outer one.
         unsafe {
             if bindings::rvs_skb_cow_head(self.as_ptr(), headroom) != 0 {
                 return None;
             }
-            if bindings::iptunnel_handle_offloads(self.as_ptr(), bindings::SKB_GSO_IPXIP4) != 0 {
+            if bindings::iptunnel_handle_offloads(self.as_ptr(), gso) != 0 {
                 return None;
             }
-            let inner = self.headers().network_header;
+            let inner_start = self.headers().network_header;
             let headers = self.headers_mut();
-            headers.transport_header = inner;
+            headers.transport_header = inner_start;
             headers.set_inner_protocol_type(ENCAP_TYPE_IPPROTO);
-            headers.__bindgen_anon_5.inner_ipproto = IPPROTO_IPIP;
-            let outer = bindings::rvs_skb_push(self.as_ptr(), IPV4_HEADER as u32);
-            self.headers_mut().network_header = inner.wrapping_sub(IPV4_HEADER as u16);
-            self.control_block().opt = bindings::ip_options::default();
-            outer.cast::<[u8; IPV4_HEADER]>().as_mut()
+            headers.__bindgen_anon_5.inner_ipproto = inner;
+            let outer = bindings::rvs_skb_push(self.as_ptr(), LEN as u32);
+            self.headers_mut().network_header = inner_start.wrapping_sub(LEN as u16);
+            self.raw_mut().cb = [0; 48];
+            outer.cast::<[u8; LEN]>().as_mut()
         }
     }
 
@@ -441,21 +502,48 @@ impl<'a> Skb<'a> {
         Some(unsafe { bindings::rvs_skb_checksum(self.as_ptr(), offset as i32, len as i32) })
     }
 
+    /// Writes the checksum of an SCTP header at `offset`, in the part that is linear and private. `None`
+    /// if the packet ends before.
+    pub fn write_sctp_checksum(&mut self, offset: usize) -> Option<()> {
+        let end = offset.checked_add(SCTP_HEADER)?;
+        if !self.pull(end) {
+            return None;
+        }
+        // SAFETY: the packet is ours, and has the header in one piece.
+        unsafe { bindings::rvs_write_sctp_checksum(self.as_ptr(), offset as u32) };
+        Some(())
+    }
+
     /// Sends the packet along its attached route, through the hooks for packets of this host. The
-    /// IPv4 header gets its length and checksum there.
+    /// network header gets its length, and its checksum if there is one, there.
     #[inline]
-    pub fn local_out(self, net: Net<'_>) -> Verdict<'a> {
+    pub fn local_out(self, stack: Stack, net: Net<'_>) -> Verdict<'a> {
+        let (net, sk) = (net.as_ptr(), ptr::null_mut());
         // SAFETY: the packet is ours and has a route; ours no more afterwards.
-        unsafe { bindings::ip_local_out(net.as_ptr(), ptr::null_mut(), self.as_ptr()) };
+        unsafe {
+            match stack {
+                Stack::V4 => bindings::ip_local_out(net, sk, self.as_ptr()),
+                Stack::V6 => bindings::ip6_local_out(net, sk, self.as_ptr()),
+            }
+        };
         self.give(bindings::NF_STOLEN)
     }
 
     /// Sends the packet along its attached route, past the hooks for packets of this host.
     #[inline]
-    pub fn output(self, net: Net<'_>) -> Verdict<'a> {
+    pub fn output(self, stack: Stack, net: Net<'_>) -> Verdict<'a> {
+        if self.is_bound_for_slave() {
+            return self.local_out(stack, net);
+        }
         // SAFETY: as in `local_out`.
         unsafe { bindings::rvs_dst_output(net.as_ptr(), self.as_ptr()) };
         self.give(bindings::NF_STOLEN)
+    }
+
+    /// Whether it goes out by a device of an L3 master, which handles it where local packets leave.
+    fn is_bound_for_slave(&self) -> bool {
+        // SAFETY: the packet is valid, with a route.
+        unsafe { bindings::rvs_is_bound_for_slave(self.as_ptr()) }
     }
 }
 
@@ -469,6 +557,7 @@ const CT_INFO: usize = 7;
 const CT_UNTRACKED: usize = 7;
 const RTN_LOCAL: u32 = bindings::RTN_LOCAL;
 const IPV4_HEADER: usize = 20;
+const SCTP_HEADER: usize = 12;
 const IPPROTO_IPIP: u8 = 4;
 /// `inner_ipproto` is valid.
 const ENCAP_TYPE_IPPROTO: u8 = 1;

@@ -3,6 +3,7 @@
 //! How packets of a connection leave: what all forwarding methods have in
 //! common stands here, each method in a file of its own.
 
+mod bypass;
 mod direct;
 mod nat;
 mod tunnel;
@@ -11,102 +12,196 @@ pub use nat::{answer, release_to_client, send_error};
 
 use crate::{
     conn::Connection,
-    director::{Balancer, Segment},
-    packet::{
-        icmp::{DEST_UNREACHABLE, FRAG_NEEDED, TIME_EXCEEDED},
-        ipv4::{Header, HEADER_LEN},
-        IPPROTO_ICMP,
-    },
-    service::Method,
+    director::{Balanced, Balancer, Segment},
+    packet::{Complaint, Endpoint, Family, Header},
+    service::{Method, RealServer},
     stats::drops::Reason,
     sys::{
+        ip::Stack,
         netfilter::{is_only_hook, Context, HookPoint},
         route::{Purpose, Route},
         skb::{Skb, Verdict},
     },
 };
 
-/// Sends a client's packet to the connection's real server.
+/// Between which ends a packet is forwarded, and how.
+#[derive(Clone, Copy)]
+pub struct Path<'a, A: Balanced> {
+    /// The forwarding method.
+    pub method: Method,
+    /// The real server; none for packets that go where they would go anyway.
+    pub server: Option<&'a RealServer>,
+    /// The virtual service, as the client addressed it.
+    pub virt: Endpoint<A>,
+    /// The real server, as masqueraded packets address it.
+    pub target: Endpoint<A>,
+}
+
+impl<'a, A: Balanced> Path<'a, A> {
+    /// That of a connection.
+    #[inline]
+    pub fn of(connection: &'a Connection<A>) -> Self {
+        Self {
+            method: connection.method,
+            server: connection.server.as_deref(),
+            virt: connection.virt,
+            target: connection.target(),
+        }
+    }
+
+    /// That to a real server, by the method that it has now.
+    pub fn to_server(server: &'a RealServer, virt: Endpoint<A>, port: u16) -> Self {
+        let addr = A::from_ip(server.endpoint.addr).unwrap_or(virt.addr);
+        Self {
+            method: server.method(),
+            server: Some(server),
+            virt,
+            target: Endpoint { addr, port },
+        }
+    }
+
+    /// The route of packets to the real server.
+    #[inline]
+    pub fn route(&self, context: Context<'a>) -> Result<&'a Route, Reason> {
+        let purpose = match self.method {
+            Method::Masquerading | Method::LocalNode | Method::Bypass => Purpose::ToDestination,
+            Method::Tunneling => Purpose::Tunnel,
+            Method::DirectRouting => Purpose::ViaNextHop,
+        };
+        let server = self.server.ok_or(Reason::Unreachable)?;
+        server
+            .route(self.method)
+            .get(context.net, server.endpoint.addr, purpose, context.rcu)
+            .map_err(|_| Reason::Unreachable)
+    }
+}
+
+/// Sends a client's packet to the real server.
 #[inline]
-pub fn request<'a>(
+pub fn request<'a, A: Balanced>(
     balancer: &'a Balancer,
     skb: Skb<'a>,
-    segment: &Segment,
-    connection: &'a Connection,
+    segment: &Segment<A>,
+    path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    match connection.method {
-        Method::Masquerading => nat::request(balancer, skb, segment, connection, context),
-        _ => unchanged(balancer, skb, &segment.header, connection, context),
+    match path.method {
+        Method::Masquerading => nat::request(balancer, skb, segment, path, context),
+        _ => unchanged(balancer, skb, &segment.header, path, context),
     }
 }
 
 /// Sends a client's packet, whatever it holds, to the real server by a method that leaves its
 /// transport header alone.
 #[inline]
-pub fn unchanged<'a>(
+pub fn unchanged<'a, A: Balanced>(
     balancer: &'a Balancer,
-    skb: Skb<'a>,
-    header: &Header,
-    connection: &'a Connection,
+    mut skb: Skb<'a>,
+    header: &Header<A>,
+    path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    match connection.method {
-        Method::Tunneling => tunnel::send(balancer, skb, header, connection, context),
-        _ => direct::send(balancer, skb, header, connection, context),
+    match path.method {
+        Method::LocalNode => return deliver_locally(skb),
+        Method::Bypass => {
+            return match bypass::rewrite(&mut skb, header, context) {
+                Ok(()) => send(balancer, skb, A::STACK, context),
+                Err(reason) => balancer.drop(skb, reason),
+            };
+        }
+        _ => {}
+    }
+    let route = match path.route(context) {
+        Ok(route) if route.is_local() && skb.is_routed_locally::<A>() => {
+            return deliver_locally(skb)
+        }
+        Ok(route) if route.is_local() => return balancer.drop(skb, Reason::NotLocal),
+        Ok(route) => route,
+        Err(reason) => {
+            skb.report_link_failure();
+            return balancer.drop(skb, reason);
+        }
+    };
+    let (ready, stack) = match path.method {
+        Method::Tunneling => (
+            tunnel::wrap(balancer, &mut skb, header, path, route, context),
+            route.stack(),
+        ),
+        _ => (direct::rewrite(&mut skb, header, route, context), A::STACK),
+    };
+    match ready {
+        Ok(()) => send(balancer, skb, stack, context),
+        Err(reason) => balancer.drop(skb, reason),
     }
 }
 
-/// The route of a connection's packets to its real server.
-#[inline]
-pub fn route_to_server<'a>(
-    connection: &'a Connection,
-    context: Context<'a>,
-) -> Result<&'a Route, Reason> {
-    let purpose = match connection.method {
-        Method::Masquerading => Purpose::ToDestination,
-        Method::Tunneling => Purpose::Tunnel,
-        Method::DirectRouting => Purpose::ViaNextHop,
-    };
-    let server = &connection.server;
-    server
-        .route(connection.method)
-        .get(context.net, server.endpoint.addr, purpose, context.rcu)
-        .map_err(|_| Reason::Unreachable)
+/// Tells the sender of a packet about its end.
+pub fn complain<A: Balanced>(skb: &mut Skb<'_>, complaint: Complaint, context: Context<'_>) {
+    let (kind, code, info) = complaint.message(A::FAMILY);
+    skb.send_icmp_error::<A>(context.net, kind, code, info);
 }
 
 /// Says why a packet may not be forwarded, and tells its sender where that is due (reference
 /// §6.1, §6.7): `mtu` is what the path to the real server takes of it.
 #[inline]
-fn admit(skb: &mut Skb<'_>, header: &Header, mtu: u32) -> Result<(), Reason> {
+fn admit<A: Balanced>(
+    skb: &mut Skb<'_>,
+    header: &Header<A>,
+    mtu: u32,
+    context: Context<'_>,
+) -> Result<(), Reason> {
     if header.src.is_loopback() {
         return Err(Reason::NotLocal);
     }
     if header.ttl <= 1 {
-        skb.send_icmp_error(TIME_EXCEEDED, 0, 0);
+        complain::<A>(skb, Complaint::TimeExceeded, context);
         return Err(Reason::TtlExceeded);
     }
-    // Nobody is told that an ICMP error was too big, so it had better be fragmented.
-    let must_fit = header.dont_fragment && header.protocol != IPPROTO_ICMP;
-    if must_fit && skb.exceeds(mtu) {
-        skb.send_icmp_error(DEST_UNREACHABLE, FRAG_NEEDED, mtu);
+    // Nobody is told that an ICMP error was too big, so it had better be fragmented where that can be.
+    let must_fit = header.dont_fragment && header.protocol != A::FAMILY.icmp();
+    if must_fit && exceeds::<A>(skb, mtu) {
+        complain::<A>(skb, Complaint::TooBig(mtu), context);
         return Err(Reason::TooBig);
     }
     Ok(())
 }
 
-/// The IPv4 header without options, private and writable.
+/// Whether a packet is longer than a path takes. One that was put together from fragments goes on in
+/// such, so the longest of them tells.
 #[inline]
-fn writable_header<'s>(skb: &'s mut Skb<'_>) -> Result<&'s mut [u8; HEADER_LEN], Reason> {
-    skb.writable(HEADER_LEN)
-        .and_then(|bytes| bytes.first_chunk_mut())
-        .ok_or(Reason::NoMemory)
+fn exceeds<A: Balanced>(skb: &Skb<'_>, mtu: u32) -> bool {
+    if A::STACK == Stack::V6 {
+        let largest = skb.largest_fragment();
+        if largest != 0 {
+            return largest > mtu;
+        }
+    }
+    skb.exceeds(mtu)
 }
 
-/// Takes off what tied the packet to this host, before it goes out on `route`. A packet of a local
-/// socket stays charged to it.
+/// The network header without options and extensions, private and writable.
+#[inline]
+fn writable_header<'s, A: Balanced>(skb: &'s mut Skb<'_>) -> Result<&'s mut [u8], Reason> {
+    skb.writable(A::FAMILY.header_len()).ok_or(Reason::NoMemory)
+}
+
+/// Takes a hop off the packet's time to live.
+#[inline]
+fn take_hop<A: Balanced>(skb: &mut Skb<'_>) -> Result<(), Reason> {
+    A::take_hop(writable_header::<A>(skb)?).ok_or(Reason::Malformed)
+}
+
+/// Makes the packet leave on `route`.
 #[inline]
 fn prepare(skb: &mut Skb<'_>, route: &Route, context: Context<'_>) {
+    release(skb, context);
+    skb.attach_route(route);
+}
+
+/// Takes off what tied the packet to this host, before it goes out. A packet of a local socket stays
+/// charged to it.
+#[inline]
+fn release(skb: &mut Skb<'_>, context: Context<'_>) {
     skb.mark_balanced();
     skb.untrack();
     if context.point != HookPoint::LocalOut {
@@ -115,17 +210,27 @@ fn prepare(skb: &mut Skb<'_>, route: &Route, context: Context<'_>) {
     }
     skb.forget_device_checksum();
     skb.ignore_df();
-    skb.attach_route(route);
 }
 
 /// Sends the packet on through the hooks for packets of this host, of which ours lets it pass; if
 /// it is the only one there, they are left out.
 #[inline]
-fn send<'a>(balancer: &'a Balancer, skb: Skb<'a>, context: Context<'a>) -> Verdict<'a> {
-    if is_only_hook(balancer, context.net, HookPoint::LocalOut, context.rcu) {
-        skb.output(context.net)
+fn send<'a>(
+    balancer: &'a Balancer,
+    skb: Skb<'a>,
+    stack: Stack,
+    context: Context<'a>,
+) -> Verdict<'a> {
+    if is_only_hook(
+        balancer,
+        stack,
+        context.net,
+        HookPoint::LocalOut,
+        context.rcu,
+    ) {
+        skb.output(stack, context.net)
     } else {
-        skb.local_out(context.net)
+        skb.local_out(stack, context.net)
     }
 }
 
@@ -134,4 +239,12 @@ fn deliver_locally<'a>(mut skb: Skb<'a>) -> Verdict<'a> {
     skb.mark_balanced();
     skb.untrack();
     skb.accept()
+}
+
+/// The length of the shortest packet that every link of a family carries whole, bytes.
+const fn min_mtu(family: Family) -> u32 {
+    match family {
+        Family::V4 => crate::packet::ipv4::MIN_MTU,
+        Family::V6 => crate::packet::ipv6::MIN_MTU,
+    }
 }

@@ -4,16 +4,10 @@
 //! the real server's, source address and port of answers by the virtual
 //! service's.
 
-use super::{admit, deliver_locally, prepare, route_to_server, send, writable_header};
-use core::net::Ipv4Addr;
-
+use super::{admit, deliver_locally, prepare, send, writable_header, Path};
 use crate::{
-    conn::Connection,
-    director::{Balancer, Segment},
-    packet::{
-        ipv4::{decrement_ttl, set_destination, set_source, Header},
-        rewrite, tcp, udp, ChecksumMode, Endpoint, Side,
-    },
+    director::{Balanced, Balancer, Segment},
+    packet::{rewrite, sctp, tcp, udp, ChecksumMode, Endpoint, Header, Side},
     proto::Protocol,
     service::Method,
     stats::drops::Reason,
@@ -25,21 +19,21 @@ use crate::{
 
 /// Sends a client's packet to the real server.
 #[inline]
-pub fn request<'a>(
+pub fn request<'a, A: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    segment: &Segment,
-    connection: &'a Connection,
+    segment: &Segment<A>,
+    path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    let route = match route_to_server(connection, context) {
+    let route = match path.route(context) {
         Ok(route) => route,
         Err(reason) => {
             skb.report_link_failure();
             return balancer.drop(skb, reason);
         }
     };
-    let (from, to) = (segment.flow.dst, connection.server_endpoint);
+    let (from, to) = (segment.flow.dst, path.target);
     if route.is_local() {
         return match admit_locally(to.addr, context)
             .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to, false))
@@ -51,26 +45,31 @@ pub fn request<'a>(
             Err(reason) => balancer.drop(skb, reason),
         };
     }
-    let rewritten = admit(&mut skb, &segment.header, route.mtu())
+    let rewritten = admit(&mut skb, &segment.header, route.mtu(), context)
         .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to, true));
     match rewritten {
         Ok(()) => {
             prepare(&mut skb, route, context);
-            send(balancer, skb, context)
+            send(balancer, skb, A::STACK, context)
         }
         Err(reason) => balancer.drop(skb, reason),
     }
 }
 
 /// Detaches the socket that the stack found for a packet by the address that it had when it came in.
-fn forget_early_socket(skb: &mut Skb<'_>, from: Endpoint, to: Endpoint, context: Context<'_>) {
+fn forget_early_socket<A: Balanced>(
+    skb: &mut Skb<'_>,
+    from: Endpoint<A>,
+    to: Endpoint<A>,
+    context: Context<'_>,
+) {
     if context.point == HookPoint::LocalIn && from != to {
         skb.orphan();
     }
 }
 
 /// Loopback addresses are reached from this host only.
-fn admit_locally(server: Ipv4Addr, context: Context<'_>) -> Result<(), Reason> {
+fn admit_locally<A: Balanced>(server: A, context: Context<'_>) -> Result<(), Reason> {
     if server.is_loopback() && context.point != HookPoint::LocalOut {
         return Err(Reason::NotLocal);
     }
@@ -79,36 +78,44 @@ fn admit_locally(server: Ipv4Addr, context: Context<'_>) -> Result<(), Reason> {
 
 /// Replaces address and port on one side, and all checksums they are part of.
 #[inline]
-fn readdress(
+fn readdress<A: Balanced>(
     skb: &mut Skb<'_>,
-    segment: &Segment,
+    segment: &Segment<A>,
     side: Side,
-    from: Endpoint,
-    to: Endpoint,
+    from: Endpoint<A>,
+    to: Endpoint<A>,
     leaves_host: bool,
 ) -> Result<(), Reason> {
     let transport_len = match segment.protocol {
         Protocol::Tcp => tcp::HEADER_LEN,
         Protocol::Udp => udp::HEADER_LEN,
+        Protocol::Sctp => sctp::HEADER_LEN,
+        Protocol::Esp | Protocol::Ah => 0,
     };
     let mode = match skb.checksum_state() {
         ChecksumState::Complete => ChecksumMode::Complete,
         ChecksumState::Partial => ChecksumMode::Partial,
     };
-    let header_len = segment.header.header_len;
+    let header_len = segment.header.len;
     let bytes = skb
         .writable(header_len.saturating_add(transport_len))
         .ok_or(Reason::NoMemory)?;
     let transport = bytes.get_mut(header_len..).ok_or(Reason::Malformed)?;
-    rewrite::transport(segment.flow.protocol, transport, side, from, to, mode)
+    rewrite::transport(segment.header.protocol, transport, side, from, to, mode)
         .map_err(|_| Reason::Malformed)?;
-    let header = bytes.first_chunk_mut().ok_or(Reason::Malformed)?;
     match side {
-        Side::Source => set_source(header, to.addr),
-        Side::Destination => set_destination(header, to.addr),
+        Side::Source => A::set_source(bytes, to.addr),
+        Side::Destination => A::set_destination(bytes, to.addr),
     }
+    .ok_or(Reason::Malformed)?;
     if leaves_host {
-        decrement_ttl(header);
+        A::take_hop(bytes).ok_or(Reason::Malformed)?;
+    }
+    // SCTP's checksum covers no addresses; one that is left to the device will include the port.
+    let is_sctp = segment.protocol == Protocol::Sctp;
+    if is_sctp && mode == ChecksumMode::Complete && from.port != to.port {
+        skb.write_sctp_checksum(header_len)
+            .ok_or(Reason::Malformed)?;
     }
     skb.forget_device_checksum();
     Ok(())
@@ -116,38 +123,39 @@ fn readdress(
 
 /// Gives a packet of the real server back the address that the client knows, and lets it go on.
 #[inline]
-pub fn answer<'a>(
+pub fn answer<'a, A: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    segment: &Segment,
-    connection: &'a Connection,
+    segment: &Segment<A>,
+    path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    if connection.method == Method::Masquerading {
-        let (from, to) = (segment.flow.src, connection.virt);
+    if path.method == Method::Masquerading {
+        let (from, to) = (segment.flow.src, path.virt);
         if let Err(reason) = readdress(&mut skb, segment, Side::Source, from, to, false) {
             return balancer.drop(skb, reason);
         }
     }
-    release_to_client(balancer, skb, connection, context)
+    release_to_client(balancer, skb, path, context)
 }
 
 /// Lets a packet whose source is the virtual service go on to the client.
-pub fn release_to_client<'a>(
+pub fn release_to_client<'a, A: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    connection: &Connection,
+    path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
     // A route depends on the source only through rules and IPsec policies; without any, the one that
     // the packet has is the one it would get.
     let may_differ = match context.point {
-        _ if connection.method != Method::Masquerading => false,
+        _ if path.method != Method::Masquerading => false,
         HookPoint::LocalIn => false,
-        HookPoint::Forward => context.net.routes_by_source(),
+        _ if !balancer.settings.snat_reroute.is_on() => false,
+        HookPoint::Forward => context.net.routes_by_source(A::STACK),
         HookPoint::LocalOut => true,
     };
-    if may_differ && !skb.is_routed_locally() && !skb.reroute(context.net) {
+    if may_differ && !skb.is_routed_locally::<A>() && !skb.reroute::<A>(context.net) {
         return balancer.drop(skb, Reason::Unreachable);
     }
     skb.mark_balanced();
@@ -156,14 +164,14 @@ pub fn release_to_client<'a>(
 }
 
 /// Sends an ICMP error, whose quote was rewritten, to the real server.
-pub fn send_error<'a>(
+pub fn send_error<'a, A: Balanced>(
     balancer: &'a Balancer,
     mut skb: Skb<'a>,
-    header: &Header,
-    connection: &'a Connection,
+    header: &Header<A>,
+    path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    let route = match route_to_server(connection, context) {
+    let route = match path.route(context) {
         Ok(route) if route.is_local() && context.point == HookPoint::Forward => {
             return balancer.drop(skb, Reason::NotLocal);
         }
@@ -171,15 +179,15 @@ pub fn send_error<'a>(
         Err(reason) => return balancer.drop(skb, reason),
     };
     let readdressed = if route.is_local() {
-        admit_locally(connection.server_endpoint.addr, context)
+        admit_locally(path.target.addr, context)
     } else {
-        admit(&mut skb, header, route.mtu())
+        admit(&mut skb, header, route.mtu(), context)
     }
     .and_then(|()| {
-        let header = writable_header(&mut skb)?;
-        set_destination(header, connection.server_endpoint.addr);
+        let header = writable_header::<A>(&mut skb)?;
+        A::set_destination(header, path.target.addr).ok_or(Reason::Malformed)?;
         if !route.is_local() {
-            decrement_ttl(header);
+            A::take_hop(header).ok_or(Reason::Malformed)?;
         }
         skb.forget_device_checksum();
         Ok(())
@@ -188,7 +196,7 @@ pub fn send_error<'a>(
         Ok(()) if route.is_local() => deliver_locally(skb),
         Ok(()) => {
             prepare(&mut skb, route, context);
-            send(balancer, skb, context)
+            send(balancer, skb, A::STACK, context)
         }
         Err(reason) => balancer.drop(skb, reason),
     }

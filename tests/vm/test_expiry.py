@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab import VIP, eventually
+from lab import VIP, eventually, whichever_method
 from lab.programs import TcpClient, UdpClient
 
 SLACK = 2  # seconds a timer may be late in a slow guest
@@ -17,6 +17,7 @@ def seconds_until_gone(balancer, client_port, within):
     return time.monotonic() - start
 
 
+@whichever_method
 def test_a_udp_flow_expires_after_its_timeout(lab, balancer, method):
     lab.udp_programs(53)
     service = balancer.balance("udp", VIP[method], 53, [lab.rs1], method)
@@ -57,6 +58,7 @@ def test_a_half_closed_connection_expires_after_the_fin_timeout(lab, balancer, m
     eventually(lambda: balancer.counts(service), {lab.rs1.address: (0, 0)})
 
 
+@whichever_method
 def test_an_idle_established_connection_expires_and_its_next_segment_is_reset(lab, balancer, method):
     lab.tcp_programs()
     service = balancer.balance("tcp", VIP[method], 80, [lab.rs1], method)

@@ -3,12 +3,13 @@
 
 import time
 
-from lab import METHODS, VIP, Lab, eventually
+from lab import METHODS, VIP, Lab, eventually, whichever_method
 from lab.flood import Flood
 from lab.ipvsadm import Ipvsadm
 from lab.programs import TcpClient, UdpClient
 
 
+@whichever_method
 def test_two_directors_do_not_know_of_each_other(lab, balancer, method):
     other = Lab(suffix="-b")
     try:
@@ -62,6 +63,7 @@ def test_a_device_is_deleted_under_traffic_and_its_successor_serves(lab, balance
         assert client.ask(b"hello") == ("rs1", b"hello")
 
 
+@whichever_method
 def test_services_come_and_go_under_traffic(lab, balancer, method):
     flood = Flood(lab.client, balancer.add_service("udp", VIP[method], 53, "wlc"), lab.director.mac("eth0"))
     try:

@@ -5,12 +5,13 @@ import socket
 
 import pytest
 
-from lab import VIP, eventually, packet
+from lab import VIP, eventually, packet, whichever_method
 from lab.programs import TcpClient, UdpClient
 
 PORT = 80
 
 
+@whichever_method
 def test_weight_0_gets_no_new_connections_and_keeps_the_old_ones(lab, balancer, method):
     lab.tcp_programs(PORT)
     service = balancer.balance("tcp", VIP[method], PORT, [lab.rs1, lab.rs2], method)
@@ -49,6 +50,7 @@ def test_connections_of_a_server_that_comes_back_go_on_and_are_counted(lab, bala
     assert sorted(one.client for one in balancer.connections()) == sorted(one.client for one in before)
 
 
+@whichever_method
 def test_connections_survive_the_removal_and_return_of_their_service(lab, balancer, method):
     lab.tcp_programs(PORT)
     service = balancer.balance("tcp", VIP[method], PORT, [lab.rs1], method)
@@ -61,6 +63,7 @@ def test_connections_survive_the_removal_and_return_of_their_service(lab, balanc
         assert client.ask("who") == "rs1"
 
 
+@whichever_method
 def test_flushing_leaves_connections_in_the_table(lab, balancer, method):
     lab.udp_programs(PORT)
     balancer.balance("udp", VIP[method], PORT, [lab.rs1], method)
@@ -103,6 +106,7 @@ def test_a_service_without_available_server_answers_port_unreachable(lab, balanc
     assert balancer.connections() == []
 
 
+@whichever_method
 def test_a_program_sees_a_service_without_server_as_refused(lab, balancer, method):
     balancer.add_service("tcp", VIP[method], PORT)
     with pytest.raises(ConnectionRefusedError):

@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import VIP, eventually, packet
+from lab import VIP, eventually, packet, whichever_method
 from lab.packet import ACK, FIN, RST, SYN
 from lab.programs import TcpClient
 
@@ -55,6 +55,7 @@ def test_tunneling_and_direct_routing_follow_the_clients_direction_alone(lab, ba
     walk(lab, balancer, method, CLIENT_ONLY[story])
 
 
+@whichever_method
 def test_a_segment_of_no_connection_makes_none_and_is_reset(lab, balancer, method):
     client, server = lab.ghost_client(), lab.ghost_server()
     service = balancer.add_service("tcp", VIP[method], PORT, "rr")
@@ -78,6 +79,7 @@ def test_real_connections_are_counted_active_while_open_and_inactive_after(lab, 
     eventually(lambda: balancer.counts(service), {server.address: (0, 3) for server in lab.servers})
 
 
+@whichever_method
 def test_a_connection_attempt_that_is_not_answered_stays_in_syn_recv(lab, balancer, method):
     client, server = lab.ghost_client(), lab.ghost_server()
     service = balancer.add_service("tcp", VIP[method], PORT, "rr")

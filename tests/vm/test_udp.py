@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """UDP: requests reach a real server and its replies the client."""
 
-from lab import VIP, eventually, packet
+from lab import VIP, eventually, packet, whichever_method
 from lab.programs import UdpClient
 
 PORT = 53
@@ -14,6 +14,7 @@ def test_a_request_is_answered(lab, balancer, method):
         assert client.ask(b"hello") == ("rs2", b"hello")
 
 
+@whichever_method
 def test_a_flow_stays_with_its_server_and_flows_are_spread(lab, balancer, method):
     lab.udp_programs(PORT)
     balancer.balance("udp", VIP[method], PORT, lab.servers, method)
@@ -59,6 +60,7 @@ def test_an_empty_datagram_passes(lab, balancer, method):
         assert client.ask(b"") == ("rs1", b"")
 
 
+@whichever_method
 def test_connections_of_udp_count_as_inactive(lab, balancer, method):
     lab.udp_programs(PORT)
     service = balancer.balance("udp", VIP[method], PORT, [lab.rs1], method)

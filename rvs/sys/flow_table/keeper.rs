@@ -32,8 +32,10 @@ pub enum Occasion {
 pub enum Fate {
     /// Keeps it on the list of this number (modulo the number of lists).
     List(usize),
-    /// Removes it from the table and has it freed.
+    /// Removes it from the table and has it freed; one that is pinned goes to the first list.
     Remove,
+    /// As `Remove`, but one that is pinned goes to the list of this number.
+    RemoveOrList(usize),
 }
 
 /// After so many entries a walk lets others run.
@@ -138,6 +140,7 @@ pub struct Keeper<T: Entry> {
     lists: NonNull<AtomicPtr<Node<T>>>,
     list_count: usize,
     entries: u64,
+    arrived: u64,
     links: u64,
     fresh: Batch<T>,
     waiting: Batch<T>,
@@ -160,6 +163,7 @@ impl<T: Entry> Keeper<T> {
             lists: NonNull::new(lists.into_raw())?,
             list_count: list_count.max(1),
             entries: 0,
+            arrived: 0,
             links: 0,
             fresh: Batch::default(),
             waiting: Batch::default(),
@@ -171,6 +175,11 @@ impl<T: Entry> Keeper<T> {
     /// Entries on the keeper's lists.
     pub fn entries(&self) -> u64 {
         self.entries
+    }
+
+    /// Entries that have arrived so far.
+    pub fn arrived(&self) -> u64 {
+        self.arrived
     }
 
     fn list(&self, list: usize) -> &AtomicPtr<Node<T>> {
@@ -228,22 +237,28 @@ impl<T: Entry> Keeper<T> {
     ///
     /// The node is live, in our custody, on no list, and counted.
     unsafe fn settle(&mut self, node: NonNull<Node<T>>, fate: Fate) {
-        match fate {
+        let list_if_pinned = match fate {
             // SAFETY: by the safety requirement.
-            Fate::List(list) => unsafe { self.push(list, node) },
-            Fate::Remove => {
-                // SAFETY: live by the safety requirement.
-                let links = unsafe { node.as_ref() }.hashes.links();
-                self.entries = self.entries.saturating_sub(1);
-                self.links = self.links.saturating_sub(links);
-                let guard = rcu::read_lock();
-                let mut retired = Retired(&mut self.fresh);
-                self.table
-                    .unlink_node(node, Some(&mut retired), Held::from(&guard));
-                // SAFETY: out of the table and on no list.
-                unsafe { self.fresh.bury(node) };
-            }
+            Fate::List(list) => return unsafe { self.push(list, node) },
+            Fate::Remove => 0,
+            Fate::RemoveOrList(list) => list,
+        };
+        // SAFETY: live by the safety requirement.
+        let this = unsafe { node.as_ref() };
+        if !this.let_go() {
+            this.value.kept();
+            // SAFETY: by the safety requirement.
+            return unsafe { self.push(list_if_pinned, node) };
         }
+        this.value.removed();
+        self.entries = self.entries.saturating_sub(1);
+        self.links = self.links.saturating_sub(this.hashes.links());
+        let guard = rcu::read_lock();
+        let mut retired = Retired(&mut self.fresh);
+        self.table
+            .unlink_node(node, Some(&mut retired), Held::from(&guard));
+        // SAFETY: out of the table and on no list.
+        unsafe { self.fresh.bury(node) };
     }
 
     /// Takes in what was posted and asked for since the last time, and frees what no reader can see
@@ -258,6 +273,7 @@ impl<T: Entry> Keeper<T> {
                 // SAFETY: live and in our custody from here on, on no list.
                 unsafe {
                     self.entries = self.entries.saturating_add(1);
+                    self.arrived = self.arrived.wrapping_add(1);
                     self.links = self.links.saturating_add(node.as_ref().hashes.links());
                     let fate = decide(&node.as_ref().value, Occasion::Arrived);
                     self.settle(node, fate);
@@ -313,7 +329,8 @@ impl<T: Entry> Keeper<T> {
     }
 
     /// Removes an entry. `false` if it was not in the keeper's table, or is not there any more. One
-    /// that has not arrived yet is only hidden: its arrival is decided as any other.
+    /// that has not arrived yet, or is pinned, is only hidden: what becomes of it is decided as for any
+    /// other.
     pub fn remove(&mut self, entry: Lent<'_, T>) -> bool {
         if !ptr::eq(entry.table, &*self.table) {
             return false;
@@ -330,9 +347,7 @@ impl<T: Entry> Keeper<T> {
         // SAFETY: it was in our table until just now, and only we have nodes of it freed.
         unsafe {
             if self.take_off(node) {
-                self.entries = self.entries.saturating_sub(1);
-                self.links = self.links.saturating_sub(entry.node.hashes.links());
-                self.fresh.bury(node);
+                self.settle(node, Fate::Remove);
             }
         }
         true
@@ -362,24 +377,32 @@ impl<T: Entry> Keeper<T> {
 }
 
 impl<T: Entry> Drop for Keeper<T> {
-    /// Removes and frees all entries. Sleeps. Nothing may be inserted any more.
+    /// Removes and frees all entries; waits for those that something outside the table has pinned.
+    /// Sleeps. Nothing may be inserted any more.
     fn drop(&mut self) {
-        for list in 0..self.list_count {
-            self.visit(list, |_| Fate::Remove);
+        loop {
+            for list in 0..self.list_count {
+                self.visit(list, |_| Fate::Remove);
+            }
+            self.collect(|_, _| Fate::Remove);
+            GracePeriod::start().wait();
+            for desk in self.table.desks() {
+                // SAFETY: nothing is freed before this loop ends. The letters are the last, since no
+                // reader is left.
+                unsafe { desk.take_letters(|_| {}) };
+            }
+            // SAFETY: everything was unlinked before the grace period that just passed.
+            unsafe {
+                self.waiting.free(self.table.memory());
+                self.fresh.free(self.table.memory());
+            }
+            // What entries had pinned among themselves is free to go now.
+            if self.entries == 0 {
+                break;
+            }
+            cpu::breathe();
         }
-        self.collect(|_, _| Fate::Remove);
-        GracePeriod::start().wait();
-        for desk in self.table.desks() {
-            // SAFETY: nothing is freed before this loop ends. The letters are the last, since no
-            // reader is left.
-            unsafe { desk.take_letters(|_| {}) };
-        }
-        // SAFETY: everything was unlinked before the grace period that just passed; the array of
-        // heads came from `into_raw`.
-        unsafe {
-            self.waiting.free(self.table.memory());
-            self.fresh.free(self.table.memory());
-            drop(Array::from_raw(self.lists.as_ptr(), self.list_count));
-        }
+        // SAFETY: the array of heads came from `into_raw`.
+        unsafe { drop(Array::from_raw(self.lists.as_ptr(), self.list_count)) };
     }
 }

@@ -25,7 +25,7 @@ use super::{cpu, memory::Array, rcu::Held, slab::Cache, Arc};
 use core::{
     ops::Deref,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
 };
 
 /// Under which of its keys an entry stands in a slot.
@@ -38,7 +38,14 @@ pub enum Link {
 }
 
 /// What can be an entry of a [`FlowTable`].
-pub trait Entry: Send + Sync + 'static {}
+pub trait Entry: Send + Sync + 'static {
+    /// Its keeper removes it from the table: nobody will find or pin it any more, but those who have
+    /// found it may still look at it.
+    fn removed(&self) {}
+
+    /// Its keeper was about to remove it, but it is pinned.
+    fn kept(&self) {}
+}
 
 /// The hashes of an entry's keys, by a function that its owner keys with a secret: whoever chooses the
 /// keys must not be able to choose the buckets.
@@ -71,6 +78,8 @@ impl Hashes {
 #[repr(C)]
 pub struct Node<T> {
     value: T,
+    /// One for the keeper and one for each [`Pinned`]. 0 once the keeper has let go.
+    holds: AtomicU32,
     /// The next node of the list this one is on.
     next: AtomicPtr<Node<T>>,
     /// The pointer that points to this node; null if the node is on no list.
@@ -108,6 +117,26 @@ impl<T: Entry> Deref for Lent<'_, T> {
 }
 
 impl<'a, T: Entry> Lent<'a, T> {
+    /// Keeps the entry in memory, and in the table unless it is unlinked. `None` if it is about to be
+    /// freed.
+    pub fn pin(self) -> Option<Pinned<T>> {
+        let holds = &self.node.holds;
+        let held = holds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |holds| {
+            if holds == 0 {
+                None
+            } else {
+                holds.checked_add(1)
+            }
+        });
+        // INVARIANT: counted just now.
+        held.is_ok().then_some(Pinned(NonNull::from(self.node)))
+    }
+
+    /// Whether the entry is pinned.
+    pub fn is_pinned(self) -> bool {
+        self.node.holds.load(Ordering::Relaxed) > 1
+    }
+
     /// The entry for as long as the read side is held.
     #[inline]
     pub fn get(self) -> &'a T {
@@ -127,6 +156,49 @@ impl<'a, T: Entry> Lent<'a, T> {
     /// Never sleeps.
     pub fn unlink(self, rcu: Held<'a>) -> bool {
         self.table.unlink_node(NonNull::from(self.node), None, rcu)
+    }
+}
+
+/// An entry that stays in memory as long as this exists, for as long as it takes. An entry can hold
+/// others of its table that were there before it.
+///
+/// # Invariants
+///
+/// The node is live, and one of its holds is ours.
+pub struct Pinned<T: Entry>(NonNull<Node<T>>);
+
+// SAFETY: only gives shared access to an entry, which is `Sync`, and is counted atomically; the entry's
+// value is dropped by its keeper, never here.
+unsafe impl<T: Entry> Send for Pinned<T> {}
+// SAFETY: as above.
+unsafe impl<T: Entry> Sync for Pinned<T> {}
+
+impl<T: Entry> Deref for Pinned<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: live by the type invariants.
+        unsafe { &self.0.as_ref().value }
+    }
+}
+
+impl<T: Entry> Drop for Pinned<T> {
+    fn drop(&mut self) {
+        // SAFETY: live by the type invariants. What we did with the entry comes before the keeper's
+        // letting go, which acquires.
+        unsafe { self.0.as_ref() }
+            .holds
+            .fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl<T> Node<T> {
+    /// Gives up the keeper's hold if it is the last one: nobody can pin the node after this.
+    fn let_go(&self) -> bool {
+        self.holds
+            .compare_exchange(1, 0, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
     }
 }
 
@@ -374,13 +446,13 @@ impl<T: Entry> FlowTable<T> {
 
     /// Puts `value` into the table under all its keys, which have these hashes.
     ///
-    /// `is_same` tells whether an entry has the same forward key. Never sleeps; may be called from
+    /// `is_same` tells whether two entries have the same forward key. Never sleeps; may be called from
     /// any context but hard interrupts.
     pub fn insert<'a>(
         &'a self,
         value: T,
         hashes: Hashes,
-        is_same: impl Fn(&T) -> bool,
+        is_same: impl Fn(&T, &T) -> bool,
         rcu: Held<'a>,
     ) -> Result<Inserted<'a, T>, NotInserted<'a, T>> {
         let hash = hashes.forward;
@@ -391,6 +463,7 @@ impl<T: Entry> FlowTable<T> {
         unsafe {
             node.as_ptr().write(Node {
                 value,
+                holds: AtomicU32::new(1),
                 next: AtomicPtr::new(ptr::null_mut()),
                 holder: AtomicPtr::new(ptr::null_mut()),
                 letter: AtomicPtr::new(ptr::null_mut()),
@@ -398,7 +471,9 @@ impl<T: Entry> FlowTable<T> {
             });
         }
         let linked = self.with_chain(hash, rcu, |chain| {
-            let is_twin = |other: &T, link| link == Link::Forward && is_same(other);
+            // SAFETY: nobody but us has the node.
+            let value = unsafe { &node.as_ref().value };
+            let is_twin = |other: &T, link| link == Link::Forward && is_same(value, other);
             if let Some(twin) = chain.find(fingerprint(hash), &is_twin) {
                 // SAFETY: in the table, and the read side is held for `'a`.
                 return Err(NotInserted::Exists(unsafe { self.lend(twin, rcu) }));

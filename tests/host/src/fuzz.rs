@@ -12,24 +12,38 @@ use crate::conn::hash::HashKey;
 use crate::control::attr::Attrs;
 use crate::oracle;
 use crate::packet::{
-    checksum, ipv4, rewrite, tcp, transport, ChecksumMode, Endpoint, Side, IPPROTO_TCP, IPPROTO_UDP,
+    checksum, ipv4, rewrite, tcp, transport, ChecksumMode, Endpoint, Side, IPPROTO_IPIP,
+    IPPROTO_TCP, IPPROTO_UDP,
 };
 use crate::proto::{self, Direction, Protocol, Timeouts};
-use crate::sched::{Candidate, Change, Cursor, Prepared, Scheduler};
+use crate::sched::{
+    Candidate, Change, Cursor, Flow, Options, Pool, Prepared, Scheduler, Slot, Walk, NOBODY,
+};
+
+mod headers;
+mod text;
+
+pub use headers::{ipv6_header, sctp_packets, tunnel_headers};
+pub use text::{ftp_text, sip_call_id};
 
 /// A fuzz target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 13] = [
     ("attributes", attributes),
     ("checksum_sum", checksum_sum),
     ("flow_hash", flow_hash),
+    ("ftp_text", ftp_text),
     ("icmp_quote", icmp_quote),
     ("ipv4_header", ipv4_header),
+    ("ipv6_header", ipv6_header),
     ("scheduler", scheduler),
+    ("sctp_packets", sctp_packets),
+    ("sip_call_id", sip_call_id),
     ("tcp_segments", tcp_segments),
     ("transport_rewrite", transport_rewrite),
+    ("tunnel_headers", tunnel_headers),
 ];
 
 /// Attributes that are well-formed stand one behind the other, each with header and payload within the
@@ -84,7 +98,7 @@ impl Input<'_> {
         byte
     }
 
-    fn endpoint(&mut self) -> Endpoint {
+    fn endpoint(&mut self) -> Endpoint<Ipv4Addr> {
         Endpoint {
             addr: Ipv4Addr::from(self.array::<4>()),
             port: u16::from_be_bytes(self.array()),
@@ -137,10 +151,6 @@ pub fn ipv4_header(data: &[u8]) {
     };
     assert!((20..=60).contains(&header.header_len) && header.header_len % 4 == 0);
     assert!(header.total_len == 0 || usize::from(header.total_len) >= header.header_len);
-    assert_eq!(
-        header.is_fragment(),
-        header.more_fragments || header.fragment_offset > 0
-    );
 
     let mut good: [u8; 20] = oracle::with_checksum(&bytes, 10)
         .try_into()
@@ -157,6 +167,7 @@ pub fn ipv4_header(data: &[u8]) {
         dst: header.dst,
         total_len: header.total_len,
         identification: u16::from_be_bytes(input.array()),
+        protocol: IPPROTO_IPIP,
         ttl: header.ttl,
         inner_tos: header.tos,
         dont_fragment: header.dont_fragment,
@@ -182,10 +193,14 @@ pub fn tcp_segments(data: &[u8]) {
             1 => Direction::Output,
             _ => Direction::InputOnly,
         };
+        let machine = match input.byte() & 1 {
+            0 => proto::tcp::Machine::Normal,
+            _ => proto::tcp::Machine::Secure,
+        };
         let flags = tcp::Flags::parse(&input.array());
         let event = proto::tcp::Event::from_flags(flags);
         let current = proto::tcp::State::from_u8(state).unwrap_or(proto::tcp::State::None);
-        let next = proto::tcp::next(current, direction, event);
+        let next = proto::tcp::next(machine, current, direction, event);
         if flags.rst() {
             assert_eq!(event, proto::tcp::Event::Rst);
         }
@@ -287,13 +302,15 @@ pub fn icmp_quote(data: &[u8]) {
         before = oracle::with_checksum(&before, 2);
     }
 
+    // The addresses of the message's own header make no difference to ICMP.
+    let own = (to.addr, Ipv4Addr::LOCALHOST);
     let mut after = before.clone();
     let header = before
         .get(8..)
         .and_then(<[u8]>::first_chunk)
         .and_then(ipv4::Header::parse);
     let Some(header) = header else {
-        assert!(rewrite::quoted(&mut after, side, to, to).is_err());
+        assert!(rewrite::quoted(&mut after, side, to, to, own).is_err());
         assert_eq!(before, after);
         return;
     };
@@ -310,7 +327,7 @@ pub fn icmp_quote(data: &[u8]) {
         addr: from.0,
         port: from.1,
     };
-    match rewrite::quoted(&mut after, side, from, to) {
+    match rewrite::quoted(&mut after, side, from, to, own) {
         Ok(()) => {
             assert_same_outside(&before, &after, &[2..4, 18..20, addr.clone(), port]);
             assert_eq!(after[addr], to.addr.octets());
@@ -336,9 +353,12 @@ pub fn flow_hash(data: &[u8]) {
 #[derive(Clone, Copy)]
 struct Server {
     weight: u32,
+    last_weight: u32,
     active: u32,
     total: u32,
     is_overloaded: bool,
+    address: u32,
+    port: u16,
 }
 
 impl Server {
@@ -351,9 +371,12 @@ impl Server {
         };
         Server {
             weight: number(input),
+            last_weight: number(input),
             active: number(input),
             total: number(input),
             is_overloaded: kind & 6 == 6,
+            address: number(input),
+            port: u16::from(kind),
         }
     }
 }
@@ -361,6 +384,10 @@ impl Server {
 impl Candidate for Server {
     fn weight(&self) -> u32 {
         self.weight
+    }
+
+    fn last_weight(&self) -> u32 {
+        self.last_weight
     }
 
     fn active(&self) -> u32 {
@@ -374,14 +401,41 @@ impl Candidate for Server {
     fn is_overloaded(&self) -> bool {
         self.is_overloaded
     }
+
+    fn is_configured(&self) -> bool {
+        true
+    }
+
+    fn address(&self) -> u32 {
+        self.address
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
 }
 
-/// Whatever happens to the list of servers, a pick is an available server, and there is one if any server
-/// is available.
+/// Whether a scheduler of these has a server for a flow: `None` if that depends on the flow.
+fn has_one(scheduler: Scheduler, servers: &[Server]) -> Option<bool> {
+    match scheduler {
+        Scheduler::DestinationHashing | Scheduler::SourceHashing | Scheduler::MaglevHashing => None,
+        Scheduler::Overflow => Some(
+            servers
+                .iter()
+                .any(|server| server.takes_flows() && server.active <= server.weight),
+        ),
+        _ => Some(servers.iter().any(Server::takes_flows)),
+    }
+}
+
+/// Whatever happens to the list of servers, a pick is an available server, and there is one if the rule has
+/// one.
 pub fn scheduler(data: &[u8]) {
     let mut input = Input(data);
     let scheduler = Scheduler::ALL[usize::from(input.byte()) % Scheduler::ALL.len()];
+    let options = Options::from_flags(u32::from(input.byte()));
     let mut servers: Vec<Server> = Vec::new();
+    let mut table: Vec<Slot> = Vec::new();
     let mut prepared = Prepared::default();
     let mut cursor = Cursor::from_bits(u64::from_le_bytes(input.array()));
     while !input.is_empty() {
@@ -401,18 +455,35 @@ pub fn scheduler(data: &[u8]) {
                 Change::Edited
             }
             _ => {
-                let pick = scheduler.pick(&servers, prepared, cursor);
-                let is_available = |server: &Server| server.weight > 0 && !server.is_overloaded;
-                assert_eq!(pick.is_some(), servers.iter().any(is_available));
+                let flow = Flow {
+                    client: u32::from_le_bytes(input.array()),
+                    client_port: u16::from_le_bytes(input.array()),
+                    destination: u32::from_le_bytes(input.array()),
+                };
+                let pool = Pool {
+                    servers: &servers,
+                    prepared,
+                    table: &table,
+                    options,
+                };
+                let random = || u64::from_le_bytes(input.array());
+                let pick = scheduler.pick(&pool, cursor, &flow, random);
+                if let Some(expected) = has_one(scheduler, &servers) {
+                    assert_eq!(pick.is_some(), expected);
+                }
                 if let Some(pick) = pick {
-                    assert!(is_available(&servers[pick.index]));
+                    assert!(servers[pick.index].takes_flows());
                     assert_eq!(Cursor::from_bits(pick.cursor.to_bits()), pick.cursor);
                     cursor = pick.cursor;
                 }
                 continue;
             }
         };
-        prepared = scheduler.prepare(&servers);
+        table.clear();
+        table.resize(scheduler.table_len(servers.len()), NOBODY);
+        let mut walks: Vec<Walk> = Vec::new();
+        walks.resize(scheduler.walks_len(servers.len()), Walk::default());
+        prepared = scheduler.prepare(&servers, &mut table, &mut walks);
         cursor = scheduler.after_change(cursor, change, &servers);
     }
 }

@@ -8,17 +8,24 @@
 
 #![no_std]
 
+#[path = "../../../rvs/app/mod.rs"]
+pub mod app;
 #[path = "../../../rvs/packet/mod.rs"]
 pub mod packet;
 #[path = "../../../rvs/proto/mod.rs"]
 pub mod proto;
 #[path = "../../../rvs/sched/mod.rs"]
 pub mod sched;
+#[path = "../../../rvs/settings.rs"]
+pub mod settings;
+#[path = "../../../rvs/siphash.rs"]
+pub mod siphash;
 
-/// The outside's view: of this room only what reads bytes.
+/// The outside's view: of this room only what reads and writes bytes.
 #[path = "../../../rvs/control"]
 pub mod control {
     pub mod attr;
+    pub mod text;
 }
 
 /// Connections: of this room only the files that know nothing of the kernel.

@@ -11,9 +11,9 @@ from .eventually import eventually
 from .ghost import Ghost
 from .namespace import CommandFailed, Namespace
 from .programs import TcpPrograms, UdpPrograms
-from .topology import CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, METHODS, VIP, Lab
+from .topology import CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, METHODS, VIP, Lab, whichever_method
 
 __all__ = [
     "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "Lab", "METHODS",
-    "Namespace", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "eventually",
+    "Namespace", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "eventually", "whichever_method",
 ]

@@ -12,6 +12,8 @@ answer for the address of masquerading through the director, their default route
 they own too, straight to the client through the router.
 """
 
+import pytest
+
 from . import namespace
 from .capture import Capture
 from .ghost import Ghost
@@ -23,6 +25,9 @@ VIP = {"masquerading": "192.0.2.1", "tunneling": "192.0.2.2", "direct-routing": 
 CLIENT = "10.0.0.2"
 DIRECTOR_OUTSIDE = "10.0.0.1"
 DIRECTOR_INSIDE = "10.1.0.1"
+
+# Marks a scenario about what all methods have in common: one stands for all, so that the suite stays quick.
+whichever_method = pytest.mark.parametrize("method", ["direct-routing"])
 
 _ROUTER_OUTSIDE = "10.0.0.254"
 _ROUTER_INSIDE = "10.1.0.254"

@@ -12,6 +12,7 @@ pub mod heap;
 pub mod memory;
 pub mod rcu;
 pub mod slab;
+pub mod time;
 
 // Docs and lints of the file itself are checked where it is at home.
 #[path = "../../../../rvs/sys/flow_table/mod.rs"]

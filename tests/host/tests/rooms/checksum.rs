@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use rvs_host_tests::oracle;
-use rvs_host_tests::packet::checksum::{adjust16, sum, Delta};
+use rvs_host_tests::packet::checksum::{adjust16, pseudo_header_v4, pseudo_header_v6, sum, Delta};
 
 /// A number as the wire-order value that the functions under test deal in.
 fn wire(value: u16) -> u16 {
@@ -29,6 +29,14 @@ fn sum_of_nothing_or_zeros_is_zero_and_of_ones_is_ones() {
     assert_eq!(sum(&[0xff; 41]), wire(0xff00));
     assert_eq!(sum(&[0xff; 42]), 0xffff);
     assert_eq!(sum(&[0xff; 65536]), 0xffff);
+}
+
+#[test]
+fn the_largest_changes_of_ipv6_addresses_carry_correctly() {
+    let (zeros, ones) = (0, u128::MAX);
+    assert_eq!(Delta::of128(zeros, ones).adjust(wire(0x1234)), wire(0x1234));
+    assert_eq!(Delta::of128(ones, zeros).adjust(wire(0x1234)), wire(0x1234));
+    assert_eq!(pseudo_header_v6(ones, ones, u8::MAX, u32::MAX), wire(0xff));
 }
 
 proptest! {
@@ -93,6 +101,45 @@ proptest! {
             Delta::of32(u32::from_ne_bytes(from), u32::from_ne_bytes(to))
                 .adjust_pseudo(pseudo(from)),
             pseudo(to)
+        );
+    }
+
+    #[test]
+    fn adjusting_for_changed_ipv6_addresses_equals_computing_again(
+        mut bytes in prop::collection::vec(any::<u8>(), 34..100),
+        to: [[u8; 16]; 2],
+    ) {
+        bytes[0] = 0x60;
+        let old = oracle::checksum(&bytes);
+        let from = [2, 18].map(|at| bytes[at..at + 16].try_into().unwrap());
+        bytes[2..34].copy_from_slice(&to.concat());
+        let [from0, from1] = from.map(u128::from_ne_bytes);
+        let [to0, to1] = to.map(u128::from_ne_bytes);
+        prop_assert_eq!(
+            Delta::of128(from0, to0).and128(from1, to1).adjust(wire(old)),
+            wire(oracle::checksum(&bytes))
+        );
+    }
+
+    #[test]
+    fn the_sum_of_an_ipv4_pseudo_header_is_that_of_its_bytes(
+        src: std::net::Ipv4Addr, dst: std::net::Ipv4Addr, protocol: u8, len: u16,
+    ) {
+        let [from, to] = [src, dst].map(|addr| u32::from_ne_bytes(addr.octets()));
+        prop_assert_eq!(
+            pseudo_header_v4(from, to, protocol, len),
+            sum(&oracle::pseudo_header(src, dst, protocol, len.into()))
+        );
+    }
+
+    #[test]
+    fn the_sum_of_an_ipv6_pseudo_header_is_that_of_its_bytes(
+        src: std::net::Ipv6Addr, dst: std::net::Ipv6Addr, protocol: u8, len: u32,
+    ) {
+        let [from, to] = [src, dst].map(|addr| u128::from_ne_bytes(addr.octets()));
+        prop_assert_eq!(
+            pseudo_header_v6(from, to, protocol, len),
+            sum(&oracle::pseudo_header_v6(src, dst, protocol, len as usize))
         );
     }
 

@@ -2,6 +2,8 @@
 
 //! ICMP errors: recognising them, rewriting the packet they quote.
 
+use std::net::Ipv4Addr;
+
 use proptest::prelude::*;
 use rvs_host_tests::oracle;
 use rvs_host_tests::packet::icmp::{
@@ -13,6 +15,9 @@ use rvs_host_tests::packet::{Endpoint, Side, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_
 
 use crate::strategies::{at, endpoint, side};
 
+/// The addresses of the message's own header make no difference to ICMP.
+const OWN: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::LOCALHOST, Ipv4Addr::BROADCAST);
+
 /// An ICMP error in parts.
 #[derive(Clone, Debug)]
 struct Error {
@@ -21,8 +26,8 @@ struct Error {
     options: Vec<u8>,
     /// In units of 8 bytes.
     fragment_offset: u16,
-    src: Endpoint,
-    dst: Endpoint,
+    src: Endpoint<Ipv4Addr>,
+    dst: Endpoint<Ipv4Addr>,
     /// What is quoted behind the ports.
     rest: Vec<u8>,
 }
@@ -53,7 +58,7 @@ impl Error {
     }
 
     /// The error about the same packet sent from, or to, somewhere else.
-    fn moved(&self, side: Side, to: Endpoint) -> Error {
+    fn moved(&self, side: Side, to: Endpoint<Ipv4Addr>) -> Error {
         let mut moved = self.clone();
         match side {
             Side::Source => moved.src = to,
@@ -62,7 +67,7 @@ impl Error {
         moved
     }
 
-    fn end(&self, side: Side) -> Endpoint {
+    fn end(&self, side: Side) -> Endpoint<Ipv4Addr> {
         match side {
             Side::Source => self.src,
             Side::Destination => self.dst,
@@ -111,7 +116,7 @@ proptest! {
         error in error(), side in side(), to in endpoint(),
     ) {
         let mut bytes = error.bytes();
-        prop_assert_eq!(quoted(&mut bytes, side, error.end(side), to), Ok(()));
+        prop_assert_eq!(quoted(&mut bytes, side, error.end(side), to, OWN), Ok(()));
         prop_assert_eq!(bytes, error.moved(side, to).bytes());
     }
 
@@ -126,7 +131,7 @@ proptest! {
         };
         let before = &bytes[..len.index(needed)];
         let mut after = before.to_vec();
-        prop_assert_eq!(quoted(&mut after, side, error.end(side), to), Err(Truncated));
+        prop_assert_eq!(quoted(&mut after, side, error.end(side), to, OWN), Err(Truncated));
         prop_assert_eq!(&after, before);
     }
 }
@@ -143,7 +148,7 @@ fn a_quote_that_ends_right_behind_its_ports_is_enough() {
     };
     let mut bytes = error.bytes();
     let to = at("10.1.1.1:8080");
-    assert_eq!(quoted(&mut bytes, Side::Source, error.src, to), Ok(()));
+    assert_eq!(quoted(&mut bytes, Side::Source, error.src, to, OWN), Ok(()));
     assert_eq!(bytes, error.moved(Side::Source, to).bytes());
 }
 
@@ -152,5 +157,8 @@ fn a_quote_that_is_not_ipv4_is_refused() {
     let mut bytes = vec![0; 64];
     bytes[8] = 0x60;
     let end = at("192.0.2.1:1");
-    assert_eq!(quoted(&mut bytes, Side::Source, end, end), Err(Truncated));
+    assert_eq!(
+        quoted(&mut bytes, Side::Source, end, end, OWN),
+        Err(Truncated)
+    );
 }

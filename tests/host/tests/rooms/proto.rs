@@ -3,7 +3,7 @@
 //! States and timeouts as the outside sees them.
 
 use rvs_host_tests::proto::{
-    state_name, tcp, timeout, udp, Protocol, TimeoutOutOfRange, Timeouts, MAX_TIMEOUT,
+    sctp, state_name, tcp, timeout, udp, Protocol, TimeoutOutOfRange, Timeouts, MAX_TIMEOUT,
 };
 
 /// IPVS: number, name, default timeout in seconds, counted as active.
@@ -21,6 +21,24 @@ const TCP: [(u8, &str, u32, bool); 11] = [
     (10, "SYNACK", 120, true),
 ];
 
+/// The same of SCTP.
+const SCTP: [(u8, &str, u32, bool); 14] = [
+    (0, "NONE", 2, false),
+    (1, "INIT1", 4, false),
+    (2, "INIT", 61, false),
+    (3, "C-SENT", 61, false),
+    (4, "C-REPLIED", 61, false),
+    (5, "C-WAIT", 61, false),
+    (6, "COOKIE", 61, false),
+    (7, "C-ECHOED", 61, false),
+    (8, "ESTABLISHED", 900, true),
+    (9, "S-SENT", 61, false),
+    (10, "S-RECEIVED", 61, false),
+    (11, "S-ACK-SENT", 61, false),
+    (12, "REJECTED", 4, false),
+    (13, "CLOSED", 61, false),
+];
+
 #[test]
 fn tcp_states_have_the_numbers_names_timeouts_and_activity_of_ipvs() {
     let timeouts = Timeouts::default();
@@ -31,6 +49,36 @@ fn tcp_states_have_the_numbers_names_timeouts_and_activity_of_ipvs() {
         assert_eq!(state_name(Protocol::Tcp, number), name);
         assert_eq!(timeout(&timeouts, Protocol::Tcp, number), seconds, "{name}");
         assert_eq!(state.is_active(), active, "{name}");
+    }
+}
+
+#[test]
+fn sctp_states_have_the_numbers_names_timeouts_and_activity_of_ipvs() {
+    let timeouts = Timeouts::default();
+    for (number, name, seconds, active) in SCTP {
+        let state = sctp::State::from_u8(number).expect("a state");
+        assert_eq!(state as u8, number);
+        assert_eq!(sctp::State::ALL[usize::from(number)], state);
+        assert_eq!(state_name(Protocol::Sctp, number), name);
+        assert_eq!(
+            timeout(&timeouts, Protocol::Sctp, number),
+            seconds,
+            "{name}"
+        );
+        assert_eq!(state.is_active(), active, "{name}");
+    }
+}
+
+#[test]
+fn ipsec_has_no_states_and_travels_in_the_connection_of_its_key_exchange() {
+    let timeouts = Timeouts::default();
+    for protocol in [Protocol::Esp, Protocol::Ah] {
+        assert_eq!(protocol.carrier(), (Protocol::Udp, Some(500)));
+        assert_eq!(state_name(protocol, 0), "ERR!");
+        assert_eq!(timeout(&timeouts, protocol, 0), 300);
+    }
+    for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::Sctp] {
+        assert_eq!(protocol.carrier(), (protocol, None));
     }
 }
 
@@ -50,18 +98,23 @@ fn a_number_that_is_no_state_is_answered_too() {
         assert_eq!(state_name(Protocol::Tcp, number), "ERR!");
         assert_eq!(timeout(&timeouts, Protocol::Tcp, number), 2);
     }
+    for number in 14..=u8::MAX {
+        assert_eq!(sctp::State::from_u8(number), None);
+        assert_eq!(state_name(Protocol::Sctp, number), "ERR!");
+        assert_eq!(timeout(&timeouts, Protocol::Sctp, number), 2);
+    }
     for number in 1..=u8::MAX {
         assert_eq!(state_name(Protocol::Udp, number), "ERR!");
     }
 }
 
 #[test]
-fn exactly_tcp_and_udp_are_balanced() {
+fn exactly_the_protocols_of_ipvs_are_balanced() {
     let protocols: Vec<_> = (0..=u8::MAX)
-        .filter_map(|number| Some((number, Protocol::from_u8(number)?.name())))
+        .filter(|number| Protocol::from_u8(*number).is_some())
         .collect();
-    assert_eq!(protocols, [(6, "TCP"), (17, "UDP")]);
-    assert_eq!((Protocol::Tcp as u8, Protocol::Udp as u8), (6, 17));
+    assert_eq!(protocols, [6, 17, 50, 51, 132]);
+    assert_eq!((Protocol::Tcp as u8, Protocol::Sctp as u8), (6, 132));
 }
 
 #[test]

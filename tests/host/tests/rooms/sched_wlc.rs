@@ -5,12 +5,12 @@
 use proptest::prelude::*;
 use rvs_host_tests::sched::{Change, Cursor, Scheduler};
 
-use crate::server::{picks, servers, Server};
+use crate::server::{picks, servers, Preparation, Server};
 
 const WLC: Scheduler = Scheduler::WeightedLeastConnection;
 
 fn pick(servers: &[Server]) -> String {
-    picks(WLC, servers, &mut Cursor::default(), 1)
+    crate::server::pick(WLC, servers)
 }
 
 #[test]
@@ -83,7 +83,7 @@ proptest! {
                 (overhead(a) * u128::from(b.weight)).cmp(&(overhead(b) * u128::from(a.weight)))
             })
             .map(|(index, _)| index);
-        let pick = WLC.pick(&servers, WLC.prepare(&servers), Cursor::default());
+        let pick = Preparation::new(WLC, &servers).pick(&servers, Cursor::default());
         prop_assert_eq!(pick.map(|pick| pick.index), expected);
     }
 
@@ -93,7 +93,7 @@ proptest! {
             ('A'..).zip(&weights).map(|(name, &weight)| Server::new(name, weight)).collect();
         let all: u32 = weights.iter().sum();
         for _ in 0..all * 20 {
-            let pick = WLC.pick(&servers, WLC.prepare(&servers), Cursor::default()).unwrap();
+            let pick = Preparation::new(WLC, &servers).pick(&servers, Cursor::default()).unwrap();
             servers[pick.index].active += 1;
         }
         for server in servers {

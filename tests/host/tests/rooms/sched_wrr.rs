@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use rvs_host_tests::sched::{Change, Cursor, Scheduler};
 
-use crate::server::{picks, servers, Server};
+use crate::server::{picks, servers, Preparation, Server};
 
 const WRR: Scheduler = Scheduler::WeightedRoundRobin;
 
@@ -178,7 +178,7 @@ proptest! {
         let step = greatest_common_divisor(&servers);
         let greatest = servers.iter().map(|server| server.weight).max().unwrap_or(0);
         let top = greatest.saturating_sub(step - 1);
-        let prepared = WRR.prepare(&servers);
+        let preparation = Preparation::new(WRR, &servers);
         let mut cursor = Cursor::default();
         let mut model = LapByLap { position: 0, threshold: top };
         for (place, overloaded, count) in rounds {
@@ -187,7 +187,7 @@ proptest! {
                 servers[index].overloaded = overloaded;
             }
             for _ in 0..count {
-                let pick = WRR.pick(&servers, prepared, cursor);
+                let pick = preparation.pick(&servers, cursor);
                 prop_assert_eq!(
                     pick.map(|pick| pick.index),
                     model.pick(&servers, step, top)

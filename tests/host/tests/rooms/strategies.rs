@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 use rvs_host_tests::packet::{Endpoint, Side};
 
-pub(crate) fn endpoint() -> impl Strategy<Value = Endpoint> {
+pub(crate) fn endpoint() -> impl Strategy<Value = Endpoint<Ipv4Addr>> {
     (any::<Ipv4Addr>(), any::<u16>()).prop_map(|(addr, port)| Endpoint { addr, port })
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn side() -> impl Strategy<Value = Side> {
 }
 
 /// An endpoint from its usual notation.
-pub(crate) fn at(endpoint: &str) -> Endpoint {
+pub(crate) fn at(endpoint: &str) -> Endpoint<Ipv4Addr> {
     let endpoint: std::net::SocketAddrV4 = endpoint.parse().expect("address:port");
     Endpoint {
         addr: *endpoint.ip(),

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The TCP state machine, against the transitions of IPVS as written down in `tcp_states.txt`.
+//! The TCP state machine, against the transitions of IPVS as written down in `tcp_states.txt` and
+//! `tcp_secure_states.txt`.
 
 use rvs_host_tests::packet::tcp::{Flags, HEADER_LEN};
-use rvs_host_tests::proto::tcp::{next, Event, State};
-use rvs_host_tests::proto::Direction;
+use rvs_host_tests::proto::tcp::{may_open, next, Event, Machine, State};
+use rvs_host_tests::proto::{Direction, Opening};
 
-const TABLE: &str = include_str!("tcp_states.txt");
+const MACHINES: [(Machine, &str); 2] = [
+    (Machine::Normal, include_str!("tcp_states.txt")),
+    (Machine::Secure, include_str!("tcp_secure_states.txt")),
+];
 
 const DIRECTIONS: [(&str, Direction); 3] = [
     ("I", Direction::Input),
@@ -40,38 +44,42 @@ fn state(abbreviation: &str) -> State {
 
 #[test]
 fn every_transition_is_that_of_ipvs() {
-    let mut lines = TABLE
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
-        .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let columns = lines.next().expect("a line of column names");
-    let mut seen = 0;
-    for row in lines {
-        let current = state(row[0]);
-        for (column, cell) in columns.iter().zip(&row).skip(1) {
-            let (direction, event) = column.split_once('.').expect("direction.event");
-            let (_, direction) = DIRECTIONS
-                .iter()
-                .find(|(name, _)| *name == direction)
-                .unwrap();
-            let (_, event) = EVENTS.iter().find(|(name, _)| *name == event).unwrap();
-            assert_eq!(
-                next(current, *direction, *event),
-                state(cell),
-                "{} {column}",
-                current.name()
-            );
-            seen += 1;
+    for (machine, table) in MACHINES {
+        let mut lines = table
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let columns = lines.next().expect("a line of column names");
+        let mut seen = 0;
+        for row in lines {
+            let current = state(row[0]);
+            for (column, cell) in columns.iter().zip(&row).skip(1) {
+                let (direction, event) = column.split_once('.').expect("direction.event");
+                let (_, direction) = DIRECTIONS
+                    .iter()
+                    .find(|(name, _)| *name == direction)
+                    .unwrap();
+                let (_, event) = EVENTS.iter().find(|(name, _)| *name == event).unwrap();
+                assert_eq!(
+                    next(machine, current, *direction, *event),
+                    state(cell),
+                    "{machine:?} {} {column}",
+                    current.name()
+                );
+                seen += 1;
+            }
         }
+        assert_eq!(seen, 11 * 12);
     }
-    assert_eq!(seen, 11 * 12);
 }
 
 #[test]
 fn a_segment_without_flags_closes_from_every_state() {
-    for state in State::ALL {
-        for (_, direction) in DIRECTIONS {
-            assert_eq!(next(state, direction, Event::None), State::Close);
+    for (machine, _) in MACHINES {
+        for state in State::ALL {
+            for (_, direction) in DIRECTIONS {
+                assert_eq!(next(machine, state, direction, Event::None), State::Close);
+            }
         }
     }
 }
@@ -99,6 +107,15 @@ fn reset_outranks_syn_outranks_fin_outranks_ack() {
 }
 
 #[test]
+fn a_syn_may_open_a_connection_and_if_sloppy_anything_but_a_reset() {
+    for byte in 0..=u8::MAX {
+        let (syn, rst) = (byte & 2 != 0, byte & 4 != 0);
+        assert_eq!(may_open(flags(byte), Opening::Strict), syn && !rst);
+        assert_eq!(may_open(flags(byte), Opening::Sloppy), !rst);
+    }
+}
+
+#[test]
 fn flags_are_read_from_the_fourteenth_byte() {
     let mut header = [0; 20];
     header[13] = 0x12;
@@ -110,12 +127,12 @@ fn flags_are_read_from_the_fourteenth_byte() {
 }
 
 /// The states a connection goes through.
-fn walk(segments: &[(Direction, Event)]) -> Vec<&'static str> {
+fn walk(machine: Machine, segments: &[(Direction, Event)]) -> Vec<&'static str> {
     let mut state = State::None;
     segments
         .iter()
         .map(|&(direction, event)| {
-            state = next(state, direction, event);
+            state = next(machine, state, direction, event);
             state.name()
         })
         .collect()
@@ -125,15 +142,18 @@ fn walk(segments: &[(Direction, Event)]) -> Vec<&'static str> {
 fn a_masqueraded_connection_opens_and_closes_as_seen_from_both_sides() {
     use Direction::{Input, Output};
     assert_eq!(
-        walk(&[
-            (Input, Event::Syn),
-            (Output, Event::Syn),
-            (Input, Event::Ack),
-            (Output, Event::Ack),
-            (Input, Event::Fin),
-            (Output, Event::Fin),
-            (Input, Event::Ack),
-        ]),
+        walk(
+            Machine::Normal,
+            &[
+                (Input, Event::Syn),
+                (Output, Event::Syn),
+                (Input, Event::Ack),
+                (Output, Event::Ack),
+                (Input, Event::Fin),
+                (Output, Event::Fin),
+                (Input, Event::Ack),
+            ]
+        ),
         [
             "SYN_RECV",
             "SYN_RECV",
@@ -150,12 +170,32 @@ fn a_masqueraded_connection_opens_and_closes_as_seen_from_both_sides() {
 fn a_directly_routed_connection_opens_and_closes_as_seen_from_the_client_alone() {
     use Direction::InputOnly;
     assert_eq!(
-        walk(&[
-            (InputOnly, Event::Syn),
-            (InputOnly, Event::Ack),
-            (InputOnly, Event::Fin),
-            (InputOnly, Event::Ack),
-        ]),
+        walk(
+            Machine::Normal,
+            &[
+                (InputOnly, Event::Syn),
+                (InputOnly, Event::Ack),
+                (InputOnly, Event::Fin),
+                (InputOnly, Event::Ack),
+            ]
+        ),
         ["SYN_RECV", "ESTABLISHED", "FIN_WAIT", "FIN_WAIT"]
+    );
+}
+
+#[test]
+fn while_defended_a_handshake_ends_with_the_real_servers_acknowledgment_alone() {
+    use Direction::{Input, Output};
+    assert_eq!(
+        walk(
+            Machine::Secure,
+            &[
+                (Input, Event::Syn),
+                (Output, Event::Syn),
+                (Input, Event::Ack),
+                (Output, Event::Ack),
+            ]
+        ),
+        ["SYN_RECV", "SYNACK", "SYNACK", "ESTABLISHED"]
     );
 }

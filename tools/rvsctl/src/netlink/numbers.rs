@@ -168,6 +168,7 @@ attribute_set! {
         STATE = 10 "state",
         EXPIRES = 11 "expires",
         FLAGS = 12 "flags",
+        SERVER_AF = 13 "server-af",
     }
 }
 

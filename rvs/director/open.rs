@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How a new flow begins: which service it is for, which real server it gets,
+//! and what is remembered of that.
+
+use super::{Balanced, Balancer, Segment};
+use crate::{
+    conn::{Connection, CreateError, Plan},
+    packet::{Complaint, Endpoint, FlowKey},
+    proto::Protocol,
+    sched::Candidate,
+    service::{Method, RealServer, Service, ServiceKey, ServiceSettings, Wanted, FTP, FTP_DATA},
+    stats::drops::Reason,
+    sys::{
+        flow_table::{Lent, Pinned},
+        netfilter::Context,
+        skb::{Skb, Verdict},
+        time, Arc,
+    },
+    xmit::{self, Path},
+};
+
+/// Which real server a new flow gets.
+struct Choice<'a, A: Balanced> {
+    server: &'a Arc<RealServer>,
+    /// The port that masqueraded packets get.
+    port: u16,
+    /// The template by which it was chosen.
+    template: Option<Pinned<Connection<A>>>,
+}
+
+impl Balancer {
+    /// A packet without a connection: makes one if it is for a service and may do so.
+    pub(super) fn open<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        segment: &Segment<A>,
+        hash: u64,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        if !segment.may_open || segment.flow.src.port == FTP_DATA {
+            return skb.accept();
+        }
+        let wanted = Wanted {
+            mark: skb.mark(),
+            protocol: segment.flow.protocol,
+            endpoint: segment.flow.dst.ip(),
+        };
+        let first_unprivileged = || context.net.first_unprivileged_port();
+        let found = self.services.find(wanted, first_unprivileged, context.rcu);
+        let Some((service, settings)) =
+            found.and_then(|service| Some((service, service.settings(context.rcu)?)))
+        else {
+            return skb.accept();
+        };
+        if self.is_full() {
+            return self.drop(skb, Reason::TableFull);
+        }
+        let choice = if settings.is_persistent() {
+            self.choose_by_template(service, settings, &segment.flow, context)
+        } else {
+            choose(service, &segment.flow, context).ok_or(Reason::NoServer)
+        };
+        let choice = match choice {
+            Ok(choice) => choice,
+            Err(Reason::NoServer) => {
+                return self.go_without(skb, service.key, segment, hash, context);
+            }
+            Err(reason) => return self.drop(skb, reason),
+        };
+        if settings.is_one_packet() && segment.protocol == Protocol::Udp {
+            return self.send_once(skb, segment, choice, context);
+        }
+        self.connect(skb, segment, hash, choice, context)
+    }
+
+    /// Makes the connection of a flow and sends its first packet.
+    fn connect<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        segment: &Segment<A>,
+        hash: u64,
+        choice: Choice<'a, A>,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        let connection = Connection::new(Plan {
+            flow: segment.flow,
+            server: Some(choice.server.clone()),
+            method: choice.server.method(),
+            port: choice.port,
+            controller: choice.template,
+        });
+        self.add_and_send(skb, segment, connection, hash, context)
+    }
+
+    fn add_and_send<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        segment: &Segment<A>,
+        connection: Connection<A>,
+        hash: u64,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        match A::connections(self).add(connection, hash, context.rcu) {
+            Ok(connection) => {
+                if let Some(server) = &connection.server {
+                    server.counters.count_connection();
+                }
+                self.request(skb, segment, connection, context)
+            }
+            Err(CreateError::Exists(connection)) => self.request(skb, segment, connection, context),
+            Err(CreateError::NoMemory) => self.drop(skb, Reason::NoMemory),
+            Err(CreateError::TableFull) => self.drop(skb, Reason::TableFull),
+        }
+    }
+
+    /// Sends a packet of a service that schedules each by itself; nothing is remembered of it.
+    fn send_once<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        segment: &Segment<A>,
+        choice: Choice<'a, A>,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        if let Some(template) = &choice.template {
+            template.count_packet();
+        }
+        let server: &RealServer = choice.server;
+        server.counters.count_connection();
+        server.counters.count_in(skb.len());
+        let path = Path::to_server(server, segment.flow.dst, choice.port);
+        xmit::request(self, skb, segment, path, context)
+    }
+
+    /// What becomes of a flow that gets no real server: it is sent where it was going, if its service is
+    /// one by mark and `cache_bypass` says so, else refused.
+    fn go_without<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        key: ServiceKey,
+        segment: &Segment<A>,
+        hash: u64,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        let may_bypass =
+            matches!(key, ServiceKey::Mark { .. }) && self.settings.cache_bypass.is_on();
+        if !may_bypass || !context.net.is_remote_address(segment.flow.dst.addr.ip()) {
+            return self.refuse(skb, key, segment, context);
+        }
+        let connection = Connection::new(Plan {
+            flow: segment.flow,
+            server: None,
+            method: Method::Bypass,
+            port: 0,
+            controller: None,
+        });
+        self.add_and_send(skb, segment, connection, hash, context)
+    }
+
+    /// Tells the client that no real server is there for it, unless its packet may be for somebody
+    /// else on this host.
+    fn refuse<'a, A: Balanced>(
+        &'a self,
+        mut skb: Skb<'a>,
+        key: ServiceKey,
+        segment: &Segment<A>,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        if key.port() == FTP && segment.flow.dst.port != FTP {
+            return skb.accept();
+        }
+        xmit::complain::<A>(&mut skb, Complaint::PortUnreachable, context);
+        self.drop(skb, Reason::NoServer)
+    }
+
+    /// Whether the real server of a template takes further connections of its client.
+    fn is_usable<A: Balanced>(&self, template: Lent<'_, Connection<A>>) -> bool {
+        let expires_quiescent = self.settings.expire_quiescent_template.is_on();
+        template
+            .available_server()
+            .is_some_and(|server| server.weight() != 0 || !expires_quiescent)
+    }
+
+    /// The real server that a client of a persistent service has, or gets now (reference §2.5).
+    fn choose_by_template<'a, A: Balanced>(
+        &'a self,
+        service: &'a Service,
+        settings: &ServiceSettings,
+        flow: &FlowKey<A>,
+        context: Context<'a>,
+    ) -> Result<Choice<'a, A>, Reason> {
+        let connections = A::connections(self);
+        let is_exact = flow.dst.port == service.key.port();
+        let key = template_key(service.key, settings, flow);
+        let timeout = time::seconds(settings.timeout);
+        let found = connections.find_template(&key, context.rcu);
+        let (template, pinned) = match found {
+            Some((template, pinned)) if self.is_usable(template) => (template, pinned),
+            unusable => {
+                if let Some((template, _)) = unusable {
+                    template.invalidate();
+                }
+                let server = service
+                    .schedule(flow, context.rcu)
+                    .ok_or(Reason::NoServer)?;
+                let template = Connection::template(
+                    Plan {
+                        flow: key,
+                        server: Some(server.clone()),
+                        method: server.method(),
+                        port: if is_exact && flow.dst.port != FTP {
+                            server.endpoint.port
+                        } else {
+                            0
+                        },
+                        controller: None,
+                    },
+                    timeout,
+                );
+                let hash = connections.hash(&key);
+                let template = match connections.add(template, hash, context.rcu) {
+                    Ok(template) | Err(CreateError::Exists(template)) => template,
+                    Err(CreateError::NoMemory) => return Err(Reason::NoMemory),
+                    Err(CreateError::TableFull) => return Err(Reason::TableFull),
+                };
+                (template, template.pin().ok_or(Reason::NoMemory)?)
+            }
+        };
+        if template.touch(time::jiffies(), timeout) {
+            connections.ask_to_visit(template);
+        }
+        let server = template.get().server.as_ref().ok_or(Reason::NoServer)?;
+        let port = match server.endpoint.port {
+            port if is_exact && port != 0 => port,
+            _ => flow.dst.port,
+        };
+        Ok(Choice {
+            server,
+            port,
+            template: Some(pinned),
+        })
+    }
+}
+
+/// The real server that the scheduler gives a flow.
+fn choose<'a, A: Balanced>(
+    service: &'a Service,
+    flow: &FlowKey<A>,
+    context: Context<'a>,
+) -> Option<Choice<'a, A>> {
+    // Without persistence the connections of a client would be torn apart.
+    if service.key.is_for_all_ports() {
+        return None;
+    }
+    let server = service.schedule(flow, context.rcu)?;
+    let port = match server.endpoint.port {
+        0 => flow.dst.port,
+        port => port,
+    };
+    Some(Choice {
+        server,
+        port,
+        template: None,
+    })
+}
+
+/// What the template of a flow stands for: one port, or all that a client may use.
+fn template_key<A: Balanced>(
+    key: ServiceKey,
+    settings: &ServiceSettings,
+    flow: &FlowKey<A>,
+) -> FlowKey<A> {
+    let src = Endpoint {
+        addr: flow.src.addr.masked(settings.mask),
+        port: 0,
+    };
+    let is_exact = flow.dst.port == key.port();
+    match key {
+        ServiceKey::Mark { mark, .. } if !is_exact => FlowKey {
+            protocol: 0,
+            src,
+            dst: Endpoint {
+                addr: A::from_mark(mark),
+                port: 0,
+            },
+        },
+        _ => FlowKey {
+            protocol: flow.protocol,
+            src,
+            dst: Endpoint {
+                addr: flow.dst.addr,
+                port: if is_exact && flow.dst.port != FTP {
+                    flow.dst.port
+                } else {
+                    0
+                },
+            },
+        },
+    }
+}

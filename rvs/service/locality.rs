@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The caches of `lblc` and `lblcr`: which real servers a destination was assigned to. Each service has its
+//! own, for as long as it has the scheduler. New connections look into it without waiting; a worker drops what nobody
+//! asks for. Which server is picked is the scheduler's decision, not made here.
+
+use super::RealServer;
+use crate::{
+    sched::{
+        lblc,
+        lblcr::{self, Choice},
+        Scheduler,
+    },
+    siphash,
+    sys::{
+        flow_table::{Entry, Fate, FlowTable, Hashes, Keeper, Memory},
+        random,
+        rcu::{Cell, Held},
+        time::{self, jiffies},
+        worker::{Job, Worker},
+        Arc,
+    },
+};
+use core::{
+    net::IpAddr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+use kernel::{
+    alloc::flags::{GFP_ATOMIC, __GFP_NOWARN},
+    new_mutex,
+    prelude::*,
+    sync::{Mutex, SetOnce},
+};
+
+/// Destinations beyond which those that were not asked for lately have to go.
+const SOFT_LIMIT: u32 = 16_384;
+/// Destinations that a cache takes in at most.
+const HARD_LIMIT: u32 = SOFT_LIMIT / 2 * 3;
+/// Idle ticks after which a destination may be dropped beyond the soft limit.
+const CROWDED_TIMEOUT: u32 = 6 * 60 * time::HZ;
+/// Ticks between two looks at all destinations.
+const SWEEP_TICKS: u32 = 60 * time::HZ;
+/// Ticks after which the worker takes in what is new, or frees what is old.
+const COLLECT_TICKS: u32 = time::HZ / 4;
+/// Buckets that one run adds or takes away at most.
+const RESIZE_STEPS: u32 = 4096;
+
+/// Which scheduler a cache is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `lblc`: one server for each destination.
+    Single,
+    /// `lblcr`: a set of servers for each destination.
+    Replicated,
+}
+
+impl Kind {
+    /// The kind of cache that a scheduler wants; `None` if it wants none.
+    #[inline]
+    pub fn of(scheduler: Scheduler) -> Option<Self> {
+        match scheduler {
+            Scheduler::Locality => Some(Self::Single),
+            Scheduler::LocalityWithReplication => Some(Self::Replicated),
+            _ => None,
+        }
+    }
+}
+
+/// After how many idle seconds a destination is forgotten, and a set of servers that has not changed loses a member.
+pub struct Expirations {
+    /// For `lblc`.
+    pub single: AtomicU32,
+    /// For `lblcr`.
+    pub replicated: AtomicU32,
+}
+
+impl Default for Expirations {
+    /// A day, as IPVS.
+    fn default() -> Self {
+        const DAY: u32 = 24 * 60 * 60;
+        Self {
+            single: AtomicU32::new(DAY),
+            replicated: AtomicU32::new(DAY),
+        }
+    }
+}
+
+impl Expirations {
+    fn ticks(&self, kind: Kind) -> u32 {
+        let seconds = match kind {
+            Kind::Single => &self.single,
+            Kind::Replicated => &self.replicated,
+        };
+        time::seconds(seconds.load(Ordering::Relaxed))
+    }
+}
+
+/// Memory for packets: not waited for, and its lack is no news.
+const ATOMIC: kernel::alloc::Flags = GFP_ATOMIC;
+
+/// The servers of a destination, the newest first. Replaced as a whole.
+struct ServerSet {
+    members: KVec<Arc<RealServer>>,
+    /// The tick at which it last changed.
+    changed: u32,
+}
+
+impl ServerSet {
+    /// A set of at most `capacity` members; `None` when memory is out. Never sleeps.
+    fn new<'s>(
+        capacity: usize,
+        members: impl Iterator<Item = &'s Arc<RealServer>>,
+    ) -> Option<Self> {
+        let mut set = KVec::with_capacity(capacity, ATOMIC | __GFP_NOWARN).ok()?;
+        for member in members {
+            set.push_within_capacity(member.clone()).ok()?;
+        }
+        Some(Self {
+            members: set,
+            changed: jiffies(),
+        })
+    }
+
+    /// The members that stay when the one at this index leaves.
+    fn without(&self, leaving: Option<usize>) -> impl Iterator<Item = &Arc<RealServer>> {
+        (0..self.members.len())
+            .zip(self.members.iter())
+            .filter(move |(index, _)| Some(*index) != leaving)
+            .map(|(_, member)| member)
+    }
+}
+
+/// A destination and its servers.
+pub struct Assignment {
+    destination: IpAddr,
+    /// The tick of the last flow, a second coarse.
+    last_used: AtomicU32,
+    servers: Cell<ServerSet>,
+}
+
+impl Entry for Assignment {}
+
+impl Assignment {
+    /// `None` when memory is out. Never sleeps.
+    fn new(destination: IpAddr, server: &Arc<RealServer>) -> Option<Self> {
+        let assignment = Self {
+            destination,
+            last_used: AtomicU32::new(jiffies()),
+            servers: Cell::empty(),
+        };
+        assignment.assign(1, core::iter::once(server))?;
+        Some(assignment)
+    }
+
+    /// Replaces the servers; `None` if they stay, as memory is out. What another CPU decides at the same time may be
+    /// lost, and is decided again when it is needed. Never sleeps.
+    fn assign<'s>(
+        &self,
+        capacity: usize,
+        servers: impl Iterator<Item = &'s Arc<RealServer>>,
+    ) -> Option<()> {
+        let set = ServerSet::new(capacity, servers)?;
+        self.servers.replace(set, ATOMIC | __GFP_NOWARN).ok()
+    }
+
+    fn touch(&self, now: u32) {
+        if now.wrapping_sub(self.last_used.load(Ordering::Relaxed)) >= time::HZ {
+            self.last_used.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Ticks since the last flow.
+    fn idle(&self, now: u32) -> u32 {
+        let idle = now.wrapping_sub(self.last_used.load(Ordering::Relaxed));
+        // A flow that came while we looked makes it negative.
+        if idle as i32 <= 0 {
+            0
+        } else {
+            idle
+        }
+    }
+
+    /// The server for a flow by the rule of `lblc`.
+    fn pick<'a>(
+        &'a self,
+        servers: &'a [Arc<RealServer>],
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
+        let cached = self.servers.read(rcu).and_then(|set| set.members.first());
+        if let Some(cached) = cached.filter(|cached| lblc::keeps(*cached, servers)) {
+            return Some(cached);
+        }
+        let server = servers.get(lblc::choose(servers)?)?;
+        if !cached.is_some_and(|cached| Arc::ptr_eq(cached, server)) {
+            // Without memory the next flow tries again.
+            let _ = self.assign(1, core::iter::once(server));
+        }
+        Some(server)
+    }
+
+    /// The server for a flow by the rule of `lblcr`; a set that has not changed for `expiration` ticks is old.
+    fn pick_of_set<'a>(
+        &'a self,
+        servers: &'a [Arc<RealServer>],
+        expiration: u32,
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
+        let set = self.servers.read(rcu)?;
+        let is_old = jiffies().wrapping_sub(set.changed) > expiration;
+        let decision = lblcr::decide(&set.members, servers, is_old);
+        let (server, joining) = match decision.choice {
+            Choice::Member(index) => (set.members.get(index), None),
+            Choice::Server(index) => {
+                let server = servers.get(index)?;
+                let is_same = |member: &Arc<_>| Arc::ptr_eq(member, server);
+                let is_member = set.without(decision.leaves).any(is_same);
+                (Some(server), (!is_member).then_some(server))
+            }
+            Choice::Nobody => (None, None),
+        };
+        if joining.is_some() || decision.leaves.is_some() {
+            let stay = set.without(decision.leaves);
+            let capacity = set.members.len().saturating_add(1);
+            // Without memory the next flow tries again.
+            let _ = self.assign(capacity, Iterator::chain(joining.into_iter(), stay));
+        }
+        server
+    }
+}
+
+/// The cache of a service. See the module's description.
+pub struct Locality {
+    // The worker stands first: it is stopped, and its entries freed, before the table goes.
+    worker: Worker<Sweeper>,
+    table: Arc<FlowTable<Assignment>>,
+    secret: siphash::Key,
+}
+
+impl Locality {
+    /// An empty cache. Sleeps.
+    fn new(
+        kind: Kind,
+        memory: Arc<Memory<Assignment>>,
+        expirations: Arc<Expirations>,
+    ) -> Result<Self> {
+        let (table, keeper) = Keeper::with_table(memory, 1).ok_or(ENOMEM)?;
+        Ok(Self {
+            worker: Worker::new(Sweeper::new(keeper, kind, expirations)?)?,
+            table,
+            secret: siphash::Key::new(random::key()),
+        })
+    }
+
+    /// The server for a flow to a destination, of a service with these servers.
+    pub fn pick<'a>(
+        &'a self,
+        servers: &'a [Arc<RealServer>],
+        destination: IpAddr,
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
+        let hash = self.hash(destination);
+        let is_of_destination = |other: &Assignment, _| other.destination == destination;
+        let Some((assignment, _)) = self.table.lookup(hash, is_of_destination, rcu) else {
+            let server = servers.get(lblc::choose(servers)?)?;
+            self.remember(destination, hash, server, rcu);
+            return Some(server);
+        };
+        let assignment = assignment.get();
+        assignment.touch(jiffies());
+        let job = self.worker.job();
+        match job.kind {
+            Kind::Single => assignment.pick(servers, rcu),
+            Kind::Replicated => assignment.pick_of_set(servers, job.expiration(), rcu),
+        }
+    }
+
+    fn hash(&self, destination: IpAddr) -> u64 {
+        let bits = match destination {
+            IpAddr::V4(addr) => u128::from(addr.to_bits()),
+            IpAddr::V6(addr) => addr.to_bits(),
+        };
+        self.secret.of_words([bits as u64, (bits >> 64) as u64])
+    }
+
+    /// Takes in a destination, if there is room and memory for it.
+    fn remember(&self, destination: IpAddr, hash: u64, server: &Arc<RealServer>, rcu: Held<'_>) {
+        let job = self.worker.job();
+        if !job.admit() {
+            return;
+        }
+        let Some(assignment) = Assignment::new(destination, server) else {
+            job.count_less(1);
+            return;
+        };
+        let hashes = Hashes {
+            forward: hash,
+            reverse: None,
+        };
+        let is_same = |one: &Assignment, other: &Assignment| one.destination == other.destination;
+        let Ok(inserted) = self.table.insert(assignment, hashes, is_same, rcu) else {
+            job.count_less(1);
+            return;
+        };
+        if self.table.post(inserted.custody) {
+            self.worker.ask(COLLECT_TICKS);
+        }
+        if inserted.is_crowded {
+            self.worker.hurry();
+        }
+    }
+
+    /// Drops all destinations. Sleeps.
+    fn forget(&self) {
+        self.worker.job().forget();
+        self.worker.hurry();
+    }
+}
+
+/// The job that drops destinations.
+struct Sweeper {
+    kind: Kind,
+    expirations: Arc<Expirations>,
+    /// Destinations in the cache, and those about to come in.
+    entries: AtomicU32,
+    state: Pin<KBox<Mutex<State>>>,
+}
+
+struct State {
+    keeper: Keeper<Assignment>,
+    /// The tick of the last look at all destinations.
+    swept: u32,
+}
+
+impl Sweeper {
+    fn new(keeper: Keeper<Assignment>, kind: Kind, expirations: Arc<Expirations>) -> Result<Self> {
+        let state = State {
+            keeper,
+            swept: jiffies(),
+        };
+        Ok(Self {
+            kind,
+            expirations,
+            entries: AtomicU32::new(0),
+            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
+        })
+    }
+
+    fn expiration(&self) -> u32 {
+        self.expirations.ticks(self.kind)
+    }
+
+    /// Counts a destination more; `false` if there is no room for it.
+    fn admit(&self) -> bool {
+        // A full cache is only read.
+        if self.entries.load(Ordering::Relaxed) >= HARD_LIMIT {
+            return false;
+        }
+        let has_room = self.entries.fetch_add(1, Ordering::Relaxed) < HARD_LIMIT;
+        if !has_room {
+            self.count_less(1);
+        }
+        has_room
+    }
+
+    fn count_less(&self, entries: u32) {
+        self.entries.fetch_sub(entries, Ordering::Relaxed);
+    }
+
+    /// Drops all destinations. Sleeps.
+    fn forget(&self) {
+        let mut state = self.state.lock();
+        let mut dropped = 0u32;
+        let mut drop = || {
+            dropped = dropped.wrapping_add(1);
+            Fate::Remove
+        };
+        state.keeper.collect(|_, _| drop());
+        state.keeper.visit(0, |_| drop());
+        self.count_less(dropped);
+    }
+
+    /// Drops the destinations that have been idle for too long. Sleeps.
+    fn sweep(&self, keeper: &mut Keeper<Assignment>, now: u32) {
+        let excess = self
+            .entries
+            .load(Ordering::Relaxed)
+            .saturating_sub(SOFT_LIMIT);
+        let (timeout, at_most) = if excess > 0 {
+            let timeout = CROWDED_TIMEOUT.min(self.expiration());
+            (timeout, (excess.saturating_mul(4) / 3).min(SOFT_LIMIT / 2))
+        } else {
+            (self.expiration(), u32::MAX)
+        };
+        let mut dropped = 0u32;
+        keeper.visit(0, |assignment| {
+            if dropped < at_most && assignment.idle(now) >= timeout {
+                dropped = dropped.wrapping_add(1);
+                Fate::Remove
+            } else {
+                Fate::List(0)
+            }
+        });
+        self.count_less(dropped);
+    }
+}
+
+impl Job for Sweeper {
+    fn run(&self) -> Option<u32> {
+        let mut state = self.state.lock();
+        let State { keeper, swept } = &mut *state;
+        keeper.collect(|_, _| Fate::List(0));
+        let now = jiffies();
+        if now.wrapping_sub(*swept) >= SWEEP_TICKS {
+            self.sweep(keeper, now);
+            *swept = now;
+        }
+        if keeper.resize(RESIZE_STEPS) {
+            return Some(1);
+        }
+        if keeper.has_waiting() {
+            return Some(COLLECT_TICKS);
+        }
+        (keeper.entries() > 0).then_some(SWEEP_TICKS)
+    }
+}
+
+/// The caches of a service, one for each scheduler that it had and that wants one.
+#[derive(Default)]
+pub struct Localities {
+    single: SetOnce<Locality>,
+    replicated: SetOnce<Locality>,
+}
+
+impl Localities {
+    fn of(&self, kind: Kind) -> &SetOnce<Locality> {
+        match kind {
+            Kind::Single => &self.single,
+            Kind::Replicated => &self.replicated,
+        }
+    }
+
+    /// The cache of a kind, if there is one.
+    #[inline]
+    pub fn get(&self, kind: Kind) -> Option<&Locality> {
+        self.of(kind).as_ref()
+    }
+
+    /// Makes the cache of a kind unless there is one. Only with the configuration's lock held. Sleeps.
+    pub fn provide(
+        &self,
+        kind: Kind,
+        memory: &Arc<Memory<Assignment>>,
+        expirations: &Arc<Expirations>,
+    ) -> Result {
+        if self.get(kind).is_none() {
+            let locality = Locality::new(kind, memory.clone(), expirations.clone())?;
+            self.of(kind).populate(locality);
+        }
+        Ok(())
+    }
+
+    /// Drops all destinations. Those that packets bring in at this very moment may stay. Sleeps.
+    pub fn forget(&self) {
+        for locality in [&self.single, &self.replicated] {
+            if let Some(locality) = locality.as_ref() {
+                locality.forget();
+            }
+        }
+    }
+}

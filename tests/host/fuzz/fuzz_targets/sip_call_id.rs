@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#![cfg_attr(fuzzing, no_main)]
+
+rvs_host_fuzz::target!(sip_call_id);
