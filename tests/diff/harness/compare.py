@@ -6,7 +6,7 @@ import fnmatch
 import re
 
 from .decode import decode
-from .execute import Entry, Packet
+from .execute import ERROR, Entry, Packet
 
 _TIMER_SLACK = 1.0  # seconds: both modules tell whole ones
 
@@ -17,9 +17,9 @@ def compare(scenario, oracle, other):
     slack = _TIMER_SLACK + max(oracle.seconds, other.seconds)
     for field in dict.fromkeys([*oracle.fields, *other.fields]):
         left, right = oracle.fields.get(field), other.fields.get(field)
-        if any(fnmatch.fnmatchcase(field, pattern) for pattern in scenario.ignore):
+        if field != ERROR and any(fnmatch.fnmatchcase(field, pattern) for pattern in scenario.ignore):
             continue
-        if not _same(left, right, slack):
+        if field == ERROR or not _same(left, right, slack):
             found[field] = _difference(left, right)
     return found
 
@@ -57,7 +57,7 @@ def _shown_one(one, plain):
 
 def broken_promises(scenario, outcome):
     """The fields of which the scenario promises something that they do not show: field -> their text."""
-    broken = {}
+    broken = {ERROR: outcome.fields[ERROR]} if ERROR in outcome.fields else {}
     for field, pattern in scenario.expects.items():
         values = [value for name, value in outcome.fields.items() if fnmatch.fnmatchcase(name, field)]
         text = "\n".join(line for value in values for line in shown(value))

@@ -38,6 +38,7 @@ class Outcome:
     seconds: float = 0.0
 
 
+ERROR = "harness error"  # the field that says that a scenario could not be played
 _ERRORS = (b"\3", b"\4", b"\x0b", b"\x0c")  # types of ICMP
 
 

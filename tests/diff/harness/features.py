@@ -8,7 +8,6 @@ from .model import AddServer, AddService, EditServer, EditService, FromClient, F
 
 _METHODS = {model.LOCAL_NODE: "method local node", model.BYPASS: "method bypass"}
 _TUNNELS = {model.GUE: "tunnel gue", model.GRE: "tunnel gre"}
-_PROTOCOLS = {wire.TCP: (), wire.UDP: (), wire.SCTP: ("sctp",)}
 _SCHEDULER_FLAGS = {"sh", "mh"}
 
 
@@ -37,7 +36,8 @@ def _of_step(step):
 
 def _of_service(service):
     yield f"scheduler {service.scheduler}"
-    yield from _PROTOCOLS.get(service.protocol, (f"protocol {service.protocol}",))
+    if service.protocol == wire.SCTP:
+        yield "sctp"
     if wire.is_v6(service.address):
         yield "ipv6"
     if service.mark:
@@ -48,7 +48,7 @@ def _of_service(service):
         yield "persistence"
     if service.flags & model.ONE_PACKET:
         yield "one-packet scheduling"
-    if service.engine:
+    if service.engine and service.engine != "nosuch":
         yield f"engine {service.engine}"
     if service.flags & (model.FLAG_1 | model.FLAG_2 | model.FLAG_3) and service.scheduler in _SCHEDULER_FLAGS:
         yield "scheduler flags"

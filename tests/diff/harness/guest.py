@@ -3,12 +3,14 @@
 one, and C ip_vs's counters waited for once for many."""
 
 import contextlib
+import sys
+import traceback
 
 from lab import namespace
 from lab.kernel_log import KernelLog
 
 from . import counters, modules
-from .execute import Play
+from .execute import ERROR, Outcome, Play
 from .ipvs import Ipvs
 from .lab import Lab, prepare_home
 
@@ -38,6 +40,7 @@ def outcomes(module, scenarios, judge=lambda scenario, outcome: None):
     try:
         found = {}
         for batch in _batches(scenarios):
+            print(f"# {module}: {len(found)} of {len(scenarios)} played", file=sys.stderr)
             for scenario, outcome in _run(batch):
                 found[scenario.name] = outcome
                 judge(scenario, outcome)
@@ -60,24 +63,29 @@ def _batches(scenarios):
 
 def _run(groups):
     """Play the groups, each in its lab, and give each scenario's outcome when its counters are there."""
-    plays = []
+    plays, open_labs = [], []
     with contextlib.ExitStack() as labs:
-        open_labs = []
         for group in groups:
-            lab = labs.enter_context(contextlib.closing(Lab(group[0].lab, group[0].rules)))
-            with lab.entered():
-                balancer = labs.enter_context(contextlib.closing(Ipvs()))
+            try:
+                lab = labs.enter_context(contextlib.closing(Lab(group[0].lab, group[0].rules)))
+                with lab.entered():
+                    balancer = labs.enter_context(contextlib.closing(Ipvs()))
+            except Exception:
+                plays += [(scenario, None, Outcome({ERROR: traceback.format_exc()})) for scenario in group]
+                continue
             open_labs.append(lab)
             for scenario in group:
-                plays.append((scenario, Play(lab, balancer, scenario)))
-                _named(scenario, plays[-1][1].run)
+                play = Play(lab, balancer, scenario)
+                plays.append((scenario, play, _guarded(play, play.run)))
         counters.settle(open_labs)
-        return [(scenario, _named(scenario, play.finish)) for scenario, play in plays]
+        for scenario, play, outcome in plays:
+            yield scenario, outcome if ERROR in outcome.fields else _guarded(play, play.finish)
 
 
-def _named(scenario, action):
+def _guarded(play, action):
+    """The outcome that the action gives; if it fails, what failed is part of it."""
     try:
         return action()
-    except Exception as error:
-        error.add_note(f"in the scenario: {scenario.name}")
-        raise
+    except Exception:
+        play.outcome.fields[ERROR] = traceback.format_exc()
+        return play.outcome

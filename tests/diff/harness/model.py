@@ -247,6 +247,7 @@ class Scenario:
     lab: str = "plain"
     shared: str = ""
     needs: tuple[str, ...] = ()
+    alone: bool = False  # it must not share a lab, whatever it looks like
     rules: str = ""  # for nft(8), in the director's namespace
     ignore: tuple[str, ...] = ()  # fields that are random in C ip_vs itself
     expects: dict[str, str] = dataclasses.field(default_factory=dict)  # what the name promises: field (pattern of fnmatch) -> regular expression

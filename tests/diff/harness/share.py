@@ -27,7 +27,7 @@ def packed(scenarios):
 def can_share(scenario):
     """Whether it can play in one lab with others, at other ports."""
     services = [*scenario.services, *(step.service for step in scenario.steps if getattr(step, "service", None))]
-    return not (scenario.shared or scenario.sysctls or scenario.rules or scenario.lab != "plain") and \
+    return not (scenario.shared or scenario.alone or scenario.sysctls or scenario.rules or scenario.lab != "plain") and \
         not any(isinstance(step, _ALONE) for step in scenario.steps) and all(map(_service_can_move, services)) and \
         all(_packet_can_move(packet) for step in scenario.steps for packet in getattr(step, "packets", ()))
 

@@ -188,7 +188,7 @@ def _foreign_hooks(f):
     family = "ip6" if f.number == 6 else "ip"
 
     def rule(hook, text, priority=0):
-        return f"table {family} t {{ chain c {{ type filter hook {hook} priority {priority}; {text} }} }}"
+        return f"table {family} {hook} {{\nchain c {{\ntype filter hook {hook} priority {priority}; {text}\n}}\n}}\n"
     web = tcp_service(f.VIP, 80, Server(f.RS1, 8080))
     syn = tcp(f.CLIENT, 40000, f.VIP, 80, SYN)
     address = f"{family} daddr"
@@ -212,7 +212,7 @@ def _foreign_hooks(f):
         scenario(f"a rule in the postrouting hook sees masqueraded requests over {f.word}", "§1.1 re-injected POST_ROUTING", web, *steps,
                  rules=rule("postrouting", f"{address} {f.RS1} drop;")),
         scenario(f"rules that let everything pass change nothing over {f.word}", "§1.1 re-injected LOCAL_OUT", web, *steps,
-                 rules=rule("output", "accept;") + rule("postrouting", "accept;").replace("table", "table", 1).replace(" t ", " u ")),
+                 rules=rule("output", "accept;") + rule("postrouting", "accept;")),
     ]
 
 
