@@ -135,11 +135,31 @@ def test_a_server_without_a_port_of_its_own_moves_with_its_service():
 
 def test_scenarios_that_touch_more_than_their_own_do_not_share():
     packet = wire.tcp(CLIENT, 1, VIP, 80, SYN)
-    for alone in (scenario("one", "§0 x", (), Flush()), scenario("one", "§0 x", (), sysctls={"x": 1}),
+    for alone in (scenario("one", "§0 x", (), Flush()), scenario("one", "§0 x", (), sysctls={"conn_max": 1}),
                   scenario("one", "§0 x", tcp_service(VIP, 0)), scenario("one", "§0 x", (), FromClient(wire.echo(CLIENT, VIP))),
                   scenario("one", "§0 x", (), FromClient(*wire.fragments(packet, 8)))):
         assert not share.can_share(alone)
     assert share.can_share(scenario("one", "§0 x", (), FromClient(packet)))
+
+
+@pytest.mark.parametrize("client, server, kind", [(CLIENT, VIP, (3, 1)), (CLIENT_6, VIP_6, (1, 4))])
+def test_what_an_error_quotes_moves_too(client, server, kind):
+    def move(_address, port):
+        return port + 200
+    for quote in (None, 28 if client == CLIENT else 48):
+        error = wire.icmp_error(client, server, *kind, wire.udp(server, 53, client, 4000, b"answer"), quote=quote)
+        text = decode(bytes(wire.with_ports(error, move)))
+        assert "UDP 253 > 4200" in text
+        assert " sum " not in text
+    spoiled = error.but(payload=error.payload[:2] + b"\xde\xad" + error.payload[4:])
+    assert " sum dead" in decode(bytes(wire.with_ports(spoiled, move)))
+
+
+@pytest.mark.parametrize("build", [wire.tcp, wire.udp])
+def test_moved_packets_keep_right_checksums(build):
+    for port in range(1, 60000, 977):
+        packet = build(CLIENT, 1, VIP, 2, *([SYN] if build is wire.tcp else []))
+        assert " sum " not in decode(bytes(wire.with_ports(packet, lambda _, old, port=port: old + port)))
 
 
 # --- Comparing

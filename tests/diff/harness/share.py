@@ -9,16 +9,20 @@ from . import model, wire
 _PER_LAB = 100  # scenarios
 _STRIDE = 200  # how far the ports of one are from those of the next
 _HIGHEST = 40200  # the highest port in a scenario that can move
-_ALONE = (model.Flush, model.DeleteService, model.Sysctl, model.ErrorAbout, model.UntilGone, model.Timeouts, model.Zero)
+_ALONE = (model.Flush, model.DeleteService, model.Sysctl, model.Timeouts, model.Zero)
+# Settings that scenarios can share which all want the same.
+_SHARED_SYSCTLS = frozenset("pmtu_disc conn_reuse_mode expire_nodest_conn expire_quiescent_template nat_icmp_send schedule_icmp snat_reroute "
+                            "sloppy_tcp sloppy_sctp cache_bypass conntrack".split())
 
 
 def packed(scenarios):
     """The scenarios, in their order, those that can share moved apart and given a common lab each hundred."""
-    found, number = [], 0
+    found, numbers = [], {}
     for one in scenarios:
         if can_share(one):
-            found.append(moved(one, _STRIDE * (number % _PER_LAB), f"common lab {number // _PER_LAB + 1}"))
-            number += 1
+            key = one.rules, *sorted(one.sysctls.items())
+            number = numbers[key] = numbers.get(key, -1) + 1
+            found.append(moved(one, _STRIDE * (number % _PER_LAB), f"common lab {list(numbers).index(key)}, {number // _PER_LAB}"))
         else:
             found.append(one)
     return found
@@ -27,17 +31,22 @@ def packed(scenarios):
 def can_share(scenario):
     """Whether it can play in one lab with others, at other ports."""
     services = [*scenario.services, *(step.service for step in scenario.steps if getattr(step, "service", None))]
-    return not (scenario.shared or scenario.alone or scenario.sysctls or scenario.rules or scenario.lab != "plain") and \
-        not any(isinstance(step, _ALONE) for step in scenario.steps) and all(map(_service_can_move, services)) and \
-        all(_packet_can_move(packet) for step in scenario.steps for packet in getattr(step, "packets", ()))
+    return not (scenario.shared or scenario.alone or scenario.lab != "plain" or set(scenario.sysctls) - _SHARED_SYSCTLS) and \
+        all(map(_service_can_move, services)) and all(map(_step_can_move, scenario.steps))
 
 
 def _service_can_move(service):
-    return not service.mark and service.port not in (0, 21, 500) and service.persistent is None and not service.engine
+    return not service.mark and service.port not in (0, 21, 500) and not service.engine
+
+
+def _step_can_move(step):
+    if isinstance(step, model.ErrorAbout):
+        return not step.receiver or (step.kind, step.code) != (3, 4)  # what it hears of sizes the director remembers
+    return not isinstance(step, _ALONE) and all(map(_packet_can_move, getattr(step, "packets", ())))
 
 
 def _packet_can_move(packet):
-    used = wire.ports(packet)
+    used = wire.ports(wire.quoted(packet) or packet)
     return used is not None and max(used) < _HIGHEST and 0 not in used and 20 not in used and not getattr(packet, "more_fragments", False)
 
 
@@ -47,14 +56,12 @@ def moved(scenario, shift, shared):
     servers += [step.server for step in scenario.steps if hasattr(step, "server")]
     fixed = {server.address for server in servers if server.port is not None}
 
-    def packet_moved(packet):
-        sport, dport = wire.ports(packet)
-        return wire.with_ports(packet, sport + (shift if packet.source not in fixed else 0),
-                               dport + (shift if packet.destination not in fixed else 0))
+    def port_moved(address, port):
+        return port if address in fixed else port + shift
 
     def step_moved(step):
         if hasattr(step, "packets"):
-            return _with_packets(step, map(packet_moved, step.packets))
+            return _with_packets(step, [wire.with_ports(packet, port_moved) for packet in step.packets])
         if hasattr(step, "service"):
             return dataclasses.replace(step, service=_service_moved(step.service, shift))
         return step

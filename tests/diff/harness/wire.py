@@ -14,7 +14,7 @@ HOP_BY_HOP, ROUTING, FRAGMENT, NO_NEXT_HEADER, DESTINATION_OPTIONS = 0, 43, 44, 
 __all__ = [
     "ACK", "AH", "DESTINATION_OPTIONS", "ESP", "FIN", "FRAGMENT", "GRE", "HOP_BY_HOP", "ICMP", "ICMPV6", "IPIP", "IPV6", "Ipv4",
     "Ipv6", "NO_NEXT_HEADER", "PSH", "ROUTING", "RST", "SCTP", "SYN", "TCP", "UDP", "address_bytes", "checksum", "chunk", "crc32c",
-    "echo", "extended", "fragments", "icmp_error", "ip", "is_v6", "ports", "sctp", "tcp", "udp", "with_ports",
+    "echo", "extended", "fragments", "icmp_error", "ip", "is_v6", "ports", "quoted", "sctp", "tcp", "udp", "with_ports",
 ]
 
 
@@ -138,23 +138,58 @@ def extended(packet, *headers):
     return packet.but(payload=payload, protocol=following)
 
 
+_PORTS = (TCP, UDP, SCTP)
+_CHECKSUM_AT = {TCP: 16, UDP: 6}
+
+
 def ports(packet):
     """Source and destination port of TCP, UDP and SCTP; None if the packet has none."""
-    if packet.protocol not in (TCP, UDP, SCTP) or len(packet.payload) < 4 or getattr(packet, "offset", 0):
+    if packet.protocol not in _PORTS or len(packet.payload) < 4 or getattr(packet, "offset", 0):
         return None
     return struct.unpack_from("!HH", packet.payload)
 
 
-def with_ports(packet, sport, dport):
-    """The packet with other ports and a checksum that is as right as before."""
-    segment = struct.pack("!HH", sport, dport) + packet.payload[4:]
-    if packet.protocol == TCP and len(segment) >= 20:
-        segment = _summed(packet.source, packet.destination, TCP, segment[:16] + b"\0\0" + segment[18:], 16)
-    elif packet.protocol == UDP and len(segment) >= 8 and segment[6:8] != b"\0\0":
-        segment = _summed(packet.source, packet.destination, UDP, segment[:6] + b"\0\0" + segment[8:], 6)
-    elif packet.protocol == SCTP and len(segment) >= 12:
-        segment = segment[:8] + struct.pack("<I", crc32c(segment[:8] + bytes(4) + segment[12:])) + segment[12:]
-    return packet.but(payload=segment)
+def quoted(packet):
+    """The packet that an ICMP error quotes, as far as it does, or None: if it is none, or too little is quoted to tell."""
+    data = packet.payload[8:]
+    if packet.protocol == ICMP and packet.payload[0] in (3, 4, 5, 11, 12) and len(data) >= 20:
+        return Ipv4.parse(data)
+    if packet.protocol == ICMPV6 and packet.payload[0] < 128 and len(data) >= 40:
+        source, destination = (str(ipaddress.ip_address(data[at:at + 16])) for at in (8, 24))
+        return Ipv6(source, destination, data[6], data[40:])
+    return None
+
+
+def with_ports(packet, move):
+    """The packet with other ports, those in a quoted packet too: `move` tells each of its address and what it was. Checksums are as
+    right as they were."""
+    if inner := quoted(packet):
+        data = packet.payload
+        start = len(data) - len(inner.payload)
+        moved = data[:start] + with_ports(inner, move).payload
+        if packet.protocol == ICMP:
+            right = checksum(data) == 0
+            return packet.but(payload=moved[:2] + struct.pack("!H", checksum(moved[:2] + b"\0\0" + moved[4:])) + moved[4:] if right else moved)
+        right = checksum(_pseudo_header(packet.source, packet.destination, ICMPV6, len(data)) + data) == 0
+        return packet.but(payload=_summed(packet.source, packet.destination, ICMPV6, moved[:2] + b"\0\0" + moved[4:], 2) if right else moved)
+    if not (old := ports(packet)):
+        return packet
+    new = move(packet.source, old[0]), move(packet.destination, old[1])
+    segment = bytearray(struct.pack("!HH", *new) + packet.payload[4:])
+    at = _CHECKSUM_AT.get(packet.protocol)
+    if packet.protocol == SCTP and len(segment) >= 12:
+        segment[8:12] = struct.pack("<I", crc32c(bytes(segment[:8]) + bytes(4) + bytes(segment[12:])))
+    elif at and len(segment) >= at + 2 and not (packet.protocol == UDP and segment[at:at + 2] == b"\0\0"):
+        segment[at:at + 2] = struct.pack("!H", _updated(struct.unpack_from("!H", segment, at)[0], old, new))
+    return packet.but(payload=bytes(segment))
+
+
+def _updated(value, old, new):
+    """A checksum after its data changed (RFC 1624)."""
+    total = (~value & 0xFFFF) + sum(~word & 0xFFFF for word in old) + sum(new)
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
 
 
 def fragments(packet, size, identification=7):
