@@ -3,7 +3,7 @@
 # What a person types. `make help` explains it. The kernel's own build reads Kbuild, not this file.
 
 KSERIES ?= 7.3
-export KSERIES UPDATE RVS_MIRROR T D
+export KSERIES UPDATE RVS_MIRROR T D LOTS SEED
 
 # Where a kernel's build folder is given, its build does everything; where not, a prepared Debian kernel in the cache is used.
 ifdef KDIR

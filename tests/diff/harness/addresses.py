@@ -2,7 +2,7 @@
 """Who is where. There is no machine behind any of these but the director: the harness plays all others.
 
       outside                                                     inside
-      clients     10.0.0.2 .. .9     eth0 director eth1           servers      10.1.0.11 .. .18
+      clients     10.0.0.2 .. .4     eth0 director eth1           servers      10.1.0.11 .. .14
       a router    10.0.0.254     10.0.0.1      10.1.0.1           a router     10.1.0.254
 
 Behind the router outside: far clients in 198.18.0.0/15, and the Internet, 203.0.113.0/24. Behind the router inside: distant
@@ -59,10 +59,10 @@ ROUTES = [  # network, length, router, MTU or None
 UNREACHABLE_NETWORKS = [("10.8.0.0", 24), ("fd00:8::", 64)]
 SENTINEL = {"outside": "10.0.0.250", "inside": "10.1.0.250"}  # whose packets tell that all before them have been dealt with
 NEIGHBOURS = {
-    "eth0": [f"10.0.0.{n}" for n in range(2, 10)] + [ROUTER_OUTSIDE, SENTINEL["outside"]] +
-            [f"fd00::{n}" for n in range(2, 10)] + [ROUTER_OUTSIDE_6],
-    "eth1": [f"10.1.0.{n}" for n in range(11, 19)] + [ROUTER_INSIDE, SENTINEL["inside"]] +
-            [f"fd00:1::{n}" for n in range(11, 19)] + [ROUTER_INSIDE_6],
+    "eth0": [CLIENT, CLIENT2, CLIENT3] + [ROUTER_OUTSIDE, SENTINEL["outside"]] +
+            [CLIENT_6, CLIENT2_6, CLIENT3_6] + [ROUTER_OUTSIDE_6],
+    "eth1": [RS1, RS2, RS3, RS4] + [ROUTER_INSIDE, SENTINEL["inside"]] +
+            [RS1_6, RS2_6, RS3_6, RS4_6] + [ROUTER_INSIDE_6],
 }
 SIDE_OF = {"eth0": "outside", "eth1": "inside"}
 

@@ -10,6 +10,7 @@ from lab import namespace
 from lab.kernel_log import KernelLog
 
 from . import counters, modules
+from .compare import compare
 from .execute import ERROR, Outcome, Play
 from .ipvs import Ipvs
 from .lab import Lab, prepare_home
@@ -50,6 +51,13 @@ def outcomes(module, scenarios, judge=lambda scenario, outcome: None):
     if trouble := log.trouble():
         raise AssertionError("\n".join(["the kernel complained:", *trouble]))
     return found
+
+
+def compared(scenarios):
+    """Run all scenarios against both modules: (scenario, differences) each."""
+    oracle = outcomes("ip_vs", scenarios)
+    other = outcomes("rvs", scenarios)
+    return [(one, compare(one, oracle[one.name], other[one.name])) for one in scenarios]
 
 
 def _batches(scenarios):

@@ -30,6 +30,12 @@ class Report:
             for field, text in broken.items():
                 print(f"    {field}:", *text.splitlines(), sep="\n        ")
 
+    def told(self, scenario, fields):
+        """Whatever is to be said of a scenario: lines by field."""
+        print(f"{scenario.name}  [{scenario.covers}]")
+        for field, lines in fields.items():
+            print(f"    {field}: " + "\n        ".join(lines))
+
     def pending(self, scenario, tags):
         """A scenario that only C ip_vs was asked."""
         self._pending += 1

@@ -138,6 +138,19 @@ def _call(f, identifier, sport=5060, method="INVITE", end="\r\n", name="Call-ID"
     return udp(f.CLIENT, sport, f.VIP, 5060, lines.encode())
 
 
+def _expected(f):
+    """Segments on the data connection that PORT or EPRT announced: it is in LISTEN."""
+    kind = 2 if f.number == 6 else 1
+    outcomes = {("I", "syn"): "SYN_RECV", ("O", "ack"): "ESTABLISHED", ("O", "rst"): "CLOSE"}
+    for direction, word in (("I", "the client"), ("O", "the server")):
+        for event, flags in {"syn": SYN, "fin": FIN | ACK, "ack": ACK, "rst": RST | ACK}.items():
+            packet = FromClient(tcp(f.CLIENT, 40001, f.VIP, 20, flags)) if direction == "I" else \
+                FromServer(tcp(f.RS1, 20, f.CLIENT, 40001, flags))
+            yield _ftp(f"in LISTEN a {event} of {word}", f"§3.1 LI {direction} {event}", f,
+                       lambda ftp: ftp.client(f"EPRT |{kind}|{f.CLIENT}|40001|\r\n"), lambda ftp, packet=packet: [packet],
+                       expects={"end connections": outcomes.get((direction, event), "LISTEN") + ","})
+
+
 def _sip(f):
     service = udp_service(f.VIP, 5060, Server(f.RS1, 5060), Server(f.RS2, 5060), persistent=300, engine="sip")
     answer = udp(f.RS1, 5060, f.CLIENT, 5060, b"SIP/2.0 200 OK\r\nCall-ID: unknown@host\r\n\r\n")
@@ -166,7 +179,7 @@ def _sip(f):
 
 
 SCENARIOS = [
-    *(one for f in FAMILIES for make in (_both, _sip) for one in make(f)), *_ipv4(),
+    *(one for f in FAMILIES for make in (_both, _expected, _sip) for one in make(f)), *_ipv4(),
     scenario("FTP in a service of another port is not read", "§5.6 vport is a helper port", tcp_service(VIP, 2121, Server(RS1, 21)),
              FromClient(tcp(CLIENT, 40000, VIP, 2121, SYN)), FromServer(tcp(RS1, 21, CLIENT, 40000, SYN | ACK)),
              FromClient(tcp(CLIENT, 40000, VIP, 2121, ACK, seq=1001)), FromClient(tcp(CLIENT, 40000, VIP, 2121, PSH | ACK, b"PASV\r\n", seq=1001)),
