@@ -114,6 +114,12 @@ def test_identifications_of_errors_that_the_director_made_are_replaced():
     assert normal(one, Context(forwards_errors=True)) != normal(other, Context(forwards_errors=True))
 
 
+def test_identifications_of_fragments_that_the_director_made_are_replaced():
+    one, other = (bytes(wire.fragments(wire.udp(CLIENT_6, 1, RS1_6, 2, bytes(20)), 16, number)[0]) for number in (1, 2))
+    assert normal(one, Context()) == normal(other, Context())
+    assert normal(one, Context(fragment=one[44:48])) == one
+
+
 # --- Sharing labs
 
 

@@ -43,7 +43,7 @@ def shown(value, plain=False):
     """A field's value as lines of text."""
     if isinstance(value, list):
         return [_shown_one(one, plain) for one in value] or ["nothing"]
-    return ["nothing" if value is None else str(value)]
+    return ["(not noted)" if value is None else str(value)]
 
 
 def _shown_one(one, plain):

@@ -98,14 +98,25 @@ class Play:
             self._note(f"{field} {side}", packets)
 
     def look(self, field):
+        connections = self._connections()
         for key, service in self._services.items():
             text = self.balancer.service(service)
             self._note(f"{field} service {key}", text or "is not there")
             if text:
                 self._note(f"{field} servers of {key}", [f"{end}: {text}" for end, text in self.balancer.servers(service).items()])
-        self._note(f"{field} connections", self._connections())
+        self._note(f"{field} connections", connections)
 
-    def _connections(self):
+    def _connections(self, patience=3.0):
+        """The connections there are. Those that end this second are waited for: some that were replaced end a moment later."""
+        deadline = time.monotonic() + patience
+        while True:
+            found = self._entries()
+            now = time.monotonic()
+            if now > deadline or all(entry.ends - (now - self._started) >= 0.5 for entry in found):
+                return found
+            time.sleep(0.02)
+
+    def _entries(self):
         since = time.monotonic() - self._started
         mine = {(service.address, service.port) for service in self._services.values()} if self._scenario.shared else None
         found = ipvs.connections(self._lab.read("ip_vs_conn"), mine)
@@ -113,7 +124,7 @@ class Play:
 
     def until_gone(self, field, within):
         deadline = time.monotonic() + within
-        while self._connections():
+        while self._entries():
             if time.monotonic() > deadline:
                 self._note(field, f"some are left after {within} s")
                 return
@@ -147,7 +158,8 @@ class Play:
         return Context(frozenset(server.address for server in tunnels),
                        frozenset(server.tunnel_port for server in tunnels if server.tunnel == model.GUE),
                        data[0] >> 4 == 4 and data[9] == wire.ICMP and data[20:21] in _ERRORS and
-                       injected.destination not in DIRECTORS_OWN)
+                       injected.destination not in DIRECTORS_OWN,
+                       data[44:48] if data[0] >> 4 == 6 and data[6] == wire.FRAGMENT else b"")
 
     def _servers(self):
         for service in self._services.values():

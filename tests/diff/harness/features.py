@@ -8,13 +8,14 @@ from .model import AddServer, AddService, EditServer, EditService, FromClient, F
 
 _METHODS = {model.LOCAL_NODE: "method local node", model.BYPASS: "method bypass"}
 _TUNNELS = {model.GUE: "tunnel gue", model.GRE: "tunnel gre"}
+_DEFAULTS = {"conn_reuse_mode": 1, "pmtu_disc": 1, "snat_reroute": 1}  # 0 for all others
 _SCHEDULER_FLAGS = {"sh", "mh"}
 
 
 def features(scenario):
     """All tags of a scenario, sorted."""
     tags = set(scenario.needs)
-    tags.update(f"sysctl {name}" for name in scenario.sysctls if "/" not in name)
+    tags.update(f"sysctl {name}" for name, value in scenario.sysctls.items() if "/" not in name and value != _DEFAULTS.get(name, 0))
     for service in scenario.services:
         tags.update(_of_service(service))
     for step in scenario.steps:

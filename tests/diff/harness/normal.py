@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Taking out of packets what is random by nature, and nothing else: identifications of IPv4 headers that the director made,
-source ports of GUE, and the checksums that follow from these. A checksum that was wrong stays as it is and is seen."""
+"""Taking out of packets what is random by nature, and nothing else: identifications of IPv4 headers and IPv6 fragments that the director
+made, source ports of GUE, and the checksums that follow from these. A checksum that was wrong stays as it is and is seen."""
 
 import dataclasses
 import struct
 
 from .addresses import DIRECTORS_OWN
-from .wire import ICMP, UDP, Ipv4, checksum
+from .wire import FRAGMENT, ICMP, UDP, Ipv4, checksum
 
 _EPHEMERAL = range(32768, 61000)  # net.ipv4.ip_local_port_range
 _MADE_HERE = (0, 3, 4, 5, 11, 12)  # types of ICMP: echo replies and errors
@@ -20,12 +20,15 @@ class Context:
     tunnel_ends: frozenset = frozenset()
     gue_ports: frozenset = frozenset()
     forwards_errors: bool = False  # the packet injected is an ICMP error that keeps its header on its way
+    fragment: bytes = b""  # the identification of the IPv6 fragment injected
 
 
 def normal(data, context):
     """The packet with what is random replaced by fixed values."""
     packet = bytearray(data)
     if packet[0] >> 4 == 6:
+        if len(packet) >= 48 and packet[6] == FRAGMENT and packet[44:48] != context.fragment:
+            packet[44:48] = bytes(4)
         if len(packet) >= 48 and packet[6] == UDP:
             _normal_gue(packet, 40, _pseudo_sum_6(packet), context)
         return bytes(packet)
