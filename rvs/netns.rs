@@ -8,6 +8,7 @@
 use crate::{
     conn::{Budget, Connection, Connections, Share},
     control::Files,
+    defense::{Defense, Guard},
     director::Balancer,
     packet::{Address, Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
@@ -24,7 +25,7 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        slab, Arc,
+        rcu, slab, Arc,
     },
     timeouts::Timeouts,
 };
@@ -125,12 +126,14 @@ impl Active {
 struct State {
     timeouts: proto::Timeouts,
     active: Option<Active>,
+    /// The namespace is about to go: no packet will look for a route any more.
+    is_quiesced: bool,
 }
 
 /// The load balancer of a namespace.
 pub struct Netns {
-    // First to go: their readers look at the rest.
-    _files: Option<Files>,
+    files: Option<Files>,
+    guard: Arc<Guard>,
     net: Net<'static>,
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
@@ -164,19 +167,22 @@ impl PerNet for Netns {
         let state = State {
             timeouts: proto::Timeouts::default(),
             active: None,
+            is_quiesced: false,
         };
         let settings = if net.is_initial() {
             shared.initial_settings.clone()
         } else {
             new_settings(false, shared.initial_settings.conn_max.get())?
         };
+        let guard = Arc::new(Guard::new(settings.clone())?, GFP_KERNEL_ACCOUNT)?;
         let files = if shared.owns_files {
-            Some(Files::create(net, settings.clone())?)
+            Some(Files::create(net, settings.clone(), guard.clone())?)
         } else {
             None
         };
         let netns = Self {
-            _files: files,
+            files,
+            guard,
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -190,7 +196,9 @@ impl PerNet for Netns {
     }
 
     fn quiesce(&self) {
-        if let Some(active) = self.state.lock().active.as_mut() {
+        let mut state = self.state.lock();
+        state.is_quiesced = true;
+        if let Some(active) = state.active.as_mut() {
             active.hooks4 = None;
             active.hooks6 = None;
             active.config.forget_routes();
@@ -198,10 +206,28 @@ impl PerNet for Netns {
     }
 }
 
+impl Drop for Netns {
+    /// Routes count in what the stacks of the namespace free right after this: all are released by then,
+    /// also those that hang on real servers that only a callback of RCU still refers to. Sleeps.
+    fn drop(&mut self) {
+        // Their readers, who are waited for, may be the last to have the balancer.
+        self.files = None;
+        self.guard.retire();
+        let active = self.state.lock().active.take();
+        if active.is_some() {
+            drop(active);
+            rcu::wait_for_callbacks();
+        }
+    }
+}
+
 impl Watcher for Netns {
     fn lost_device(net: Net<'_>) {
         if let Ok(netns) = Netns::of(net) {
-            netns.read_config(|config| config.forget_routes());
+            let state = netns.state.lock();
+            if let Some(active) = state.active.as_ref().filter(|_| !state.is_quiesced) {
+                active.config.forget_routes();
+            }
         }
     }
 }
@@ -233,13 +259,22 @@ impl Netns {
             connections6: self.connections(&self.connection_memory6)?,
             timeouts: Timeouts::new(timeouts),
             settings: self.settings.clone(),
+            defense: self.guard.defense().clone(),
             drops: Drops::new()?,
         };
+        let config = Config::new(
+            services,
+            keeper,
+            self.locality_memory.clone(),
+            self.settings.clone(),
+        )?;
+        let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;
+        self.guard.protect(balancer.clone());
         Ok(Active {
             hooks4: None,
             hooks6: None,
-            config: Config::new(services, keeper, self.locality_memory.clone())?,
-            balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
+            config,
+            balancer,
         })
     }
 
@@ -364,6 +399,11 @@ impl Netns {
     pub fn read_config<R>(&self, read: impl FnOnce(&mut Config) -> R) -> Option<R> {
         let mut state = self.state.lock();
         state.active.as_mut().map(|active| read(&mut active.config))
+    }
+
+    /// Defences against floods.
+    pub fn defense(&self) -> &Defense {
+        self.guard.defense()
     }
 
     /// What packets are balanced with; `None` before the first service. Sleeps.
