@@ -25,8 +25,7 @@ const ETH_P_IPV6: u16 = 0x86dd;
 /// The Ethernet protocol number of the family with this IP protocol number: IPv6's of IPv6, IPv4's of all
 /// others.
 #[inline]
-#[must_use]
-pub fn ethernet_protocol(inner: u8) -> u16 {
+fn ethernet_protocol(inner: u8) -> u16 {
     if inner == IPPROTO_IPV6 {
         ETH_P_IPV6
     } else {

@@ -16,6 +16,16 @@ pub enum Stack {
     V6,
 }
 
+impl Stack {
+    /// The number of its packets in Ethernet frames.
+    pub(super) const fn ethernet(self) -> u16 {
+        match self {
+            Self::V4 => bindings::ETH_P_IP as u16,
+            Self::V6 => bindings::ETH_P_IPV6 as u16,
+        }
+    }
+}
+
 /// The addresses of a stack, which name it as a type.
 pub trait Stacked: 'static {
     /// The stack that has these addresses.
@@ -28,6 +38,12 @@ impl Stacked for Ipv4Addr {
 
 impl Stacked for Ipv6Addr {
     const STACK: Stack = Stack::V6;
+}
+
+/// Whether this host has an IPv6 stack at all: it can be left out when the kernel is booted.
+pub fn has_ipv6() -> bool {
+    // SAFETY: reads a word that was decided at boot.
+    unsafe { bindings::rvs_ipv6_is_enabled() }
 }
 
 /// IPv6 packets of a namespace are reassembled before anybody but the device sees them, while this

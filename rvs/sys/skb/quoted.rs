@@ -49,13 +49,9 @@ impl<'a> Skb<'a> {
         let Some(start) = self.data_offset() else {
             return self.drop();
         };
-        let protocol = match A::STACK {
-            Stack::V4 => bindings::ETH_P_IP,
-            Stack::V6 => bindings::ETH_P_IPV6,
-        };
         let headers = self.headers_mut();
         headers.network_header = start;
-        headers.protocol = (protocol as u16).to_be();
+        headers.protocol = A::STACK.ethernet().to_be();
         // Options that were noted of the packet are not those of the quoted one.
         self.raw_mut().cb = [0; 48];
         if let Some(route) = route {

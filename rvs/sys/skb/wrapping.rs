@@ -8,6 +8,10 @@
 use super::Skb;
 use crate::sys::{bindings, ip::Stack, net::Net, route::Route};
 
+/// Protocol number of IPv4 in IP.
+const IPPROTO_IPIP: u8 = 4;
+/// Protocol number of IPv6 in IP.
+const IPPROTO_IPV6: u8 = 41;
 /// `inner_ipproto` is valid.
 const ENCAP_TYPE_IPPROTO: u8 = bindings::ENCAP_TYPE_IPPROTO as u8;
 /// `inner_protocol` is valid.
@@ -92,17 +96,19 @@ pub struct Wrapping<'s, 'a> {
     skb: &'s mut Skb<'a>,
     room: usize,
     transport_len: usize,
+    inner: Stack,
+    outer: Stack,
 }
 
 impl<'a> Skb<'a> {
-    /// Begins to put `room` bytes of headers in front, with which the packet leaves on `route`. `inner`
-    /// is the protocol number of the packet's own family. `None` when memory is out.
+    /// Begins to put `room` bytes of headers in front of a packet of the stack `inner`, with which it
+    /// leaves on `route`. `None` when memory is out.
     pub fn wrap(
         &mut self,
         route: &Route,
         room: usize,
         between: Between,
-        inner: u8,
+        inner: Stack,
     ) -> Option<Wrapping<'_, 'a>> {
         let headroom = route
             .device_headroom()
@@ -121,12 +127,19 @@ impl<'a> Skb<'a> {
         headers.transport_header = headers.network_header;
         headers.inner_mac_header = headers.inner_network_header;
         headers.set_inner_protocol_type(ENCAP_TYPE_IPPROTO);
-        headers.__bindgen_anon_5.inner_ipproto = inner;
+        headers.__bindgen_anon_5.inner_ipproto = match inner {
+            Stack::V4 => IPPROTO_IPIP,
+            Stack::V6 => IPPROTO_IPV6,
+        };
+        // Sockets leave this to whoever sends the packet; whoever hashes its flow wants it.
+        headers.protocol = inner.ethernet().to_be();
         // INVARIANT: `rvs_skb_cow_head` made this much room, and made the head private.
         Some(Wrapping {
             skb: self,
             room,
             transport_len: 0,
+            inner,
+            outer: route.stack(),
         })
     }
 }
@@ -164,9 +177,9 @@ impl Wrapping<'_, '_> {
         }
     }
 
-    /// Says that a packet of the Ethernet protocol `protocol` follows the transport header, by which
-    /// segments of GRE are cut.
-    pub fn set_inner_ethernet(&mut self, protocol: u16) {
+    /// Says by its Ethernet protocol what follows the transport header, by which segments of GRE are cut.
+    pub fn name_inner_ethernet(&mut self) {
+        let protocol = self.inner.ethernet();
         let headers = self.skb.headers_mut();
         headers.set_inner_protocol_type(ENCAP_TYPE_ETHER);
         headers.__bindgen_anon_5.inner_protocol = protocol.to_be();
@@ -197,7 +210,9 @@ impl Wrapping<'_, '_> {
     /// packet inside. `None` if there is no such room.
     pub fn push_network<const LEN: usize>(mut self, header: &[u8; LEN]) -> Option<()> {
         let at = self.push(header)?;
-        self.skb.headers_mut().network_header = at;
+        let headers = self.skb.headers_mut();
+        headers.network_header = at;
+        headers.protocol = self.outer.ethernet().to_be();
         // Whatever the control block said of the inner packet is not true of the outer one.
         self.skb.raw_mut().cb = [0; 48];
         Some(())

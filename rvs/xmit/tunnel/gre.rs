@@ -28,7 +28,7 @@ impl Gre {
     /// Puts the header in front of a packet whose family has the protocol number `inner`; the result is
     /// the number of what is in front now.
     pub(super) fn put(self, wrapping: &mut Wrapping<'_, '_>, inner: u8) -> Option<u8> {
-        wrapping.set_inner_ethernet(gre::ethernet_protocol(inner));
+        wrapping.name_inner_ethernet();
         if self.checksum {
             let mut header = [0; gre::CHECKSUM_HEADER_LEN];
             gre::build_with_checksum(&mut header, inner);

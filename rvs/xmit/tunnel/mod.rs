@@ -118,7 +118,7 @@ pub(super) fn wrap<A: Balanced>(
     }
     let inner = inner_protocol(A::FAMILY);
     let mut wrapping = skb
-        .wrap(route, room, layer.between(), inner)
+        .wrap(route, room, layer.between(), A::STACK)
         .ok_or(Reason::NoMemory)?;
     let protocol = match layer {
         Layer::Ipip => Some(inner),
