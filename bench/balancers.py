@@ -11,7 +11,14 @@ import time
 
 import lab
 
-METHOD_OPTIONS = {"direct": "-g", "masquerading": "-m", "tunneling": "-i"}
+GUE_PORT = 6080
+METHOD_OPTIONS = {
+    "direct": ("-g",),
+    "masquerading": ("-m",),
+    "tunneling": ("-i",),
+    "gue": ("-i", "--tun-type", "gue", "--tun-port", str(GUE_PORT)),
+    "gre": ("-i", "--tun-type", "gre"),
+}
 SCHEDULER = "rr"
 UDP_TIMEOUT = 3600
 """Seconds. The guest's clock leaps ahead while it waits for a busy host; no connection may end because of that."""
@@ -94,7 +101,7 @@ def serve(method, servers):
     lab.in_director("ipvsadm", "--set", "0", "0", str(UDP_TIMEOUT))
     lab.in_director("ipvsadm", "--add-service", "-u", service, "-s", SCHEDULER)
     for server in servers:
-        lab.in_director("ipvsadm", "--add-server", "-u", service, "-r", f"{server}:{port}", METHOD_OPTIONS[method])
+        lab.in_director("ipvsadm", "--add-server", "-u", service, "-r", f"{server}:{port}", *METHOD_OPTIONS[method])
 
 
 def connections():

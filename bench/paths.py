@@ -18,6 +18,9 @@ TO_CLIENT = pktgen.Destination(lab.CLIENT, pktgen.FLOW_PORTS)
 ANY_SERVER = "10.2.0.0/24"
 ANY_SERVER_MAC = "02:00:00:00:02:00/ff:ff:ff:ff:ff:00"
 IP_HEADER_BYTES = 20
+UDP_AND_GUE_BYTES = 12
+GRE_BYTES = 4
+_IN_TUNNEL = pktgen.PACKET_BYTES + IP_HEADER_BYTES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +89,13 @@ FLOORS = (
 _EXITS = {
     "direct": Exit(lab.TO_SERVERS, f"dst_mac {ANY_SERVER_MAC} dst_ip {lab.VIP} ip_proto udp dst_port {lab.VIP_PORT}"),
     "masquerading": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto udp dst_port {lab.SERVER_PORT}"),
-    "tunneling": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto 4", pktgen.PACKET_BYTES + IP_HEADER_BYTES),
+    "tunneling": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto 4", _IN_TUNNEL),
+    "gue": Exit(
+        lab.TO_SERVERS,
+        f"dst_ip {ANY_SERVER} ip_proto udp dst_port {balancers.GUE_PORT}",
+        _IN_TUNNEL + UDP_AND_GUE_BYTES,
+    ),
+    "gre": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto 47", _IN_TUNNEL + GRE_BYTES),
 }
 
 
@@ -110,6 +119,8 @@ BALANCED = (
     ),
     _requests("tunneling", pktgen.ESTABLISHED),
     _requests("tunneling", pktgen.NEW),
+    _requests("gue", pktgen.ESTABLISHED),
+    _requests("gre", pktgen.ESTABLISHED),
 )
 
 BALANCERS = (balancers.IpVs.name, balancers.Rvs.name)

@@ -20,7 +20,9 @@ LABELS = {
     "forwarding": "plain IPv4 forwarding",
     "direct": "direct routing",
     "masquerading": "masquerading",
-    "tunneling": "tunneling",
+    "tunneling": "tunneling, IP in IP",
+    "gue": "tunneling, GUE",
+    "gre": "tunneling, GRE",
 }
 COLOURS = {"ip_vs": "#0072b2", "rvs": "#d55e00", None: "#999999"}
 NAMES = {"ip_vs": "C ip_vs", "rvs": "rvs", None: "no balancer"}
