@@ -138,7 +138,9 @@ pub struct Assignment {
     servers: Cell<ServerSet>,
 }
 
-impl Entry for Assignment {}
+impl Entry for Assignment {
+    type Owner = ();
+}
 
 impl Assignment {
     /// `None` when memory is out. Never sleeps.
@@ -243,7 +245,7 @@ impl Locality {
         memory: Arc<Memory<Assignment>>,
         expirations: Arc<Expirations>,
     ) -> Result<Self> {
-        let (table, keeper) = Keeper::with_table(memory, 1).ok_or(ENOMEM)?;
+        let (table, keeper) = Keeper::with_table(memory, 1, ()).ok_or(ENOMEM)?;
         Ok(Self {
             worker: Worker::new(Sweeper::new(keeper, kind, expirations)?)?,
             table,

@@ -73,7 +73,9 @@ impl Drop for Flow {
     }
 }
 
-impl Entry for Flow {}
+impl Entry for Flow {
+    type Owner = ();
+}
 
 /// The hash of a key. A forward key and a reverse key of the same number have nothing in common.
 pub(crate) fn hash_of(key: u64, link: Link, spread: Spread) -> u64 {
@@ -137,7 +139,7 @@ impl World {
             nodes: Cache::new(nodes.clone()),
             buckets: Cache::new(buckets.clone()),
         });
-        let Some((table, keeper)) = Keeper::with_table(memory, LISTS) else {
+        let Some((table, keeper)) = Keeper::with_table(memory, LISTS, ()) else {
             assert_eq!(arrays.objects(), 0, "a table that could not be made leaks");
             return None;
         };
