@@ -221,11 +221,12 @@ impl Netns {
         } else {
             Share::Other
         };
-        Connections::new(memory.clone(), self.budget.clone(), share)
+        Connections::new(self.net, memory.clone(), self.budget.clone(), share)
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
-        let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
+        let (table, keeper) =
+            Keeper::with_table(self.service_memory.clone(), 1, ()).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
         let balancer = Balancer {
             services: services.clone(),
@@ -238,7 +239,7 @@ impl Netns {
         Ok(Active {
             hooks4: None,
             hooks6: None,
-            config: Config::new(services, keeper, self.locality_memory.clone())?,
+            config: Config::new(self.net, services, keeper, self.locality_memory.clone())?,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         })
     }

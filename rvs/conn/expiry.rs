@@ -7,7 +7,7 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Budget, Connection, Share, HELD_TIMEOUT,
+    Budget, Commons, Connection, Share, HELD_TIMEOUT,
 };
 use crate::{
     packet::Address,
@@ -30,6 +30,7 @@ pub struct Expiry<A: Address> {
     entries: AtomicU64,
     removed: AtomicU64,
     wants_sweep: AtomicBool,
+    commons: Arc<Commons>,
     budget: Arc<Budget>,
     share: Share,
 }
@@ -41,7 +42,12 @@ struct State<A: Address> {
 
 impl<A: Address> Expiry<A> {
     /// The job for the keeper of a table. Sleeps.
-    pub fn new(keeper: Keeper<Connection<A>>, budget: Arc<Budget>, share: Share) -> Result<Self> {
+    pub fn new(
+        keeper: Keeper<Connection<A>>,
+        commons: Arc<Commons>,
+        budget: Arc<Budget>,
+        share: Share,
+    ) -> Result<Self> {
         let state = State {
             keeper,
             wheel: Wheel::new(jiffies()),
@@ -51,6 +57,7 @@ impl<A: Address> Expiry<A> {
             entries: AtomicU64::new(0),
             removed: AtomicU64::new(0),
             wants_sweep: AtomicBool::new(false),
+            commons,
             budget,
             share,
         })
@@ -79,12 +86,12 @@ impl<A: Address> Expiry<A> {
 const DEAD_TIMEOUT: u32 = 4 * SLOT_TICKS;
 
 /// Ends the connections whose real server is not configured.
-fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>) {
+fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>, commons: &Commons) {
     for slot in 0..SLOTS {
         keeper.visit(slot, |connection| {
             let is_bound = connection.server.is_some();
             if is_bound && connection.available_server().is_none() {
-                connection.kill();
+                connection.end(commons);
                 Fate::RemoveOrList(slot)
             } else {
                 Fate::List(slot)
@@ -126,7 +133,7 @@ impl<A: Address> Job for Expiry<A> {
             keeper.visit(slot, decide);
         }
         if self.wants_sweep.swap(false, Ordering::Relaxed) {
-            sweep(keeper);
+            sweep(keeper, &self.commons);
         }
         let still_resizing = keeper.resize(RESIZE_STEPS);
         let before = self.entries.swap(keeper.entries(), Ordering::Relaxed);
