@@ -4,6 +4,7 @@
 //! how it ends. What is done with a packet is not decided here.
 
 mod budget;
+mod commons;
 mod expiry;
 pub mod hash;
 mod status;
@@ -11,6 +12,7 @@ mod table;
 pub mod wheel;
 
 pub use budget::{Account, Budget, Share};
+pub use commons::Commons;
 pub use status::Status;
 pub use table::{Connections, CreateError};
 
@@ -19,6 +21,7 @@ use crate::{
     proto::{self, Protocol},
     service::{Method, RealServer},
     sys::{
+        conntrack::Flow,
         flow_table::{Entry, Lent, Link, Node, Pinned},
         time, Arc,
     },
@@ -101,12 +104,17 @@ pub struct Plan<A: Address> {
     pub port: u16,
     /// What it is made under.
     pub controller: Option<Pinned<Connection<A>>>,
+    /// Whether connection tracking follows its packets.
+    pub is_tracked: bool,
 }
 
 impl<A: Address> Connection<A> {
     /// A connection that starts now.
     pub fn new(plan: Plan<A>) -> Self {
-        let status = Status::fresh(plan.method != Method::Masquerading);
+        let mut status = Status::fresh(plan.method != Method::Masquerading);
+        if plan.is_tracked {
+            status = status.tracked();
+        }
         if let Some(server) = &plan.server {
             server.bind();
         }
@@ -328,6 +336,27 @@ impl<A: Address> Connection<A> {
         }
     }
 
+    /// Ends the connection, for connection tracking too. `false` if it has ended before.
+    fn end(&self, commons: &Commons) -> bool {
+        let has_ended = self.kill();
+        if has_ended {
+            if let Some(flow) = self.tracked_flow() {
+                commons.forget(&flow);
+            }
+        }
+        has_ended
+    }
+
+    /// The flow as connection tracking knows it, if it does.
+    fn tracked_flow(&self) -> Option<Flow> {
+        let flow = FlowKey {
+            protocol: self.protocol,
+            src: self.client,
+            dst: self.virt,
+        };
+        self.status().is_tracked().then(|| as_tracked(&flow))
+    }
+
     /// Notes a packet at the tick `now`, after which the connection lives `timeout` ticks. `true`
     /// if the keeper would look at it too late.
     #[inline]
@@ -376,6 +405,9 @@ impl<A: Address> Connection<A> {
         if status.is_template() {
             flags |= 0x1000;
         }
+        if status.is_tracked() {
+            flags |= 0x1_0000;
+        }
         flags
     }
 }
@@ -388,14 +420,25 @@ impl<A: Address> Drop for Connection<A> {
 }
 
 impl<A: Address> Entry for Connection<A> {
-    fn removed(&self) {
-        self.kill();
+    type Owner = Arc<Commons>;
+
+    fn removed(&self, commons: &Arc<Commons>) {
+        self.end(commons);
     }
 
     fn kept(&self) {
         if !self.status().is_dead() {
             self.touch(time::jiffies(), HELD_TIMEOUT);
         }
+    }
+}
+
+/// A flow as connection tracking names it.
+pub fn as_tracked<A: Address>(flow: &FlowKey<A>) -> Flow {
+    Flow {
+        protocol: flow.protocol,
+        src: flow.src.socket_addr(),
+        dst: flow.dst.socket_addr(),
     }
 }
 

@@ -11,6 +11,7 @@ const OUTPUT_UNSEEN: u32 = 1 << 9;
 const DEAD: u32 = 1 << 10;
 const TEMPLATE: u32 = 1 << 11;
 const INVALID: u32 = 1 << 12;
+const TRACKED: u32 = 1 << 13;
 
 /// State and flags of a connection at one moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,17 @@ impl Status {
     /// Whether it has ended or is not used any more.
     pub const fn is_over(self) -> bool {
         self.0 & (DEAD | INVALID) != 0
+    }
+
+    /// The same for one whose packets connection tracking follows.
+    pub const fn tracked(self) -> Self {
+        Self(self.0 | TRACKED)
+    }
+
+    /// Whether connection tracking follows its packets.
+    #[inline]
+    pub const fn is_tracked(self) -> bool {
+        self.0 & TRACKED != 0
     }
 
     /// Ended.

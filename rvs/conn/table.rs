@@ -3,11 +3,12 @@
 //! The connections of one namespace: finding them, adding to them, ending
 //! them early.
 
-use super::{expiry::Expiry, hash::HashKey, Account, Connection, Found};
+use super::{expiry::Expiry, hash::HashKey, Account, Commons, Connection, Found};
 use crate::{
     packet::{Address, FlowKey},
     sys::{
         flow_table::{FlowTable, Hashes, Keeper, Lent, Memory, NotInserted, Pinned},
+        net::Net,
         per_cpu, random,
         rcu::Held,
         worker::Worker,
@@ -24,6 +25,7 @@ pub struct Connections<A: Address> {
     // The worker stands first: it is stopped, and its entries freed, before the table goes.
     expiry: Worker<Expiry<A>>,
     table: Arc<FlowTable<Connection<A>>>,
+    commons: Arc<Commons>,
     secret: HashKey,
     /// Entries made so far.
     made: per_cpu::Counters<1>,
@@ -44,12 +46,20 @@ pub enum CreateError<'a, A: Address> {
 }
 
 impl<A: Address> Connections<A> {
-    /// An empty table. Sleeps.
-    pub fn new(memory: Arc<Memory<Connection<A>>>, account: Arc<Account>) -> Result<Self> {
-        let (table, keeper) = Keeper::with_table(memory, Expiry::<A>::LISTS).ok_or(ENOMEM)?;
+    /// An empty table for a namespace. Sleeps.
+    pub fn new(
+        net: Net<'static>,
+        memory: Arc<Memory<Connection<A>>>,
+        account: Arc<Account>,
+    ) -> Result<Self> {
+        let commons = Arc::new(Commons::new(net), GFP_KERNEL_ACCOUNT)?;
+        let (table, keeper) =
+            Keeper::with_table(memory, Expiry::<A>::LISTS, commons.clone()).ok_or(ENOMEM)?;
+        let expiry = Expiry::new(keeper, commons.clone(), account.clone())?;
         Ok(Self {
-            expiry: Worker::new(Expiry::new(keeper, account.clone())?)?,
+            expiry: Worker::new(expiry)?,
             table,
+            commons,
             secret: HashKey::new(random::key()),
             made: per_cpu::Counters::new()?,
             account,
@@ -147,7 +157,7 @@ impl<A: Address> Connections<A> {
 
     /// Ends a connection now: packets no longer find it, and its memory follows soon.
     pub fn end<'a>(&self, connection: Lent<'a, Connection<A>>, rcu: Held<'a>) {
-        if connection.kill() {
+        if connection.get().end(&self.commons) {
             connection.unlink(rcu);
             self.ask_to_visit(connection);
         }

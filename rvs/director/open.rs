@@ -5,7 +5,7 @@
 
 use super::{Balanced, Balancer, Segment};
 use crate::{
-    conn::{Connection, CreateError, Plan},
+    conn::{self, Connection, CreateError, Plan},
     packet::{Complaint, Endpoint, FlowKey},
     proto::Protocol,
     sched::Candidate,
@@ -17,7 +17,7 @@ use crate::{
         skb::{Skb, Verdict},
         time, Arc,
     },
-    xmit::{self, Path},
+    xmit::{self, Path, Tracking},
 };
 
 /// Which real server a new flow gets.
@@ -77,6 +77,32 @@ impl Balancer {
         self.connect(skb, segment, hash, choice, context)
     }
 
+    /// A packet whose connection makes place for a new one; one that others were made under stays.
+    #[cold]
+    pub(super) fn reopen<'a, A: Balanced>(
+        &'a self,
+        mut skb: Skb<'a>,
+        segment: &Segment<A>,
+        hash: u64,
+        old: Lent<'a, Connection<A>>,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        let is_tracked = old.status().is_tracked();
+        if old.is_pinned() {
+            return match is_tracked && skb.is_of_known_flow() {
+                true => self.request(skb, segment, old, context),
+                false => self.open(skb, segment, hash, context),
+            };
+        }
+        A::connections(self).end(old, context.rcu);
+        // What connection tracking remembers of the flow names the old real server: the packet is to be
+        // the first of a new flow there too.
+        if is_tracked && !skb.track_anew(&conn::as_tracked(&segment.flow), A::STACK, context) {
+            return self.drop(skb, Reason::Untrackable);
+        }
+        self.open(skb, segment, hash, context)
+    }
+
     /// Makes the connection of a flow and sends its first packet.
     fn connect<'a, A: Balanced>(
         &'a self,
@@ -92,6 +118,7 @@ impl Balancer {
             method: choice.server.method(),
             port: choice.port,
             controller: choice.template,
+            is_tracked: self.settings.conntrack.is_on(),
         });
         self.add_and_send(skb, segment, connection, hash, context)
     }
@@ -131,7 +158,10 @@ impl Balancer {
         let server: &RealServer = choice.server;
         server.counters.count_connection();
         server.counters.count_in(skb.len());
-        let path = Path::to_server(server, segment.flow.dst, choice.port);
+        let mut path = Path::to_server(server, segment.flow.dst, choice.port);
+        if self.settings.conntrack.is_on() {
+            path.tracking = Tracking::Kept;
+        }
         xmit::request(self, skb, segment, path, context)
     }
 
@@ -156,6 +186,7 @@ impl Balancer {
             method: Method::Bypass,
             port: 0,
             controller: None,
+            is_tracked: self.settings.conntrack.is_on(),
         });
         self.add_and_send(skb, segment, connection, hash, context)
     }
@@ -217,6 +248,7 @@ impl Balancer {
                             0
                         },
                         controller: None,
+                        is_tracked: false,
                     },
                     timeout,
                 );

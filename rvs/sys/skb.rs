@@ -304,6 +304,13 @@ impl<'a> Skb<'a> {
         }
     }
 
+    /// The entry of connection tracking that the packet refers to, and in [`CT_INFO`] how it belongs to
+    /// it.
+    #[inline]
+    pub(super) fn tracking_word(&self) -> usize {
+        self.raw()._nfct
+    }
+
     /// Takes connection tracking off the packet: rules see it as untracked from here on.
     #[inline]
     pub fn untrack(&mut self) {
@@ -580,7 +587,7 @@ type Headers = bindings::sk_buff__bindgen_ty_4__bindgen_ty_2;
 /// Bit of the route pointer: the packet holds no reference.
 const NOREF: usize = 1;
 /// Bits of the connection tracking word below the pointer.
-const CT_INFO: usize = 7;
+pub(super) const CT_INFO: usize = 7;
 /// The word of a packet that is not tracked.
 const CT_UNTRACKED: usize = 7;
 const RTN_LOCAL: u32 = bindings::RTN_LOCAL;

@@ -40,7 +40,7 @@ pub fn request<'a, A: Balanced>(
         {
             Ok(()) => {
                 forget_early_socket(&mut skb, from, to, context);
-                deliver_locally(skb)
+                deliver_locally(skb, path)
             }
             Err(reason) => balancer.drop(skb, reason),
         };
@@ -49,7 +49,7 @@ pub fn request<'a, A: Balanced>(
         .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to, true));
     match rewritten {
         Ok(()) => {
-            prepare(&mut skb, route, context);
+            prepare(&mut skb, path, route, context);
             send(balancer, skb, A::STACK, context)
         }
         Err(reason) => balancer.drop(skb, reason),
@@ -171,7 +171,7 @@ pub fn release_to_client<'a, A: Balanced>(
         return balancer.drop(skb, Reason::Unreachable);
     }
     skb.mark_balanced();
-    skb.untrack();
+    path.track_answer(&mut skb);
     skb.accept()
 }
 
@@ -205,9 +205,9 @@ pub fn send_error<'a, A: Balanced>(
         Ok(())
     });
     match readdressed {
-        Ok(()) if route.is_local() => deliver_locally(skb),
+        Ok(()) if route.is_local() => deliver_locally(skb, path),
         Ok(()) => {
-            prepare(&mut skb, route, context);
+            prepare(&mut skb, path, route, context);
             send(balancer, skb, A::STACK, context)
         }
         Err(reason) => balancer.drop(skb, reason),
