@@ -261,9 +261,7 @@ impl Balancer {
                 (template, template.pin().ok_or(Reason::NoMemory)?)
             }
         };
-        if template.touch(time::jiffies(), timeout) {
-            connections.ask_to_visit(template);
-        }
+        template.renew();
         let server = template.get().server.as_ref().ok_or(Reason::NoServer)?;
         let port = match server.endpoint.port {
             port if is_exact && port != 0 => port,
