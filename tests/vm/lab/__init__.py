@@ -15,7 +15,7 @@ from .topology import (CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, IPV6, ME
                        either_family, whichever_method)
 
 __all__ = [
-    "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "IPV4", "IPV6", "Lab", "Mark",
-    "METHODS", "Namespace", "Plan", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "VIP6", "dual_stack",
+    "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "IPV4", "IPV6", "Lab",
+    "METHODS", "Mark", "Namespace", "Plan", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "VIP6", "dual_stack",
     "either_family", "eventually", "whichever_method",
 ]

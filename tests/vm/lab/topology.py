@@ -30,7 +30,7 @@ from .programs import TcpPrograms, UdpPrograms
 METHODS = ["masquerading", "tunneling", "direct-routing"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
     """The addresses of one family."""
 
@@ -160,6 +160,10 @@ class Lab:
             for device in ("eth0", "eth1") if node is self.director else ("eth0",):
                 node.run("ethtool", "-K", device, *(word for name in ("tx", "tso", "gso", "gro") for word in (name, value)))
 
+    def run_program(self, program):
+        """Close this together with the lab."""
+        return self._started(program)
+
     def _started(self, programs):
         self._programs.append(programs)
         return programs
@@ -220,7 +224,7 @@ class Lab:
                            "net.ipv6.conf.all.disable_ipv6": 0, "net.ipv6.icmp.ratelimit": 0})
         for node in (self.director, self.router):
             node.sysctl(**{"net.ipv6.conf.all.forwarding": 1})
-        # Who forwards asks for neighbours from an address of the link.
+        # Who sends from an address that is not of the link asks for neighbours from one that is.
         self.router.ip(f"addr add {_ROUTER_OUTSIDE_6}/64 dev outside nodad", f"addr add {_ROUTER_INSIDE_6}/64 dev inside nodad",
                        "addr add fe80::254/64 dev outside nodad", "addr add fe80::254/64 dev inside nodad")
         self.client.address6, self.director.address6 = IPV6.client, IPV6.inside
@@ -236,7 +240,8 @@ class Lab:
         server.address6 = f"2001:db8:1::1{number}"
         own = _owned_by_servers(IPV6)
         server.ip("link set ip6tnl0 up", "link set sit0 up", *(f"addr add {vip}/128 dev lo nodad" for vip in own),
-                  f"addr add {server.address6}/64 dev eth0 nodad", f"route add default via {IPV6.inside}",
+                  f"addr add {server.address6}/64 dev eth0 nodad", f"addr add fe80::1{number}/64 dev eth0 nodad",
+                  f"route add default via {IPV6.inside}",
                   f"route add 2001:db8:1::/64 dev eth0 table {_AROUND_THE_DIRECTOR}",
                   f"route add default via {_ROUTER_INSIDE_6} table {_AROUND_THE_DIRECTOR}",
                   *(f"rule add from {vip} lookup {_AROUND_THE_DIRECTOR}" for vip in own), options=["-6"])
