@@ -131,6 +131,18 @@ impl<'a> Skb<'a> {
         unsafe { !bindings::__pskb_pull_tail(self.as_ptr(), (len - linear) as i32).is_null() }
     }
 
+    /// A copy of the `N` bytes at `offset`, wherever they lie; `None` if the packet is shorter. Unlike
+    /// [`Self::pull`] it moves nothing, which a packet that is cut into segments along its parts needs.
+    #[inline]
+    pub fn copy<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        let (from, to) = (i32::try_from(offset).ok()?, bytes.as_mut_ptr().cast());
+        // SAFETY: the packet is valid; at most `N` bytes are written, to an array of as many. An offset
+        // beyond the packet is refused.
+        let missing = unsafe { bindings::skb_copy_bits(self.as_ptr(), from, to, N as i32) };
+        (missing == 0).then_some(bytes)
+    }
+
     /// The first `len` bytes to write to, which nobody else sees: copied if they were shared.
     /// `None` if the packet is shorter or memory is out.
     #[inline]
