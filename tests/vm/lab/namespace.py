@@ -107,10 +107,10 @@ class Namespace:
         with self:
             return subprocess.Popen([str(word) for word in argv], **options)
 
-    def ip(self, *lines):
-        """Commands of ip(8) without the leading "ip", all in one go."""
+    def ip(self, *lines, options=()):
+        """Commands of ip(8) without the leading "ip", all in one go. `options` such as "-6" are for all of them."""
         with self:
-            execute(["ip", "-batch", "-"], "\n".join(lines) + "\n")
+            execute(["ip", *options, "-batch", "-"], "\n".join(lines) + "\n")
 
     def sysctl(self, **values):
         with self:
