@@ -10,10 +10,12 @@ from .capture import Capture
 from .eventually import eventually
 from .ghost import Ghost
 from .namespace import CommandFailed, Namespace
+from .patience import patiently
 from .programs import TcpPrograms, UdpPrograms
 from .topology import CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, METHODS, VIP, Lab, whichever_method
 
 __all__ = [
     "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "Lab", "METHODS",
-    "Namespace", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "eventually", "whichever_method",
+    "Namespace", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "eventually", "patiently",
+    "whichever_method",
 ]

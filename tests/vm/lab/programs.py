@@ -10,6 +10,7 @@ import socket
 import threading
 
 from .namespace import abort
+from .patience import patiently
 
 _CHUNK = 1 << 18
 
@@ -99,7 +100,7 @@ class TcpClient:
 
     def __init__(self, node, address, port, source=None, timeout=20):
         self.socket = node.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(patiently(timeout))
         try:
             if source:
                 self.socket.bind((source, 0))
@@ -204,7 +205,7 @@ class UdpClient:
 
     def __init__(self, node, address, port, source=None, timeout=5):
         self.socket = node.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(patiently(timeout))
         if source:
             self.socket.bind((source, 0))
         self.socket.connect((address, port))
