@@ -88,6 +88,12 @@ class Play:
     def sysctl(self, field, name, value):
         self._note(field, self._write(name, value))
 
+    def read_sysctl(self, field, name):
+        try:
+            self._note(field, self._lab.read_sysctl(f"net/ipv4/vs/{name}"))
+        except OSError as error:
+            self._note(field, errno.errorcode[error.errno])
+
     def seen(self, field, injected, came):
         """Note the packets that came of one."""
         context = self._context(injected)
@@ -219,15 +225,25 @@ def _(step: model.Sysctl, play, field):
 
 
 @perform.register
+def _(step: model.ReadSysctl, play, field):
+    play.read_sysctl(field, step.name)
+
+
+@perform.register
+def _(step: model.Command, play, field):
+    play.configure(field, lambda: play.balancer.command(step.number, step.attributes, step.dump))
+
+
+@perform.register
 def _(step: model.FromClient, play, field):
     for number, packet in enumerate(step.packets, start=1):
-        play.inject(f"{field} packet {number}", "outside", packet, mark=step.mark, broadcast=step.broadcast)
+        play.inject(f"{field} packet {number}", "outside", packet, mark=step.mark, broadcast=step.broadcast, offload=step.offload)
 
 
 @perform.register
 def _(step: model.FromServer, play, field):
     for number, packet in enumerate(step.packets, start=1):
-        play.inject(f"{field} packet {number}", "inside", packet)
+        play.inject(f"{field} packet {number}", "inside", packet, offload=step.offload)
 
 
 @perform.register

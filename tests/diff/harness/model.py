@@ -149,17 +149,35 @@ class Sysctl:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReadSysctl:
+    """Note what a file below net/ipv4/vs says."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A message to the family IPVS as it is, with all its faults: number and attributes."""
+
+    number: int
+    attributes: bytes
+    dump: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class FromClient:
     """Packets put on the wire outside, towards the director, one after the other."""
 
     packets: tuple
     mark: int = 0  # the firewall mark they have when they reach the director; needs a lab with marks
     broadcast: bool = False  # in frames for everybody
+    offload: int | None = None  # as `wire.offloaded`: checksums still to be computed, to be cut into segments of so many bytes
 
-    def __init__(self, *packets, mark=0, broadcast=False):
+    def __init__(self, *packets, mark=0, broadcast=False, offload=None):
         object.__setattr__(self, "packets", packets)
         object.__setattr__(self, "mark", mark)
         object.__setattr__(self, "broadcast", broadcast)
+        object.__setattr__(self, "offload", offload)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,9 +185,11 @@ class FromServer:
     """Packets put on the wire inside."""
 
     packets: tuple
+    offload: int | None = None
 
-    def __init__(self, *packets):
+    def __init__(self, *packets, offload=None):
         object.__setattr__(self, "packets", packets)
+        object.__setattr__(self, "offload", offload)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,4 +283,4 @@ def scenario(name, covers, services=(), *steps, **more):
 
 
 Step: typing.TypeAlias = (AddService | EditService | DeleteService | AddServer | EditServer | DeleteServer | Flush | Zero | Timeouts |
-                          Sysctl | FromClient | FromServer | FromDirector | Answer | ErrorAbout | Look | UntilGone | Settle)
+                          Sysctl | ReadSysctl | Command | FromClient | FromServer | FromDirector | Answer | ErrorAbout | Look | UntilGone | Settle)

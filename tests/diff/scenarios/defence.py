@@ -2,7 +2,7 @@
 """Defences against floods (section 7): what is dropped, in which mode, and that the sysctls take what they should."""
 
 from harness.addresses import CLIENT, FAMILIES, RS1, VIP
-from harness.model import Answer, FromClient, Server, Sysctl, UntilGone, scenario, tcp_service, udp_service
+from harness.model import Answer, FromClient, ReadSysctl, Server, Sysctl, UntilGone, scenario, tcp_service, udp_service
 from harness.wire import ACK, RST, SYN, tcp, udp
 
 
@@ -39,6 +39,10 @@ def _both(f):
     ]
 
 
+_SETTINGS = ("amemthresh am_droprate drop_entry drop_packet secure_tcp conntrack snat_reroute sync_version sync_ports sync_persist_mode "
+             "sync_sock_size sync_threshold sync_refresh_period sync_retries cache_bypass expire_nodest_conn expire_quiescent_template "
+             "sloppy_tcp sloppy_sctp nat_icmp_send pmtu_disc backup_only conn_reuse_mode schedule_icmp ignore_tunneled run_estimation "
+             "est_cpulist est_nice conn_lfactor svc_lfactor lblc_expiration lblcr_expiration conn_max").split()
 _MODES = ("drop_entry", "drop_packet", "secure_tcp")
 
 SCENARIOS = [
@@ -55,5 +59,10 @@ SCENARIOS = [
     scenario("secure_tcp waits for low memory in mode 1", "§7 mode 1", tcp_service(VIP, 80, Server(RS1, 8080)), Sysctl("secure_tcp", 1),
              FromClient(tcp(CLIENT, 1, VIP, 80, SYN)), Answer(SYN | ACK), expects={"end connections": "SYN_RECV"}),
     scenario("secure_tcp is on in mode 1 when memory is low", "§7 mode 1; §7 mode 2", udp_service(VIP, 53),
-             Sysctl("amemthresh", 0x7FFFFFFF), Sysctl("secure_tcp", 1)),
+             Sysctl("amemthresh", 0x7FFFFFFF), Sysctl("secure_tcp", 1), ReadSysctl("secure_tcp"), Sysctl("amemthresh", 0),
+             Sysctl("secure_tcp", 1), ReadSysctl("secure_tcp")),
+    *(scenario(f"{name} in mode 1 shows mode 2 when memory is low", "§7 mode 1; §7 mode 2", (), Sysctl("amemthresh", 0x7FFFFFFF),
+               Sysctl(name, 1), ReadSysctl(name), Sysctl(name, 3), ReadSysctl(name), Sysctl(name, 0), ReadSysctl(name)) for name in _MODES),
+    *(scenario(f"{name} in mode 2 shows mode 1 when memory suffices", "§7 mode 2", (), Sysctl(name, 2), ReadSysctl(name)) for name in _MODES),
+    scenario("the settings' defaults", "§9.2 Default", (), *(ReadSysctl(name) for name in _SETTINGS)),
 ]
