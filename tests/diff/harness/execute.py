@@ -128,14 +128,15 @@ class Play:
         found = ipvs.connections(self._lab.read("ip_vs_conn"), mine)
         return sorted((Entry(text, since + left) for text, left in found), key=lambda entry: (entry.text, entry.ends))
 
-    def until_gone(self, field, within):
+    def until_fewer(self, field, count, within):
+        """Wait until there are fewer connections than `count`."""
         deadline = time.monotonic() + within
-        while self._entries():
+        while len(self._entries()) >= count:
             if time.monotonic() > deadline:
-                self._note(field, f"some are left after {within} s")
+                self._note(field, f"not fewer than {count} after {within} s")
                 return
             time.sleep(0.02)
-        self._note(field, "all are gone")
+        self._note(field, f"fewer than {count}")
 
     def settle_counters(self):
         counters.settle([self._lab])
@@ -259,7 +260,12 @@ def _(step: model.Look, play, field):
 
 @perform.register
 def _(step: model.UntilGone, play, field):
-    play.until_gone(field, step.within)
+    play.until_fewer(field, 1, step.within)
+
+
+@perform.register
+def _(step: model.UntilFewer, play, field):
+    play.until_fewer(field, step.than, step.within)
 
 
 @perform.register

@@ -180,11 +180,10 @@ def with_ports(packet, move):
         data = packet.payload
         start = len(data) - len(inner.payload)
         moved = data[:start] + with_ports(inner, move).payload
-        if packet.protocol == ICMP:
-            right = checksum(data) == 0
-            return packet.but(payload=moved[:2] + struct.pack("!H", checksum(moved[:2] + b"\0\0" + moved[4:])) + moved[4:] if right else moved)
-        right = checksum(_pseudo_header(packet.source, packet.destination, ICMPV6, len(data)) + data) == 0
-        return packet.but(payload=_summed(packet.source, packet.destination, ICMPV6, moved[:2] + b"\0\0" + moved[4:], 2) if right else moved)
+        pseudo = _pseudo_header(packet.source, packet.destination, ICMPV6, len(data)) if packet.protocol == ICMPV6 else b""
+        if checksum(pseudo + data) == 0:
+            moved = moved[:2] + struct.pack("!H", checksum(pseudo + moved[:2] + b"\0\0" + moved[4:])) + moved[4:]
+        return packet.but(payload=moved)
     if not (old := ports(packet)):
         return packet
     new = move(packet.source, old[0]), move(packet.destination, old[1])
