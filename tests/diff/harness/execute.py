@@ -6,6 +6,7 @@ import errno
 import functools
 import ipaddress
 import os
+import re
 import struct
 import time
 
@@ -39,6 +40,7 @@ class Outcome:
 
 
 ERROR = "harness error"  # the field that says that a scenario could not be played
+_COUNTS = re.compile(r"active (\d+) inactive (\d+) persistent (\d+)")
 _ERRORS = (b"\3", b"\4", b"\x0b", b"\x0c")  # types of ICMP
 
 
@@ -103,24 +105,26 @@ class Play:
                 self._latest[side] = came[side][-1][14:]
             self._note(f"{field} {side}", packets)
 
-    def look(self, field):
-        connections = self._connections()
-        for key, service in self._services.items():
-            text = self.balancer.service(service)
-            self._note(f"{field} service {key}", text or "is not there")
-            if text:
-                self._note(f"{field} servers of {key}", [f"{end}: {text}" for end, text in self.balancer.servers(service).items()])
-        self._note(f"{field} connections", connections)
-
-    def _connections(self, patience=3.0):
-        """The connections there are. Those that end this second are waited for: some that were replaced end a moment later."""
+    def look(self, field, patience=3.0):
+        """Note what there is. Connections that end this second are waited for, as some that were replaced end a moment later; so are
+        those that C ip_vs's table does not show while it moves them, though it counts them."""
         deadline = time.monotonic() + patience
         while True:
-            found = self._entries()
-            now = time.monotonic()
-            if now > deadline or all(entry.ends - (now - self._started) >= 0.5 for entry in found):
-                return found
+            entries, servers = self._entries(), self._servers_now()
+            elapsed = time.monotonic() - self._started
+            counted = sum(sum(map(int, _COUNTS.search(text).groups())) for found in servers.values() for text in found.values())
+            if time.monotonic() > deadline or len(entries) >= counted and all(entry.ends - elapsed >= 0.5 for entry in entries):
+                break
             time.sleep(0.02)
+        for key, service in self._services.items():
+            self._note(f"{field} service {key}", self.balancer.service(service) or "is not there")
+            if key in servers:
+                self._note(f"{field} servers of {key}", [f"{end}: {text}" for end, text in servers[key].items()])
+        self._note(f"{field} connections", entries)
+
+    def _servers_now(self):
+        """The servers of the services that are there."""
+        return {key: self.balancer.servers(service) for key, service in self._services.items() if self.balancer.service(service)}
 
     def _entries(self):
         since = time.monotonic() - self._started

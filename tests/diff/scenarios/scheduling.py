@@ -105,7 +105,7 @@ def _thresholds(f):
                  EditServer(service, Server(f.RS1, 8080, upper=5)), _syns(f, 3, 5),
                  EditServer(service, Server(f.RS1, 8080, upper=8)), _syns(f, 3, 8)),
         scenario(f"a server gets connections again when enough have ended ({f.word})", "§4.2 total falls",
-                 udp_service(f.VIP, 53, Server(f.RS1, 53, upper=4, lower=1)), Timeouts(0, 0, 1),
+                 udp_service(f.VIP, 53, Server(f.RS1, 53, upper=4, lower=1)), Timeouts(0, 0, 2),
                  FromClient(*(udp(f.CLIENT, port, f.VIP, 53, b"a") for port in range(1, 7))), UntilGone(),
                  FromClient(udp(f.CLIENT, 1, f.VIP, 53, b"a")), needs=("timers",)),
         scenario(f"connections of a server at its threshold go on ({f.word})", "§4.2 existing entries unaffected", service,
