@@ -6,15 +6,16 @@
 //! while there is one.
 
 use crate::{
-    conn::{Budget, Connection, Connections, Share},
+    conn::{Account, Budget, Connection, Connections, Share},
     control::Files,
     defense::{Defense, Guard},
     director::Balancer,
-    packet::{Address, Endpoint, Family},
+    packet::{Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        Assignment, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Assignment, Crowd, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Supply,
     },
     settings::{ConnMax, Settings, Surroundings},
     stats::drops::Drops,
@@ -49,6 +50,8 @@ pub struct Shared {
     connections6: Arc<Memory<Connection<Ipv6Addr>>>,
     services: Arc<Memory<ServiceEntry>>,
     localities: Arc<Memory<Assignment>>,
+    trusted_crowd: Arc<Crowd>,
+    other_crowd: Arc<Crowd>,
     budget: Arc<Budget>,
     initial_settings: Arc<Settings>,
     owns_files: bool,
@@ -79,6 +82,8 @@ impl Shared {
             connections6: Arc::new(connections6, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
             localities: Arc::new(localities, GFP_KERNEL)?,
+            trusted_crowd: Arc::new(Crowd::new(Crowd::UNLIMITED), GFP_KERNEL)?,
+            other_crowd: Arc::new(Crowd::new(Crowd::LIMITED), GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
             initial_settings: new_settings(true, ConnMax::MAX)?,
             owns_files,
@@ -138,7 +143,7 @@ pub struct Netns {
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
     service_memory: Arc<Memory<ServiceEntry>>,
-    locality_memory: Arc<Memory<Assignment>>,
+    localities: Supply,
     budget: Arc<Budget>,
     settings: Arc<Settings>,
     state: Pin<KBox<Mutex<State>>>,
@@ -187,7 +192,14 @@ impl PerNet for Netns {
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
             service_memory: shared.services.clone(),
-            locality_memory: shared.localities.clone(),
+            localities: Supply {
+                memory: shared.localities.clone(),
+                crowd: if net.is_of_initial_users() {
+                    shared.trusted_crowd.clone()
+                } else {
+                    shared.other_crowd.clone()
+                },
+            },
             budget: shared.budget.clone(),
             settings,
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
@@ -238,25 +250,25 @@ impl Netns {
         net::of(net).ok_or(ENODEV)
     }
 
-    fn connections<A: Address>(
-        &self,
-        memory: &Arc<Memory<Connection<A>>>,
-    ) -> Result<Connections<A>> {
+    /// What the namespace may have of the machine's connections.
+    fn account(&self) -> Result<Arc<Account>> {
         let share = if self.net.is_of_initial_users() {
             Share::Trusted
         } else {
             Share::Other
         };
-        Connections::new(memory.clone(), self.budget.clone(), share)
+        let account = Account::new(self.budget.clone(), share);
+        Ok(Arc::new(account, GFP_KERNEL_ACCOUNT)?)
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
         let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
+        let account = self.account()?;
         let balancer = Balancer {
             services: services.clone(),
-            connections4: self.connections(&self.connection_memory4)?,
-            connections6: self.connections(&self.connection_memory6)?,
+            connections4: Connections::new(self.connection_memory4.clone(), account.clone())?,
+            connections6: Connections::new(self.connection_memory6.clone(), account)?,
             timeouts: Timeouts::new(timeouts),
             settings: self.settings.clone(),
             defense: self.guard.defense().clone(),
@@ -265,7 +277,7 @@ impl Netns {
         let config = Config::new(
             services,
             keeper,
-            self.locality_memory.clone(),
+            self.localities.clone(),
             self.settings.clone(),
         )?;
         let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;

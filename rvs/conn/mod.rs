@@ -10,7 +10,7 @@ mod status;
 mod table;
 pub mod wheel;
 
-pub use budget::{Budget, Share};
+pub use budget::{Account, Budget, Share};
 pub use status::Status;
 pub use table::{Connections, CreateError};
 

@@ -6,8 +6,8 @@
 //! published from here.
 
 use super::{
-    locality::Kind, Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey,
-    ServiceSettings, Services, Snapshot,
+    locality::Kind, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
+    Services, Snapshot, Supply,
 };
 use crate::{
     packet::{Endpoint, Family},
@@ -16,7 +16,7 @@ use crate::{
     stats::{Meter, Shown, Totals},
     sys::{
         cpu::{self, Cpu},
-        flow_table::{Fate, Keeper, Memory},
+        flow_table::{Fate, Keeper},
         rcu::GracePeriod,
         Arc,
     },
@@ -196,17 +196,17 @@ pub struct Config {
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
-    locality_memory: Arc<Memory<Assignment>>,
+    localities: Supply,
     namespace_settings: Arc<Settings>,
 }
 
 impl Config {
     /// A configuration without services; `keeper` is that of the table of `published`, and
-    /// `locality_memory` what schedulers have for their caches. Sleeps.
+    /// `localities` what schedulers have for their caches. Sleeps.
     pub fn new(
         published: Arc<Services>,
         keeper: Keeper<ServiceEntry>,
-        locality_memory: Arc<Memory<Assignment>>,
+        localities: Supply,
         namespace_settings: Arc<Settings>,
     ) -> Result<Self> {
         let mut forgotten = KVVec::new();
@@ -222,7 +222,7 @@ impl Config {
             next_generation: 0,
             published,
             keeper,
-            locality_memory,
+            localities,
             namespace_settings,
         })
     }
@@ -313,7 +313,7 @@ impl Config {
         if let Some(kind) = settings.scheduler.and_then(Kind::of) {
             service
                 .localities
-                .provide(kind, &self.locality_memory, &self.namespace_settings)?;
+                .provide(kind, &self.localities, &self.namespace_settings)?;
         }
         Ok(())
     }

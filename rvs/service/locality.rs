@@ -195,6 +195,36 @@ impl Assignment {
     }
 }
 
+/// How many destinations all caches together remember whose owners must share.
+pub struct Crowd {
+    destinations: AtomicU32,
+    limit: u32,
+}
+
+impl Crowd {
+    /// Those of namespaces that are trusted with the machine's memory.
+    pub const UNLIMITED: u32 = u32::MAX / 2;
+    /// Those of namespaces that anybody may make: 16 full caches, some 80 MB.
+    pub const LIMITED: u32 = 16 * HARD_LIMIT;
+
+    /// Nothing is remembered yet.
+    pub const fn new(limit: u32) -> Self {
+        Self {
+            destinations: AtomicU32::new(0),
+            limit,
+        }
+    }
+}
+
+/// What caches are made of.
+#[derive(Clone)]
+pub struct Supply {
+    /// Where destinations come from.
+    pub memory: Arc<Memory<Assignment>>,
+    /// With whom they share.
+    pub crowd: Arc<Crowd>,
+}
+
 /// The cache of a service. See the module's description.
 pub struct Locality {
     // The worker stands first: it is stopped, and its entries freed, before the table goes.
@@ -205,10 +235,11 @@ pub struct Locality {
 
 impl Locality {
     /// An empty cache. Sleeps.
-    fn new(kind: Kind, memory: Arc<Memory<Assignment>>, settings: Arc<Settings>) -> Result<Self> {
+    fn new(kind: Kind, supply: Supply, settings: Arc<Settings>) -> Result<Self> {
+        let Supply { memory, crowd } = supply;
         let (table, keeper) = Keeper::with_table(memory, 1).ok_or(ENOMEM)?;
         Ok(Self {
-            worker: Worker::new(Sweeper::new(keeper, kind, settings)?)?,
+            worker: Worker::new(Sweeper::new(keeper, kind, settings, crowd)?)?,
             table,
             secret: siphash::Key::new(random::key()),
         })
@@ -285,6 +316,7 @@ impl Locality {
 struct Sweeper {
     kind: Kind,
     settings: Arc<Settings>,
+    crowd: Arc<Crowd>,
     /// Destinations in the cache, and those about to come in.
     entries: AtomicU32,
     state: Pin<KBox<Mutex<State>>>,
@@ -297,7 +329,12 @@ struct State {
 }
 
 impl Sweeper {
-    fn new(keeper: Keeper<Assignment>, kind: Kind, settings: Arc<Settings>) -> Result<Self> {
+    fn new(
+        keeper: Keeper<Assignment>,
+        kind: Kind,
+        settings: Arc<Settings>,
+        crowd: Arc<Crowd>,
+    ) -> Result<Self> {
         let state = State {
             keeper,
             swept: jiffies(),
@@ -305,6 +342,7 @@ impl Sweeper {
         Ok(Self {
             kind,
             settings,
+            crowd,
             entries: AtomicU32::new(0),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         })
@@ -322,10 +360,16 @@ impl Sweeper {
 
     /// Counts a destination more; `false` if there is no room for it.
     fn admit(&self) -> bool {
+        let Crowd {
+            destinations,
+            limit,
+        } = &*self.crowd;
         // A full cache is only read.
-        if self.entries.load(Ordering::Relaxed) >= HARD_LIMIT {
+        let is_full = self.entries.load(Ordering::Relaxed) >= HARD_LIMIT;
+        if is_full || destinations.load(Ordering::Relaxed) >= *limit {
             return false;
         }
+        destinations.fetch_add(1, Ordering::Relaxed);
         let has_room = self.entries.fetch_add(1, Ordering::Relaxed) < HARD_LIMIT;
         if !has_room {
             self.count_less(1);
@@ -335,6 +379,9 @@ impl Sweeper {
 
     fn count_less(&self, entries: u32) {
         self.entries.fetch_sub(entries, Ordering::Relaxed);
+        self.crowd
+            .destinations
+            .fetch_sub(entries, Ordering::Relaxed);
     }
 
     /// Drops all destinations. Sleeps.
@@ -365,6 +412,13 @@ impl Sweeper {
             }
         });
         self.count_less(dropped);
+    }
+}
+
+impl Drop for Sweeper {
+    /// The destinations go with their keeper.
+    fn drop(&mut self) {
+        self.count_less(self.entries.load(Ordering::Relaxed));
     }
 }
 
@@ -410,14 +464,9 @@ impl Localities {
     }
 
     /// Makes the cache of a kind unless there is one. Only with the configuration's lock held. Sleeps.
-    pub fn provide(
-        &self,
-        kind: Kind,
-        memory: &Arc<Memory<Assignment>>,
-        settings: &Arc<Settings>,
-    ) -> Result {
+    pub fn provide(&self, kind: Kind, supply: &Supply, settings: &Arc<Settings>) -> Result {
         if self.get(kind).is_none() {
-            let locality = Locality::new(kind, memory.clone(), settings.clone())?;
+            let locality = Locality::new(kind, supply.clone(), settings.clone())?;
             self.of(kind).populate(locality);
         }
         Ok(())

@@ -8,7 +8,7 @@ pub mod config;
 mod locality;
 mod server;
 
-pub use locality::Assignment;
+pub use locality::{Assignment, Crowd, Supply};
 pub use server::{Method, RealServer, ServerSettings};
 
 use crate::{

@@ -267,17 +267,17 @@ impl<'a> Skb<'a> {
     #[inline]
     pub fn is_routed_locally<A: Stacked>(&self) -> bool {
         let dst = self.attached_route();
+        if dst.is_null() {
+            return false;
+        }
         // SAFETY: the attached route lives as long as the packet has it; an IPv4 packet has an
         // `rtable`, which begins with its `dst_entry`.
-        !dst.is_null()
-            && unsafe {
-                match A::STACK {
-                    Stack::V4 => {
-                        (*dst.cast::<bindings::rtable>()).rt_flags & bindings::RTCF_LOCAL != 0
-                    }
-                    Stack::V6 => bindings::rvs_dst_is_loopback(dst),
-                }
+        unsafe {
+            match A::STACK {
+                Stack::V4 => (*dst.cast::<bindings::rtable>()).rt_flags & bindings::RTCF_LOCAL != 0,
+                Stack::V6 => bindings::rvs_dst_is_loopback(dst),
             }
+        }
     }
 
     /// Replaces the attached route by one that stays alive at least until the read side of RCU,

@@ -140,6 +140,32 @@ def test_schedulers_that_hold_on_to_a_server_go_on_to_another_when_it_goes(lab, 
     assert reached == {scheduler: [3, 3, 2, 2, 1, 1] for scheduler in ("fo", "lblc", "lblcr")}
 
 
+def test_locality_keeps_each_destination_of_a_firewall_mark_at_its_server(lab, balancer):
+    sites = [f"192.0.2.{host}" for host in range(128, 136)]
+    for node in (lab.director, *lab.servers):
+        node.ip("route add local 192.0.2.128/25 dev lo")
+    for server in lab.servers:
+        server.ip("rule add from 192.0.2.128/25 lookup 100")  # as from the other addresses that they share
+    chain = "type filter hook prerouting priority mangle; ip daddr 192.0.2.128/25 meta mark set 7;"
+    lab.director.run("nft", "-f", "-", stdin=f"table ip sites {{\nchain sites {{ {chain} }}\n}}\n")
+    balancer.command("-A", "-f", 7, "-s", "lblc")
+    for server in lab.servers:
+        balancer.command("-a", "-f", 7, "-r", f"{server.address}:0", "-g", "-w", 100)
+    lab.tcp_programs()
+    clients = []
+
+    def reached(site):
+        clients.append(TcpClient(lab.client, site, 80))
+        return clients[-1].ask("who")
+
+    first = [reached(site) for site in sites]
+    assert first == (["rs3", "rs2", "rs1"] * 3)[:8]
+    assert [reached(site) for site in reversed(sites)] == first[::-1]
+    balancer.command("-E", "-f", 7, "-s", "rr")
+    balancer.command("-E", "-f", 7, "-s", "lblc")
+    assert reached(sites[-1]) == "rs1"  # which has the fewest connections; before it was server 2
+
+
 def test_locality_with_replication_shrinks_a_set_that_has_not_changed_for_long(lab, balancer):
     weighted(lab, balancer, "lblcr", 2, 2, 2)
     connections = Connections(lab)
