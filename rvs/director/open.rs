@@ -280,8 +280,11 @@ fn choose<'a, A: Balanced>(
     flow: &FlowKey<A>,
     context: Context<'a>,
 ) -> Option<Choice<'a, A>> {
-    // Without persistence the connections of a client would be torn apart.
-    if service.key.is_for_all_ports() {
+    // A service for further ports too, or FTP's data connections: without persistence the connections of
+    // a client would be torn apart.
+    let is_of_service =
+        matches!(service.key, ServiceKey::Mark { .. }) || flow.dst.port == service.key.port();
+    if !is_of_service {
         return None;
     }
     let server = service.schedule(flow, context.rcu)?;
