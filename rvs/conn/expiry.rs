@@ -7,7 +7,7 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Budget, Commons, Connection, Share, HELD_TIMEOUT,
+    Account, Commons, Connection, HELD_TIMEOUT,
 };
 use crate::{
     packet::Address,
@@ -31,8 +31,7 @@ pub struct Expiry<A: Address> {
     removed: AtomicU64,
     wants_sweep: AtomicBool,
     commons: Arc<Commons>,
-    budget: Arc<Budget>,
-    share: Share,
+    account: Arc<Account>,
 }
 
 struct State<A: Address> {
@@ -45,8 +44,7 @@ impl<A: Address> Expiry<A> {
     pub fn new(
         keeper: Keeper<Connection<A>>,
         commons: Arc<Commons>,
-        budget: Arc<Budget>,
-        share: Share,
+        account: Arc<Account>,
     ) -> Result<Self> {
         let state = State {
             keeper,
@@ -58,8 +56,7 @@ impl<A: Address> Expiry<A> {
             removed: AtomicU64::new(0),
             wants_sweep: AtomicBool::new(false),
             commons,
-            budget,
-            share,
+            account,
         })
     }
 
@@ -120,7 +117,7 @@ fn decide<A: Address>(connection: &Connection<A>) -> Fate {
 impl<A: Address> Drop for Expiry<A> {
     /// The connections go with their keeper.
     fn drop(&mut self) {
-        self.budget.update(self.share, self.entries(), 0);
+        self.account.update(self.entries(), 0);
     }
 }
 
@@ -141,7 +138,7 @@ impl<A: Address> Job for Expiry<A> {
             keeper.arrived().wrapping_sub(keeper.entries()),
             Ordering::Relaxed,
         );
-        self.budget.update(self.share, before, keeper.entries());
+        self.account.update(before, keeper.entries());
         if still_resizing {
             return Some(1);
         }
