@@ -4,6 +4,7 @@
 //! is a function; what the steps need to know lives in the rooms they call,
 //! and how a new flow begins, in `open`.
 
+mod ftp;
 mod open;
 mod segment;
 
@@ -265,7 +266,7 @@ impl Balancer {
     #[inline]
     fn request<'a, A: Balanced>(
         &'a self,
-        skb: Skb<'a>,
+        mut skb: Skb<'a>,
         segment: &Segment<A>,
         connection: Lent<'a, Connection<A>>,
         context: Context<'a>,
@@ -278,6 +279,11 @@ impl Balancer {
         }
         self.note(connection, segment, Way::In);
         connection.count_packet();
+        if connection.extension().is_some() {
+            if let Err(reason) = self.read_command(&mut skb, segment, connection, context) {
+                return self.drop(skb, reason);
+            }
+        }
         xmit::request(self, skb, segment, Path::of(connection.get()), context)
     }
 
@@ -285,11 +291,16 @@ impl Balancer {
     #[inline]
     fn answer<'a, A: Balanced>(
         &'a self,
-        skb: Skb<'a>,
+        mut skb: Skb<'a>,
         segment: &Segment<A>,
         connection: Lent<'a, Connection<A>>,
         context: Context<'a>,
     ) -> Verdict<'a> {
+        if connection.extension().is_some() {
+            if let Err(reason) = self.read_reply(&mut skb, segment, connection, context) {
+                return self.drop(skb, reason);
+            }
+        }
         if let Some(server) = connection.available_server() {
             server.counters.count_out(skb.len());
         }

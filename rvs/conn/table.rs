@@ -115,6 +115,43 @@ impl<A: Address> Connections<A> {
         Some((template, template.pin()?))
     }
 
+    /// The connection that waits for the client of this flow, now with it. `None` if there is none, or
+    /// another packet came first. Of several packets of a flow each gets the same.
+    #[cold]
+    pub fn claim<'a>(
+        &'a self,
+        flow: &FlowKey<A>,
+        hash: u64,
+        rcu: Held<'a>,
+    ) -> Option<Result<Lent<'a, Connection<A>>, CreateError<'a, A>>> {
+        let mut key = *flow;
+        key.src.port = 0;
+        let awaits = |connection: &Connection<A>, _| connection.awaits(&key);
+        let (waiting, _) = self.table.lookup(self.hash(&key), awaits, rcu)?;
+        let claimed = waiting.claimed_by(flow.src.port)?;
+        // First the new one is there, then the old one is gone: a packet of the same flow on another CPU
+        // finds at least one of them.
+        let connection = match self.add(claimed, hash, rcu) {
+            Err(CreateError::Exists(twin)) => return Some(Ok(twin)),
+            Err(why) => return Some(Err(why)),
+            Ok(connection) => connection,
+        };
+        let is_ours = waiting.get().claim(&self.commons);
+        self.end(if is_ours { waiting } else { connection }, rcu);
+        is_ours.then_some(Ok(connection))
+    }
+
+    /// Whether a connection waits for a client whose port is not known.
+    #[inline]
+    pub fn has_unclaimed(&self) -> bool {
+        self.commons.has_unclaimed()
+    }
+
+    /// How many control connections of FTP there are.
+    pub fn ftp_controls(&self) -> u32 {
+        self.commons.ftp_controls()
+    }
+
     /// Adds a connection or template whose flow has this hash.
     pub fn add<'a>(
         &'a self,
@@ -139,6 +176,7 @@ impl<A: Address> Connections<A> {
         };
         let connection = inserted.entry;
         self.made.add(0, 1);
+        connection.get().count(&self.commons);
         if !inserted.is_complete {
             self.end(connection, rcu);
         }

@@ -3,7 +3,7 @@
 //! How a new flow begins: which service it is for, which real server it gets,
 //! and what is remembered of that.
 
-use super::{Balanced, Balancer, Segment};
+use super::{ftp, Balanced, Balancer, Segment};
 use crate::{
     conn::{self, Connection, CreateError, Plan},
     packet::{Complaint, Endpoint, FlowKey},
@@ -38,6 +38,15 @@ impl Balancer {
         hash: u64,
         context: Context<'a>,
     ) -> Verdict<'a> {
+        let connections = A::connections(self);
+        if connections.has_unclaimed() {
+            match connections.claim(&segment.flow, hash, context.rcu) {
+                Some(Ok(connection)) => return self.request(skb, segment, connection, context),
+                Some(Err(CreateError::TableFull)) => return self.drop(skb, Reason::TableFull),
+                Some(Err(_)) => return self.drop(skb, Reason::NoMemory),
+                None => {}
+            }
+        }
         if !segment.may_open || segment.flow.src.port == FTP_DATA {
             return skb.accept();
         }
@@ -112,13 +121,19 @@ impl Balancer {
         choice: Choice<'a, A>,
         context: Context<'a>,
     ) -> Verdict<'a> {
+        let extension = match ftp::extension_for(segment, choice.server) {
+            Ok(extension) => extension,
+            Err(reason) => return self.drop(skb, reason),
+        };
         let connection = Connection::new(Plan {
             flow: segment.flow,
             server: Some(choice.server.clone()),
             method: choice.server.method(),
+            addr: None,
             port: choice.port,
             controller: choice.template,
-            is_tracked: self.settings.conntrack.is_on(),
+            is_tracked: extension.is_some() || self.settings.conntrack.is_on(),
+            extension,
         });
         self.add_and_send(skb, segment, connection, hash, context)
     }
@@ -184,9 +199,11 @@ impl Balancer {
             flow: segment.flow,
             server: None,
             method: Method::Bypass,
+            addr: None,
             port: 0,
             controller: None,
             is_tracked: self.settings.conntrack.is_on(),
+            extension: None,
         });
         self.add_and_send(skb, segment, connection, hash, context)
     }
@@ -242,6 +259,7 @@ impl Balancer {
                         flow: key,
                         server: Some(server.clone()),
                         method: server.method(),
+                        addr: None,
                         port: if is_exact && flow.dst.port != FTP {
                             server.endpoint.port
                         } else {
@@ -249,6 +267,7 @@ impl Balancer {
                         },
                         controller: None,
                         is_tracked: false,
+                        extension: None,
                     },
                     timeout,
                 );
@@ -281,8 +300,11 @@ fn choose<'a, A: Balanced>(
     flow: &FlowKey<A>,
     context: Context<'a>,
 ) -> Option<Choice<'a, A>> {
-    // Without persistence the connections of a client would be torn apart.
-    if service.key.is_for_all_ports() {
+    // A service for further ports too, or FTP's data connections: without persistence the connections of
+    // a client would be torn apart.
+    let is_of_service =
+        matches!(service.key, ServiceKey::Mark { .. }) || flow.dst.port == service.key.port();
+    if !is_of_service {
         return None;
     }
     let server = service.schedule(flow, context.rcu)?;

@@ -222,8 +222,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The configuration of a namespace, without services; `keeper` is that of the table of `published`, and
-    /// `localities` what schedulers have for their caches. Sleeps.
+    /// The configuration of a namespace, without services; `keeper` is that of the table of `published`,
+    /// and `localities` what schedulers have for their caches. Sleeps.
     pub fn new(
         net: Net<'static>,
         published: Arc<Services>,

@@ -249,6 +249,97 @@ impl Skb<'_> {
         }
     }
 
+    /// If this packet begins a flow: lets words in it be replaced later by others of another length, and
+    /// further flows be announced by it.
+    pub fn foresee_changes(&mut self) {
+        if let Some(tracked) = self.tracked().filter(Tracked::is_fresh) {
+            let entry = tracked.entry.as_ptr();
+            // SAFETY: live by the type invariants, and reached from this packet alone. What is not
+            // provided is missed when it is needed.
+            unsafe {
+                bindings::rvs_ct_provide_seqadj(entry);
+                bindings::rvs_ct_provide_help(entry);
+            }
+        }
+    }
+
+    /// Replaces a text that a segment of TCP carries, from `offset` on behind its header, which stands at
+    /// `header`. Sequence numbers of the flow are adjusted from here on, when its packets leave the host.
+    /// `false` if the segment has no such text, the flow is not tracked well enough, or memory is out.
+    pub fn replace_text(&mut self, header: usize, offset: usize, len: usize, by: &[u8]) -> bool {
+        let whole = self.len();
+        if !self.pull(whole) {
+            return false;
+        }
+        let Some(carried) = self.linear().get(header..).and_then(tcp_payload_len) else {
+            return false;
+        };
+        let fits = offset.checked_add(len).is_some_and(|end| end <= carried);
+        let Some(tracked) = self.tracked().filter(|_| fits) else {
+            return false;
+        };
+        let entry = tracked.entry.as_ptr();
+        // SAFETY: live by the type invariants; the packet is ours, has the text in one piece, and the
+        // kernel makes room for a longer one.
+        unsafe {
+            if by.len() != len && !bindings::rvs_ct_has_seqadj(entry) {
+                return false;
+            }
+            bindings::__nf_nat_mangle_tcp_packet(
+                self.as_ptr(),
+                entry,
+                (self.tracking_word() & CT_INFO) as u32,
+                header as u32,
+                offset as u32,
+                len as u32,
+                by.as_ptr().cast(),
+                by.len() as u32,
+                true,
+            )
+        }
+    }
+
+    /// Has the kernel expect a flow that the packet's own flow announces, for so many ticks: from an
+    /// address, and a port unless that is 0, to a place. Rules see it as related. A flow that is not
+    /// announced is tracked all the same.
+    pub fn announce(&mut self, flow: &Flow, ticks: u32) {
+        let Some(tracked) = self.tracked() else {
+            return;
+        };
+        let tuple = tuple_of(flow);
+        // SAFETY: the entry is live by the type invariants; an expectation is ours until it is given
+        // back, and lives on in the kernel's table if it came there, to end with its entry at the latest.
+        // The unions hold plain integers.
+        unsafe {
+            let expected = bindings::nf_ct_expect_alloc(tracked.entry.as_ptr());
+            if expected.is_null() {
+                return;
+            }
+            let any_port = ptr::null();
+            let from_port = &raw const tuple.src.u.all;
+            bindings::nf_ct_expect_init(
+                expected,
+                bindings::NF_CT_EXPECT_CLASS_DEFAULT,
+                tuple.src.l3num as u8,
+                &raw const tuple.src.u3,
+                &raw const tuple.dst.u3,
+                flow.protocol,
+                if flow.src.port() == 0 {
+                    any_port
+                } else {
+                    from_port
+                },
+                &raw const tuple.dst.u.all,
+            );
+            // A helper of the kernel's own would add the time that it allows.
+            if (*expected).helper.is_null() {
+                (*expected).timeout = (*expected).timeout.wrapping_add(ticks);
+            }
+            bindings::nf_ct_expect_related_report(expected, 0, 0, 0);
+            bindings::nf_ct_expect_put(expected);
+        }
+    }
+
     /// Has the kernel remember the packet's flow, as it does with packets that leave the host. `false`
     /// if it won't, and the packet must be dropped.
     pub fn confirm_tracking(&mut self) -> bool {
@@ -294,6 +385,13 @@ impl Skb<'_> {
         }
         is_fresh
     }
+}
+
+/// How many bytes a segment of TCP carries; `None` if its header is broken.
+fn tcp_payload_len(segment: &[u8]) -> Option<usize> {
+    let words = segment.get(12)? >> 4;
+    let header = usize::from(words).wrapping_mul(4);
+    segment.len().checked_sub(header)
 }
 
 const IPPROTO_ICMP: u8 = 1;

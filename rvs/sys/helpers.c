@@ -23,6 +23,8 @@
 #include <net/ipv6.h>
 #include <linux/icmpv6.h>
 #include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+#include <net/netfilter/nf_conntrack_seqadj.h>
 #include <net/netfilter/nf_conntrack_zones.h>
 #include <net/netns/generic.h>
 #include <net/sctp/checksum.h>
@@ -349,4 +351,19 @@ bool rvs_ct_is_in_default_zone(const struct nf_conn *ct)
 unsigned int rvs_ct_confirm(struct sk_buff *skb)
 {
 	return nf_conntrack_confirm(skb);
+}
+
+bool rvs_ct_has_seqadj(const struct nf_conn *ct)
+{
+	return nfct_seqadj(ct);
+}
+
+bool rvs_ct_provide_seqadj(struct nf_conn *ct)
+{
+	return nfct_seqadj(ct) || nfct_seqadj_ext_add(ct);
+}
+
+bool rvs_ct_provide_help(struct nf_conn *ct)
+{
+	return nfct_help(ct) || nf_ct_helper_ext_add(ct, GFP_ATOMIC);
 }

@@ -75,5 +75,8 @@ void rvs_current_cpus(unsigned long *bits);
 struct nf_conn *rvs_ct_of_tuple(const struct nf_conntrack_tuple_hash *tuple);
 bool rvs_ct_is_in_default_zone(const struct nf_conn *ct);
 unsigned int rvs_ct_confirm(struct sk_buff *skb);
+bool rvs_ct_has_seqadj(const struct nf_conn *ct);
+bool rvs_ct_provide_seqadj(struct nf_conn *ct);
+bool rvs_ct_provide_help(struct nf_conn *ct);
 
 #endif

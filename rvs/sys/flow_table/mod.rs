@@ -182,6 +182,12 @@ impl<T: Entry> Pinned<T> {
         // INVARIANT: counted just now.
         held.is_ok().then_some(Self(NonNull::from(node)))
     }
+
+    /// Pins the entry once more.
+    pub fn pin(&self) -> Option<Self> {
+        // SAFETY: live by the type invariants.
+        Self::new(unsafe { self.0.as_ref() })
+    }
 }
 
 impl<T: Entry> Deref for Pinned<T> {

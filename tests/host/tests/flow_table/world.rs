@@ -81,7 +81,7 @@ impl Drop for Flow {
 impl Entry for Flow {
     type Owner = ();
 
-    fn removed(&self, _owner: &()) {
+    fn removed(&self, (): &()) {
         self.check();
         assert!(
             !self.is_removed.swap(true, Ordering::Relaxed),
