@@ -11,6 +11,7 @@ pub use segment::Segment;
 
 use crate::{
     conn::{Connection, Connections, Way},
+    defense::Defense,
     icmp,
     packet::{Address, Fragment, Header, Unread},
     proto::{
@@ -51,6 +52,8 @@ pub struct Balancer {
     pub timeouts: Timeouts,
     /// What the files below `net/ipv4/vs` say.
     pub settings: Arc<Settings>,
+    /// Defences against floods.
+    pub defense: Arc<Defense>,
     /// Why packets were dropped.
     pub drops: Drops,
 }
@@ -309,6 +312,11 @@ impl Balancer {
         segment: &Segment<A>,
         way: Way,
     ) {
+        let machine = if self.defense.is_tcp_wary() {
+            Machine::Secure
+        } else {
+            Machine::Normal
+        };
         let mut status = connection.status();
         let state = loop {
             let direction = match way {
@@ -316,9 +324,7 @@ impl Balancer {
                 Way::In if status.is_output_unseen() => Direction::InputOnly,
                 Way::In => Direction::Input,
             };
-            let next = segment
-                .event
-                .next(Machine::Normal, status.state(), direction);
+            let next = segment.event.next(machine, status.state(), direction);
             let to = match next {
                 Some((state, is_active)) => status.with_state(state, is_active),
                 None => status,

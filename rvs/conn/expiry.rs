@@ -7,7 +7,7 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Budget, Connection, Share, HELD_TIMEOUT,
+    Account, Connection, HELD_TIMEOUT,
 };
 use crate::{
     packet::Address,
@@ -30,8 +30,7 @@ pub struct Expiry<A: Address> {
     entries: AtomicU64,
     removed: AtomicU64,
     wants_sweep: AtomicBool,
-    budget: Arc<Budget>,
-    share: Share,
+    account: Arc<Account>,
 }
 
 struct State<A: Address> {
@@ -41,7 +40,7 @@ struct State<A: Address> {
 
 impl<A: Address> Expiry<A> {
     /// The job for the keeper of a table. Sleeps.
-    pub fn new(keeper: Keeper<Connection<A>>, budget: Arc<Budget>, share: Share) -> Result<Self> {
+    pub fn new(keeper: Keeper<Connection<A>>, account: Arc<Account>) -> Result<Self> {
         let state = State {
             keeper,
             wheel: Wheel::new(jiffies()),
@@ -51,8 +50,7 @@ impl<A: Address> Expiry<A> {
             entries: AtomicU64::new(0),
             removed: AtomicU64::new(0),
             wants_sweep: AtomicBool::new(false),
-            budget,
-            share,
+            account,
         })
     }
 
@@ -113,7 +111,7 @@ fn decide<A: Address>(connection: &Connection<A>) -> Fate {
 impl<A: Address> Drop for Expiry<A> {
     /// The connections go with their keeper.
     fn drop(&mut self) {
-        self.budget.update(self.share, self.entries(), 0);
+        self.account.update(self.entries(), 0);
     }
 }
 
@@ -134,7 +132,7 @@ impl<A: Address> Job for Expiry<A> {
             keeper.arrived().wrapping_sub(keeper.entries()),
             Ordering::Relaxed,
         );
-        self.budget.update(self.share, before, keeper.entries());
+        self.account.update(before, keeper.entries());
         if still_resizing {
             return Some(1);
         }

@@ -10,7 +10,7 @@ mod status;
 mod table;
 pub mod wheel;
 
-pub use budget::{Budget, Share};
+pub use budget::{Account, Budget, Share};
 pub use status::Status;
 pub use table::{Connections, CreateError};
 
@@ -345,15 +345,22 @@ impl<A: Address> Connection<A> {
         late_by > (2 * wheel::SLOT_TICKS) as i32
     }
 
+    /// Packets from the client, as far as they are counted.
+    pub fn packets(&self) -> u32 {
+        self.packets.load(Ordering::Relaxed)
+    }
+
+    /// Ticks since its last packet.
+    pub fn idle_ticks(&self, now: u32) -> u32 {
+        let idle = now.wrapping_sub(self.last_seen.load(Ordering::Relaxed));
+        // A packet that was noted while we looked makes it negative.
+        (idle as i32).max(0) as u32
+    }
+
     /// Ticks until it ends if no packet comes; 0 if it is over.
     pub fn ticks_left(&self, now: u32) -> u32 {
         let timeout = self.timeout.load(Ordering::Relaxed);
-        let idle = now.wrapping_sub(self.last_seen.load(Ordering::Relaxed));
-        // A packet that was noted while we looked makes `idle` negative.
-        if idle as i32 <= 0 {
-            return timeout;
-        }
-        timeout.saturating_sub(idle)
+        timeout.saturating_sub(self.idle_ticks(now))
     }
 
     /// Connection flags as IPVS peers know them (reference §2.3).

@@ -3,7 +3,7 @@
 //! The connections of one namespace: finding them, adding to them, ending
 //! them early.
 
-use super::{expiry::Expiry, hash::HashKey, Budget, Connection, Found, Share};
+use super::{expiry::Expiry, hash::HashKey, Account, Connection, Found};
 use crate::{
     packet::{Address, FlowKey},
     sys::{
@@ -27,9 +27,11 @@ pub struct Connections<A: Address> {
     secret: HashKey,
     /// Entries made so far.
     made: per_cpu::Counters<1>,
-    budget: Arc<Budget>,
-    share: Share,
+    account: Arc<Account>,
 }
+
+/// A template, and what keeps it.
+pub type PinnedTemplate<'a, A> = (Lent<'a, Connection<A>>, Pinned<Connection<A>>);
 
 /// Why no connection was made.
 pub enum CreateError<'a, A: Address> {
@@ -43,19 +45,14 @@ pub enum CreateError<'a, A: Address> {
 
 impl<A: Address> Connections<A> {
     /// An empty table. Sleeps.
-    pub fn new(
-        memory: Arc<Memory<Connection<A>>>,
-        budget: Arc<Budget>,
-        share: Share,
-    ) -> Result<Self> {
+    pub fn new(memory: Arc<Memory<Connection<A>>>, account: Arc<Account>) -> Result<Self> {
         let (table, keeper) = Keeper::with_table(memory, Expiry::<A>::LISTS).ok_or(ENOMEM)?;
         Ok(Self {
-            expiry: Worker::new(Expiry::new(keeper, budget.clone(), share)?)?,
+            expiry: Worker::new(Expiry::new(keeper, account.clone())?)?,
             table,
             secret: HashKey::new(random::key()),
             made: per_cpu::Counters::new()?,
-            budget,
-            share,
+            account,
         })
     }
 
@@ -102,7 +99,7 @@ impl<A: Address> Connections<A> {
         &'a self,
         key: &FlowKey<A>,
         rcu: Held<'a>,
-    ) -> Option<(Lent<'a, Connection<A>>, Pinned<Connection<A>>)> {
+    ) -> Option<PinnedTemplate<'a, A>> {
         let is_it = |connection: &Connection<A>, _| connection.is_template_of(key);
         let (template, _) = self.table.lookup(self.hash(key), is_it, rcu)?;
         Some((template, template.pin()?))
@@ -115,7 +112,7 @@ impl<A: Address> Connections<A> {
         hash: u64,
         rcu: Held<'a>,
     ) -> Result<Lent<'a, Connection<A>>, CreateError<'a, A>> {
-        if self.budget.is_spent(self.share, self.count()) {
+        if self.account.is_spent() {
             return Err(CreateError::TableFull);
         }
         let hashes = Hashes {

@@ -44,7 +44,7 @@ impl Balancer {
         let wanted = Wanted {
             mark: skb.mark(),
             protocol: segment.flow.protocol,
-            endpoint: segment.flow.dst.ip(),
+            endpoint: segment.flow.dst,
         };
         let first_unprivileged = || context.net.first_unprivileged_port();
         let found = self.services.find(wanted, first_unprivileged, context.rcu);
@@ -53,6 +53,9 @@ impl Balancer {
         else {
             return skb.accept();
         };
+        if self.defense.drops_packet() {
+            return self.drop(skb, Reason::DropPacket);
+        }
         if self.is_full() {
             return self.drop(skb, Reason::TableFull);
         }

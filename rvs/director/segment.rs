@@ -162,14 +162,7 @@ pub fn has_no_ports(protocol: u8) -> bool {
 fn read_chunks(skb: &mut Skb<'_>, offset: usize, opening: Opening) -> Option<(Event, bool, bool)> {
     let at = offset.checked_add(sctp::HEADER_LEN)?;
     let first = sctp::Chunk::parse(skb.linear().get(at..)?.first_chunk()?);
-    let kind = sctp::decisive_kind(first, |behind| {
-        let at = offset.checked_add(behind)?;
-        let end = at.checked_add(sctp::CHUNK_LEN)?;
-        if !skb.pull(end) {
-            return None;
-        }
-        skb.linear().get(at..)?.first_chunk().copied()
-    });
+    let kind = sctp::decisive_kind(first, |behind| skb.copy_at(offset.checked_add(behind)?));
     Some((
         Event::Sctp(sctp_machine::Event::from_chunk(kind)),
         first.kind == sctp::INIT,

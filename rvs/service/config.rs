@@ -6,17 +6,17 @@
 //! published from here.
 
 use super::{
-    locality::{Expirations, Kind},
-    Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
-    Services, Snapshot,
+    locality::Kind, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
+    Services, Snapshot, Supply,
 };
 use crate::{
     packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
+    settings::Settings,
     stats::{Meter, Shown, Totals},
     sys::{
         cpu::{self, Cpu},
-        flow_table::{Fate, Keeper, Memory},
+        flow_table::{Fate, Keeper},
         rcu::GracePeriod,
         Arc,
     },
@@ -196,17 +196,18 @@ pub struct Config {
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
-    locality_memory: Arc<Memory<Assignment>>,
-    expirations: Arc<Expirations>,
+    localities: Supply,
+    namespace_settings: Arc<Settings>,
 }
 
 impl Config {
     /// A configuration without services; `keeper` is that of the table of `published`, and
-    /// `locality_memory` what schedulers have for their caches. Sleeps.
+    /// `localities` what schedulers have for their caches. Sleeps.
     pub fn new(
         published: Arc<Services>,
         keeper: Keeper<ServiceEntry>,
-        locality_memory: Arc<Memory<Assignment>>,
+        localities: Supply,
+        namespace_settings: Arc<Settings>,
     ) -> Result<Self> {
         let mut forgotten = KVVec::new();
         forgotten.resize(cpu::count(), Totals::default(), GFP_KERNEL_ACCOUNT)?;
@@ -221,8 +222,8 @@ impl Config {
             next_generation: 0,
             published,
             keeper,
-            locality_memory,
-            expirations: Arc::new(Expirations::default(), GFP_KERNEL_ACCOUNT)?,
+            localities,
+            namespace_settings,
         })
     }
 
@@ -259,6 +260,7 @@ impl Config {
             let is_forgotten = removed.is_forgotten();
             if is_forgotten {
                 keep_counts(forgotten, &removed.server);
+                removed.server.forget_routes();
             }
             !is_forgotten
         });
@@ -311,7 +313,7 @@ impl Config {
         if let Some(kind) = settings.scheduler.and_then(Kind::of) {
             service
                 .localities
-                .provide(kind, &self.locality_memory, &self.expirations)?;
+                .provide(kind, &self.localities, &self.namespace_settings)?;
         }
         Ok(())
     }
@@ -350,6 +352,13 @@ impl Config {
 
     /// Removes a service and its real servers; their connections stay. Sleeps.
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
+        self.withdraw_service(key)?;
+        self.tidy();
+        Ok(())
+    }
+
+    /// Takes a service from packets and from the configuration.
+    fn withdraw_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
         let services = self.services_like(key);
         *services = services.saturating_sub(1);
@@ -363,7 +372,6 @@ impl Config {
         for server in record.servers {
             self.retire(key, generation, server);
         }
-        self.tidy();
         Ok(())
     }
 
@@ -372,10 +380,11 @@ impl Config {
         loop {
             let first = self.services.cursor_front().map(|at| *at.current().0);
             match first {
-                Some(key) if self.remove_service(key).is_ok() => {}
-                _ => return,
+                Some(key) if self.withdraw_service(key).is_ok() => cpu::breathe(),
+                _ => break,
             }
         }
+        self.tidy();
     }
 
     /// Remembers a real server that is no longer configured as long as something is bound to it.
@@ -391,6 +400,7 @@ impl Config {
         if self.removed.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
             // It is only not found again: its connections end by their timeouts.
             keep_counts(&mut self.forgotten, &removed.server);
+            removed.server.forget_routes();
             return;
         }
         // There is room.

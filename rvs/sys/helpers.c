@@ -101,6 +101,11 @@ void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value)
 	this_cpu_add(*counter, value);
 }
 
+u64 rvs_this_cpu_inc_return_u64(u64 __percpu *counter)
+{
+	return this_cpu_inc_return(*counter);
+}
+
 u64 rvs_per_cpu_read_u64(u64 __percpu *counter, unsigned int cpu)
 {
 	return READ_ONCE(*per_cpu_ptr(counter, cpu));
@@ -198,7 +203,9 @@ u16 rvs_first_unprivileged_port(const struct net *net)
 
 bool rvs_skb_wants_no_defrag(const struct sk_buff *skb)
 {
-	return skb->sk && skb->sk->sk_family == PF_INET && inet_test_bit(NODEFRAG, skb->sk);
+	const struct sock *sk = skb_to_full_sk(skb);
+
+	return sk && sk_fullsock(sk) && sk->sk_family == PF_INET && inet_test_bit(NODEFRAG, sk);
 }
 
 int rvs_dst_output(struct net *net, struct sk_buff *skb)
@@ -219,6 +226,16 @@ bool rvs_dst_is_loopback(const struct dst_entry *dst)
 u32 rvs_route6_cookie(const struct dst_entry *dst)
 {
 	return rt6_get_cookie(dst_rt6_info(dst));
+}
+
+bool rvs_ipv6_is_enabled(void)
+{
+	return ipv6_mod_enabled();
+}
+
+void rvs_skb_dst_set(struct sk_buff *skb, struct dst_entry *dst)
+{
+	skb_dst_set(skb, dst);
 }
 
 struct dst_entry *rvs_ip6_route_output(struct net *net, struct flowi6 *flow)

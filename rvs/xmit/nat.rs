@@ -36,7 +36,7 @@ pub fn request<'a, A: Balanced>(
     let (from, to) = (segment.flow.dst, path.target);
     if route.is_local() {
         return match admit_locally(to.addr, context)
-            .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to, false))
+            .and_then(|()| readdress_here(&mut skb, segment, from, to))
         {
             Ok(()) => {
                 forget_early_socket(&mut skb, from, to, context);
@@ -76,8 +76,20 @@ fn admit_locally<A: Balanced>(server: A, context: Context<'_>) -> Result<(), Rea
     Ok(())
 }
 
-/// Replaces address and port on one side, and all checksums they are part of.
-#[inline]
+/// Replaces the destination of a packet that stays on this host.
+#[cold]
+fn readdress_here<A: Balanced>(
+    skb: &mut Skb<'_>,
+    segment: &Segment<A>,
+    from: Endpoint<A>,
+    to: Endpoint<A>,
+) -> Result<(), Reason> {
+    readdress(skb, segment, Side::Destination, from, to, false)
+}
+
+/// Replaces address and port on one side, and all checksums they are part of. Part of its callers, which
+/// know the side and whether the packet leaves.
+#[inline(always)]
 fn readdress<A: Balanced>(
     skb: &mut Skb<'_>,
     segment: &Segment<A>,

@@ -381,10 +381,13 @@ impl<T: Entry> Drop for Keeper<T> {
     /// Sleeps. Nothing may be inserted any more.
     fn drop(&mut self) {
         loop {
+            self.collect(|_, _| Fate::Remove);
+            if self.entries == 0 && !self.has_waiting() {
+                break;
+            }
             for list in 0..self.list_count {
                 self.visit(list, |_| Fate::Remove);
             }
-            self.collect(|_, _| Fate::Remove);
             GracePeriod::start().wait();
             for desk in self.table.desks() {
                 // SAFETY: nothing is freed before this loop ends. The letters are the last, since no
@@ -396,10 +399,8 @@ impl<T: Entry> Drop for Keeper<T> {
                 self.waiting.free(self.table.memory());
                 self.fresh.free(self.table.memory());
             }
+            self.grace_period = None;
             // What entries had pinned among themselves is free to go now.
-            if self.entries == 0 {
-                break;
-            }
             cpu::breathe();
         }
         // SAFETY: the array of heads came from `into_raw`.

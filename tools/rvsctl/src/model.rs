@@ -11,13 +11,42 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Serialize, Serializer};
 
 /// Schedulers of the module and what each does. The kernel may have more: it decides.
-pub const SCHEDULERS: [(&str, &str); 3] = [
+pub const SCHEDULERS: [(&str, &str); 14] = [
     ("rr", "round robin: one server after the other"),
     ("wrr", "weighted round robin: in proportion to the weights"),
+    ("lc", "least connections, whatever the weights"),
     (
         "wlc",
         "weighted least connections: fewest connections per weight",
     ),
+    ("fo", "failover: the heaviest server that is available"),
+    (
+        "ovf",
+        "overflow: the heaviest with no more connections than its weight",
+    ),
+    (
+        "lblc",
+        "locality: one server for each destination, until it is congested",
+    ),
+    (
+        "lblcr",
+        "locality with replication: a set of servers for each destination",
+    ),
+    (
+        "dh",
+        "destination hashing: by the address that is asked for",
+    ),
+    ("sh", "source hashing: by the client's address"),
+    (
+        "mh",
+        "Maglev hashing: by the client's address, few move on a change",
+    ),
+    (
+        "sed",
+        "shortest expected delay: fewest connections per weight with the new one",
+    ),
+    ("nq", "never queue: an idle server, else as sed"),
+    ("twos", "the less busy of two servers drawn by weight"),
 ];
 
 /// Transport protocol of a service or connection, an IP protocol number.

@@ -59,7 +59,7 @@ fn endpoint6() -> impl Strategy<Value = Endpoint<Ipv6Addr>> {
     (any::<[bool; 2]>(), any::<[u64; 2]>(), any::<u16>()).prop_map(|(same, words, port)| {
         let [high, low] = [0, 1].map(|i| if same[i] { 7 } else { words[i] });
         Endpoint {
-            addr: Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)),
+            addr: Ipv6Addr::from_bits((u128::from(high) << 64) | u128::from(low)),
             port,
         }
     })

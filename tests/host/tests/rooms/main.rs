@@ -4,6 +4,7 @@
 
 mod attributes;
 mod checksum;
+mod defense;
 mod extension;
 mod flow_hash;
 mod ftp;

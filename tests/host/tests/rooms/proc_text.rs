@@ -48,7 +48,6 @@ fn flags_of_a_service_follow_its_scheduler() {
         scheduler: "wlc",
         is_one_packet: true,
         persistence: Some((75_000, 0xffff_ffff)),
-        ..service(VIRTUAL)
     };
     assert_eq!(
         line.to_string(),
@@ -75,6 +74,20 @@ fn a_service_of_ipv6_has_its_address_in_full_and_no_ops() {
         line.to_string(),
         "TCP  [fd00:0000:0000:0000:0000:0000:0000:0100]:1F90 rr \n"
     );
+}
+
+#[test]
+fn a_service_by_mark_ends_in_one_blank() {
+    let line = ServiceLine {
+        by: By::Mark(1),
+        ..service(VIRTUAL)
+    };
+    assert_eq!(line.to_string(), "FWM  00000001 rr \n");
+    let line = ServiceLine {
+        is_one_packet: true,
+        ..line
+    };
+    assert_eq!(line.to_string(), "FWM  00000001 rr ops \n");
 }
 
 #[test]

@@ -31,9 +31,20 @@ Examples:
 
 pub const SERVICE_ADD: &str = "\
 Schedulers:
-  rr   round robin: one server after the other
-  wrr  weighted round robin: in proportion to the weights
-  wlc  weighted least connections: fewest connections per weight
+  rr     round robin: one server after the other
+  wrr    weighted round robin: in proportion to the weights
+  lc     least connections, whatever the weights
+  wlc    weighted least connections: fewest connections per weight
+  fo     failover: the heaviest server that is available
+  ovf    overflow: the heaviest with no more connections than its weight
+  lblc   locality: one server for each destination, until it is congested
+  lblcr  locality with replication: a set of servers for each destination
+  dh     destination hashing: by the address that is asked for
+  sh     source hashing: by the client's address
+  mh     Maglev hashing: by the client's address, few move on a change
+  sed    shortest expected delay: fewest connections per weight with the new one
+  nq     never queue: an idle server, else as sed
+  twos   the less busy of two servers drawn by weight
 
 Examples:
   rvsctl service add tcp 192.0.2.10:80 --scheduler wlc

@@ -150,7 +150,7 @@ pub enum ServiceCommand {
         #[command(flatten)]
         service: ServiceName,
 
-        /// How the server of a new connection is chosen: rr, wrr or wlc
+        /// How the server of a new connection is chosen; `rvsctl service add --help` lists them
         #[arg(long, short, value_parser = parse::scheduler, value_name = "NAME")]
         scheduler: String,
     },

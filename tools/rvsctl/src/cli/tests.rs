@@ -185,7 +185,7 @@ fn every_command_with_arguments_shows_an_example() {
 #[test]
 fn the_schedulers_of_the_help_are_those_of_the_model() {
     for (name, meaning) in crate::model::SCHEDULERS {
-        let line = format!("  {name:<5}{meaning}\n");
+        let line = format!("  {name:<7}{meaning}\n");
         assert!(help::SERVICE_ADD.contains(&line), "{line}");
     }
 }

@@ -121,7 +121,8 @@ fn an_unknown_scheduler_is_named_with_the_kernels_words_or_else_those_known() {
     let failure = run(line, vec![vec![capped_error(2, ENOENT, &[])]]).failure();
     assert_eq!(
         failure.to_string(),
-        "the kernel has no scheduler 'wlx'\n  tip: schedulers of rvs: rr, wrr, wlc"
+        "the kernel has no scheduler 'wlx'\n  tip: schedulers of rvs: \
+         rr, wrr, lc, wlc, fo, ovf, lblc, lblcr, dh, sh, mh, sed, nq, twos"
     );
 }
 
