@@ -15,7 +15,7 @@ def mark(director, *matches):
     """Mark what arrives at the director and matches one of these."""
     rules = "".join(f"{match} meta mark set {MARK}\n" for match in matches)
     chain = f"type filter hook prerouting priority mangle;\n{rules}"
-    director.run("nft", "-f", "-", stdin=f"table inet marks {{ chain arriving {{ {chain} }} }}\n")
+    director.run("nft", "-f", "-", stdin=f"table inet marks {{\nchain arriving {{\n{chain}}}\n}}\n")
 
 
 def serve(balancer, servers, plan, method=HERE, **settings):

@@ -42,8 +42,8 @@ def test_datagrams_of_a_persistent_service_stay_with_the_clients_server(lab, bal
 def test_a_service_by_mark_with_one_packet_scheduling_keeps_connections_of_tcp(lab, balancer):
     lab.tcp_programs(80)
     lab.udp_programs(53)
-    lab.director.run("nft", "-f", "-", stdin="table ip marks { chain arriving { type filter hook prerouting priority mangle; "
-                                             "meta l4proto { tcp, udp } meta mark set 9 } }\n")
+    lab.director.run("nft", "-f", "-", stdin="table ip marks {\nchain arriving {\ntype filter hook prerouting priority mangle;\n"
+                                             "meta l4proto { tcp, udp } meta mark set 9\n}\n}\n")
     service = balancer.add(Mark(9), "rr", one_packet=True)
     for server in lab.servers:
         balancer.add_server(service, server.address, "direct-routing")
