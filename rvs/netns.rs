@@ -14,7 +14,7 @@ use crate::{
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        Assignment, Crowd, PlaceBook, PlaceEntry, ServerSettings, ServiceEntry, ServiceKey,
+        Assignment, Crowd, Method, PlaceBook, PlaceEntry, ServerSettings, ServiceEntry, ServiceKey,
         ServiceSettings, Services, Supply,
     },
     settings::{ConnMax, Settings, Surroundings},
@@ -123,12 +123,12 @@ impl Active {
         Ok(())
     }
 
-    /// Hooks of a family exist only while there is a service of it. Sleeps.
+    /// Hooks of a family exist only while there is a service of it, or a tunnel. Sleeps.
     fn drop_idle_hooks(&mut self) {
-        if self.config.is_empty(Family::V4) {
+        if self.config.is_idle(Family::V4) {
             self.hooks4 = None;
         }
-        if self.config.is_empty(Family::V6) {
+        if self.config.is_idle(Family::V6) {
             self.hooks6 = None;
         }
     }
@@ -270,21 +270,27 @@ impl Netns {
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
-        let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
+        let (table, keeper) =
+            Keeper::with_table(self.service_memory.clone(), 1, ()).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
         let places = PlaceBook::new(self.place_memory.clone())?;
         let account = self.account()?;
         let balancer = Balancer {
             services: services.clone(),
             places: places.published(),
-            connections4: Connections::new(self.connection_memory4.clone(), account.clone())?,
-            connections6: Connections::new(self.connection_memory6.clone(), account)?,
+            connections4: Connections::new(
+                self.net,
+                self.connection_memory4.clone(),
+                account.clone(),
+            )?,
+            connections6: Connections::new(self.net, self.connection_memory6.clone(), account)?,
             timeouts: Timeouts::new(timeouts),
             settings: self.settings.clone(),
             defense: self.guard.defense().clone(),
             drops: Drops::new()?,
         };
         let config = Config::new(
+            self.net,
             services,
             keeper,
             places,
@@ -322,6 +328,24 @@ impl Netns {
     ) -> Result<R, Refusal> {
         let mut state = self.state.lock();
         let active = state.active.as_mut().ok_or(Refusal::NoSuchService)?;
+        let result = change(&mut active.config);
+        active.drop_idle_hooks();
+        result
+    }
+
+    /// As `with_config`, where a real server may get a tunnel: errors about its packets are of the real
+    /// server's family, whatever the service's is.
+    fn with_hooks_for<R>(
+        &self,
+        endpoint: Endpoint<IpAddr>,
+        settings: ServerSettings,
+        change: impl FnOnce(&mut Config) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
+        let mut state = self.state.lock();
+        let active = state.active.as_mut().ok_or(Refusal::NoSuchService)?;
+        if settings.method == Method::Tunneling {
+            active.provide_hooks(Family::of(endpoint.addr), self.net)?;
+        }
         let result = change(&mut active.config);
         active.drop_idle_hooks();
         result
@@ -374,7 +398,7 @@ impl Netns {
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
-        self.with_config(|config| {
+        self.with_hooks_for(endpoint, settings, |config| {
             let is_returning = config.check_new_server(key, endpoint)?;
             if !is_returning && !self.net.is_host_address(endpoint.addr) {
                 return Err(Refusal::NotAHostAddress);
@@ -390,7 +414,9 @@ impl Netns {
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
-        self.with_config(|config| config.change_server(key, endpoint, settings))
+        self.with_hooks_for(endpoint, settings, |config| {
+            config.change_server(key, endpoint, settings)
+        })
     }
 
     /// Removes a real server. Sleeps.

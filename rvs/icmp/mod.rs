@@ -189,9 +189,7 @@ fn to_client<'a, A: Balanced>(
     connection: Lent<'a, Connection<A>>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    if let Some(server) = connection.available_server() {
-        server.counters.count_out(skb.len());
-    }
+    let len = skb.len();
     if connection.method == Method::Masquerading {
         let (from, to) = (quote.flow.dst, connection.virt);
         let own = (quote.header.src, to.addr);
@@ -206,6 +204,9 @@ fn to_client<'a, A: Balanced>(
         if let Err(reason) = rewritten {
             return balancer.drop(skb, reason);
         }
+    }
+    if let Some(server) = connection.available_server() {
+        server.counters.count_out(len);
     }
     xmit::release_to_client(balancer, skb, Path::of(connection.get()), context)
 }
@@ -222,11 +223,8 @@ pub fn to_server<'a, A: Balanced>(
     if !is_ours(&skb, context) {
         return skb.accept();
     }
-    if let Some(server) = &connection.server {
-        if !server.is_available() {
-            return balancer.drop(skb, Reason::ServerRemoved);
-        }
-        server.counters.count_in(skb.len());
+    if connection.server.is_some() && connection.available_server().is_none() {
+        return balancer.drop(skb, Reason::ServerRemoved);
     }
     forward(balancer, skb, quote, Path::of(connection.get()), context)
 }
@@ -239,7 +237,14 @@ pub fn forward<'a, A: Balanced>(
     path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
+    let len = skb.len();
+    let count = || {
+        if let Some(server) = path.server.filter(|server| server.is_available()) {
+            server.counters.count_in(len);
+        }
+    };
     if path.method != Method::Masquerading {
+        count();
         return xmit::unchanged(balancer, skb, &quote.header, path, context);
     }
     let (from, to) = (quote.flow.src, path.target);
@@ -247,7 +252,10 @@ pub fn forward<'a, A: Balanced>(
     let rewritten = verify(&skb, &quote.header)
         .and_then(|()| rewrite_quote(&mut skb, quote, Side::Source, (from, to), own));
     match rewritten {
-        Ok(()) => xmit::send_error(balancer, skb, &quote.header, path, context),
+        Ok(()) => {
+            count();
+            xmit::send_error(balancer, skb, &quote.header, path, context)
+        }
         Err(reason) => balancer.drop(skb, reason),
     }
 }

@@ -7,7 +7,7 @@
 use super::{Encapsulation, Method, ServerSettings, ServiceKey};
 use crate::{
     conn::hash::HashKey,
-    packet::{quote::Carrier, Address, Endpoint},
+    packet::{quote::Carrier, Address, Endpoint, Family},
     sys::{
         flow_table::{Entry, Fate, FlowTable, Hashes, Keeper, Lent, Memory, NotInserted},
         random,
@@ -94,7 +94,9 @@ impl Place {
 /// A place in the table that packets look into.
 pub struct PlaceEntry(Place);
 
-impl Entry for PlaceEntry {}
+impl Entry for PlaceEntry {
+    type Owner = ();
+}
 
 /// The places of a namespace's real servers, as packets find them.
 pub struct Places {
@@ -129,6 +131,9 @@ impl Places {
 /// the same one.
 pub struct PlaceBook {
     counts: RBTree<Place, u32>,
+    /// Ends of tunnels among them, of IPv4 and IPv6.
+    ends4: u32,
+    ends6: u32,
     keeper: Keeper<PlaceEntry>,
     published: Arc<Places>,
 }
@@ -136,13 +141,15 @@ pub struct PlaceBook {
 impl PlaceBook {
     /// An empty one. Sleeps.
     pub fn new(memory: Arc<Memory<PlaceEntry>>) -> Result<Self> {
-        let (table, keeper) = Keeper::with_table(memory, 1).ok_or(ENOMEM)?;
+        let (table, keeper) = Keeper::with_table(memory, 1, ()).ok_or(ENOMEM)?;
         let published = Places {
             table,
             secret: HashKey::new(random::key()),
         };
         Ok(Self {
             counts: RBTree::new(),
+            ends4: 0,
+            ends6: 0,
             keeper,
             published: Arc::new(published, GFP_KERNEL_ACCOUNT)?,
         })
@@ -151,6 +158,25 @@ impl PlaceBook {
     /// What packets look into.
     pub fn published(&self) -> Arc<Places> {
         self.published.clone()
+    }
+
+    /// Whether tunnels end at addresses of a family.
+    pub fn has_tunnel_ends(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.ends4 != 0,
+            Family::V6 => self.ends6 != 0,
+        }
+    }
+
+    /// The number of tunnel ends of the same family, if the place is one.
+    fn ends_like(&mut self, place: Place) -> Option<&mut u32> {
+        match place {
+            Place::Answers { .. } => None,
+            Place::TunnelEnd { addr, .. } => Some(match Family::of(addr) {
+                Family::V4 => &mut self.ends4,
+                Family::V6 => &mut self.ends6,
+            }),
+        }
     }
 
     /// Notes that a real server more is met at a place. Sleeps.
@@ -165,6 +191,9 @@ impl PlaceBook {
         let node = RBTreeNode::new(place, 1, GFP_KERNEL_ACCOUNT)?;
         self.publish(place)?;
         self.counts.insert(node);
+        if let Some(ends) = self.ends_like(place) {
+            *ends = ends.saturating_add(1);
+        }
         self.tidy();
         Ok(())
     }
@@ -196,6 +225,9 @@ impl PlaceBook {
             Some(count) if *count > 1 => *count = count.saturating_sub(1),
             Some(_) => {
                 self.counts.remove(&place);
+                if let Some(ends) = self.ends_like(place) {
+                    *ends = ends.saturating_sub(1);
+                }
                 let guard = rcu::read_lock();
                 if let Some(entry) = self.published.find(place, Held::from(&guard)) {
                     self.keeper.remove(entry);

@@ -44,6 +44,7 @@ reasons! {
     Unreachable, "unreachable", "Routing knows no way to the real server.";
     NotLocal, "not-local", "The real server's address became local while the packet was only routed through.";
     Stray, "stray", "A masqueraded real server sent it outside of any connection, and was told so (nat_icmp_send).";
+    Untrackable, "untrackable", "Connection tracking refused the packet: its table is full, or another flow has the same ends.";
     BadChecksum, "bad-checksum", "The checksum of an ICMP error that would have to be rewritten is wrong.";
 }
 

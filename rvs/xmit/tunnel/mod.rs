@@ -8,10 +8,10 @@ mod gre;
 mod gue;
 mod outer;
 
-use super::{admit, min_mtu, prepare, take_hop, Path};
+use super::{admit, min_mtu, prepare, Path, Tracking};
 use crate::{
     director::{Balanced, Balancer},
-    packet::{ipv6, Family, Header, IPPROTO_IPIP, IPPROTO_IPV6},
+    packet::{ipv6, Family, Header, IPPROTO_IPIP, IPPROTO_IPV6, IPPROTO_SCTP},
     service::{Encapsulation, RealServer},
     stats::drops::Reason,
     sys::{
@@ -80,6 +80,15 @@ const fn inner_protocol(family: Family) -> u8 {
     }
 }
 
+/// Has a CRC that was left to the device in its place: tunnels know of sums only.
+#[cold]
+fn finish_crc(skb: &mut Skb<'_>) -> Result<(), Reason> {
+    if skb.checksum_state() == ChecksumState::Complete || skb.is_gso() {
+        return Ok(());
+    }
+    skb.complete_checksum().ok_or(Reason::NoMemory)
+}
+
 /// Wraps a packet into one that is ready to leave on the route to the real server.
 pub(super) fn wrap<A: Balanced>(
     balancer: &Balancer,
@@ -91,6 +100,9 @@ pub(super) fn wrap<A: Balanced>(
 ) -> Result<(), Reason> {
     let server = path.server.ok_or(Reason::Unreachable)?;
     let ends = Ends::new(route.source(), server.endpoint.addr).ok_or(Reason::Unreachable)?;
+    if header.protocol == IPPROTO_SCTP {
+        finish_crc(skb)?;
+    }
     let layer = Layer::of(server, skb.checksum_state());
     let room = ends.header_len().saturating_add(layer.len());
     let mtu = route.mtu().saturating_sub(room as u32);
@@ -109,8 +121,10 @@ pub(super) fn wrap<A: Balanced>(
         Family::V6 => mtu.max(ipv6::MIN_MTU),
     };
     admit(skb, header, limit, context)?;
-    take_hop::<A>(skb)?;
-    prepare(skb, route, context);
+    prepare(skb, path, route, context);
+    if path.tracking != Tracking::Off && !skb.confirm_tracking() {
+        return Err(Reason::Untrackable);
+    }
     // The outer packet is a flow of its own.
     skb.forget_tracking();
     if skb.len().saturating_add(room) > usize::from(u16::MAX) && !skb.is_gso() {
