@@ -3,7 +3,7 @@
 # What a person types. `make help` explains it. The kernel's own build reads Kbuild, not this file.
 
 KSERIES ?= 7.3
-export KSERIES UPDATE RVS_MIRROR T
+export KSERIES UPDATE RVS_MIRROR T D LOTS SEED
 
 # Where a kernel's build folder is given, its build does everything; where not, a prepared Debian kernel in the cache is used.
 ifdef KDIR
@@ -13,7 +13,7 @@ module = @scripts/module
 endif
 
 .PHONY: all module modules_install clean distclean rvsctl toolroot kernel
-.PHONY: test test-host test-vm demo bench shell run fmt fmt-check lint rust-analyzer help
+.PHONY: debug-kernel test test-host test-vm test-diff test-debug demo bench shell run fmt fmt-check lint rust-analyzer help
 
 all: module
 
@@ -42,6 +42,9 @@ toolroot:
 kernel:
 	@scripts/kernel
 
+debug-kernel:
+	@scripts/module --debug
+
 test:
 	@scripts/test host vm
 
@@ -50,6 +53,12 @@ test-host:
 
 test-vm:
 	@scripts/test vm
+
+test-diff:
+	@scripts/test diff
+
+test-debug:
+	@scripts/test debug
 
 demo: module rvsctl
 	@qemu/run --tty --timeout 900 -- scripts/demo

@@ -11,6 +11,7 @@
 mod app;
 mod conn;
 mod control;
+mod defense;
 mod director;
 mod icmp;
 mod netns;
@@ -38,6 +39,12 @@ module! {
     description: "Linux Virtual Server: a load balancer at layer 4",
     license: "GPL",
     alias: ["net-pf-16-proto-16-family-IPVS", "net-pf-16-proto-16-family-RVS"],
+    params: {
+        conn_tab_bits: i32 {
+            default: 12,
+            description: "Taken as ip_vs takes it, without effect: tables grow and shrink with their entries",
+        },
+    },
 }
 
 /// What is registered while the module is loaded.

@@ -6,14 +6,16 @@
 //! while there is one.
 
 use crate::{
-    conn::{Budget, Connection, Connections, Share},
+    conn::{Account, Budget, Connection, Connections, Share},
     control::Files,
+    defense::{Defense, Guard},
     director::Balancer,
-    packet::{Address, Endpoint, Family},
+    packet::{Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal},
-        Assignment, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Assignment, Crowd, ServerSettings, ServiceEntry, ServiceKey, ServiceSettings, Services,
+        Supply,
     },
     settings::{ConnMax, Settings, Surroundings},
     stats::drops::Drops,
@@ -24,7 +26,7 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        slab, Arc,
+        rcu, slab, Arc,
     },
     timeouts::Timeouts,
 };
@@ -48,6 +50,8 @@ pub struct Shared {
     connections6: Arc<Memory<Connection<Ipv6Addr>>>,
     services: Arc<Memory<ServiceEntry>>,
     localities: Arc<Memory<Assignment>>,
+    trusted_crowd: Arc<Crowd>,
+    other_crowd: Arc<Crowd>,
     budget: Arc<Budget>,
     initial_settings: Arc<Settings>,
     owns_files: bool,
@@ -78,6 +82,8 @@ impl Shared {
             connections6: Arc::new(connections6, GFP_KERNEL)?,
             services: Arc::new(services, GFP_KERNEL)?,
             localities: Arc::new(localities, GFP_KERNEL)?,
+            trusted_crowd: Arc::new(Crowd::new(Crowd::UNLIMITED), GFP_KERNEL)?,
+            other_crowd: Arc::new(Crowd::new(Crowd::LIMITED), GFP_KERNEL)?,
             budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
             initial_settings: new_settings(true, ConnMax::MAX)?,
             owns_files,
@@ -125,17 +131,19 @@ impl Active {
 struct State {
     timeouts: proto::Timeouts,
     active: Option<Active>,
+    /// The namespace is about to go: no packet will look for a route any more.
+    is_quiesced: bool,
 }
 
 /// The load balancer of a namespace.
 pub struct Netns {
-    // First to go: their readers look at the rest.
-    _files: Option<Files>,
+    files: Option<Files>,
+    guard: Arc<Guard>,
     net: Net<'static>,
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
     service_memory: Arc<Memory<ServiceEntry>>,
-    locality_memory: Arc<Memory<Assignment>>,
+    localities: Supply,
     budget: Arc<Budget>,
     settings: Arc<Settings>,
     state: Pin<KBox<Mutex<State>>>,
@@ -164,24 +172,34 @@ impl PerNet for Netns {
         let state = State {
             timeouts: proto::Timeouts::default(),
             active: None,
+            is_quiesced: false,
         };
         let settings = if net.is_initial() {
             shared.initial_settings.clone()
         } else {
             new_settings(false, shared.initial_settings.conn_max.get())?
         };
+        let guard = Arc::new(Guard::new(settings.clone())?, GFP_KERNEL_ACCOUNT)?;
         let files = if shared.owns_files {
-            Some(Files::create(net, settings.clone())?)
+            Some(Files::create(net, settings.clone(), guard.clone())?)
         } else {
             None
         };
         let netns = Self {
-            _files: files,
+            files,
+            guard,
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
             service_memory: shared.services.clone(),
-            locality_memory: shared.localities.clone(),
+            localities: Supply {
+                memory: shared.localities.clone(),
+                crowd: if net.is_of_initial_users() {
+                    shared.trusted_crowd.clone()
+                } else {
+                    shared.other_crowd.clone()
+                },
+            },
             budget: shared.budget.clone(),
             settings,
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
@@ -190,7 +208,9 @@ impl PerNet for Netns {
     }
 
     fn quiesce(&self) {
-        if let Some(active) = self.state.lock().active.as_mut() {
+        let mut state = self.state.lock();
+        state.is_quiesced = true;
+        if let Some(active) = state.active.as_mut() {
             active.hooks4 = None;
             active.hooks6 = None;
             active.config.forget_routes();
@@ -198,10 +218,28 @@ impl PerNet for Netns {
     }
 }
 
+impl Drop for Netns {
+    /// Routes count in what the stacks of the namespace free right after this: all are released by then,
+    /// also those that hang on real servers that only a callback of RCU still refers to. Sleeps.
+    fn drop(&mut self) {
+        // Their readers, who are waited for, may be the last to have the balancer.
+        self.files = None;
+        self.guard.retire();
+        let active = self.state.lock().active.take();
+        if active.is_some() {
+            drop(active);
+            rcu::wait_for_callbacks();
+        }
+    }
+}
+
 impl Watcher for Netns {
     fn lost_device(net: Net<'_>) {
         if let Ok(netns) = Netns::of(net) {
-            netns.read_config(|config| config.forget_routes());
+            let state = netns.state.lock();
+            if let Some(active) = state.active.as_ref().filter(|_| !state.is_quiesced) {
+                active.config.forget_routes();
+            }
         }
     }
 }
@@ -212,34 +250,49 @@ impl Netns {
         net::of(net).ok_or(ENODEV)
     }
 
-    fn connections<A: Address>(
-        &self,
-        memory: &Arc<Memory<Connection<A>>>,
-    ) -> Result<Connections<A>> {
+    /// What the namespace may have of the machine's connections.
+    fn account(&self) -> Result<Arc<Account>> {
         let share = if self.net.is_of_initial_users() {
             Share::Trusted
         } else {
             Share::Other
         };
-        Connections::new(memory.clone(), self.budget.clone(), share)
+        let account = Account::new(self.budget.clone(), share);
+        Ok(Arc::new(account, GFP_KERNEL_ACCOUNT)?)
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
-        let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
+        let (table, keeper) =
+            Keeper::with_table(self.service_memory.clone(), 1, ()).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
+        let account = self.account()?;
         let balancer = Balancer {
             services: services.clone(),
-            connections4: self.connections(&self.connection_memory4)?,
-            connections6: self.connections(&self.connection_memory6)?,
+            connections4: Connections::new(
+                self.net,
+                self.connection_memory4.clone(),
+                account.clone(),
+            )?,
+            connections6: Connections::new(self.net, self.connection_memory6.clone(), account)?,
             timeouts: Timeouts::new(timeouts),
             settings: self.settings.clone(),
+            defense: self.guard.defense().clone(),
             drops: Drops::new()?,
         };
+        let config = Config::new(
+            self.net,
+            services,
+            keeper,
+            self.localities.clone(),
+            self.settings.clone(),
+        )?;
+        let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;
+        self.guard.protect(balancer.clone());
         Ok(Active {
             hooks4: None,
             hooks6: None,
-            config: Config::new(services, keeper, self.locality_memory.clone())?,
-            balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
+            config,
+            balancer,
         })
     }
 
@@ -364,6 +417,11 @@ impl Netns {
     pub fn read_config<R>(&self, read: impl FnOnce(&mut Config) -> R) -> Option<R> {
         let mut state = self.state.lock();
         state.active.as_mut().map(|active| read(&mut active.config))
+    }
+
+    /// Defences against floods.
+    pub fn defense(&self) -> &Defense {
+        self.guard.defense()
     }
 
     /// What packets are balanced with; `None` before the first service. Sleeps.

@@ -3,10 +3,11 @@
 //! How many connections may exist. Namespaces that anybody may make share a
 //! part of the machine's memory, and none of them gets all of that.
 
+use crate::sys::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// Memory that a connection takes at most, with its part of the table.
-const CONNECTION_BYTES: u64 = 192;
+/// Memory that a connection, of IPv6, takes at most, with its part of the table.
+const CONNECTION_BYTES: u64 = 256;
 
 /// The part of a namespace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,21 +41,44 @@ impl Budget {
             Share::Other => &self.other,
         }
     }
+}
 
-    /// Whether a namespace that has `own` connections may make no more.
-    #[inline]
-    pub fn is_spent(&self, share: Share, own: u64) -> bool {
-        let (limit, own_limit) = match share {
-            Share::Trusted => (self.total / 2, self.total / 2),
-            Share::Other => (self.total / 8, self.total / 64),
-        };
-        own >= own_limit || self.used(share).load(Ordering::Relaxed) >= limit
+/// What one namespace has of the budget.
+pub struct Account {
+    budget: Arc<Budget>,
+    share: Share,
+    own: AtomicU64,
+}
+
+impl Account {
+    /// An account without connections.
+    pub fn new(budget: Arc<Budget>, share: Share) -> Self {
+        Self {
+            budget,
+            share,
+            own: AtomicU64::new(0),
+        }
     }
 
-    /// Counts the connections of a namespace, which were `before` when it did last.
-    pub fn update(&self, share: Share, before: u64, now: u64) {
+    /// Whether the namespace may make no more connections.
+    #[inline]
+    pub fn is_spent(&self) -> bool {
+        let total = self.budget.total;
+        let (limit, own_limit) = match self.share {
+            Share::Trusted => (total / 2, total / 2),
+            Share::Other => (total / 8, total / 64),
+        };
+        let used = self.budget.used(self.share);
+        self.own.load(Ordering::Relaxed) >= own_limit || used.load(Ordering::Relaxed) >= limit
+    }
+
+    /// Counts the connections of one of the namespace's tables, which were `before` when it did last.
+    pub fn update(&self, before: u64, now: u64) {
         // Wraps to a difference below 0.
-        self.used(share)
-            .fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
+        let difference = now.wrapping_sub(before);
+        self.own.fetch_add(difference, Ordering::Relaxed);
+        self.budget
+            .used(self.share)
+            .fetch_add(difference, Ordering::Relaxed);
     }
 }

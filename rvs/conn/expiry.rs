@@ -7,7 +7,7 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Budget, Connection, Share, HELD_TIMEOUT,
+    Account, Commons, Connection, HELD_TIMEOUT,
 };
 use crate::{
     packet::Address,
@@ -30,8 +30,8 @@ pub struct Expiry<A: Address> {
     entries: AtomicU64,
     removed: AtomicU64,
     wants_sweep: AtomicBool,
-    budget: Arc<Budget>,
-    share: Share,
+    commons: Arc<Commons>,
+    account: Arc<Account>,
 }
 
 struct State<A: Address> {
@@ -41,7 +41,11 @@ struct State<A: Address> {
 
 impl<A: Address> Expiry<A> {
     /// The job for the keeper of a table. Sleeps.
-    pub fn new(keeper: Keeper<Connection<A>>, budget: Arc<Budget>, share: Share) -> Result<Self> {
+    pub fn new(
+        keeper: Keeper<Connection<A>>,
+        commons: Arc<Commons>,
+        account: Arc<Account>,
+    ) -> Result<Self> {
         let state = State {
             keeper,
             wheel: Wheel::new(jiffies()),
@@ -51,8 +55,8 @@ impl<A: Address> Expiry<A> {
             entries: AtomicU64::new(0),
             removed: AtomicU64::new(0),
             wants_sweep: AtomicBool::new(false),
-            budget,
-            share,
+            commons,
+            account,
         })
     }
 
@@ -79,12 +83,12 @@ impl<A: Address> Expiry<A> {
 const DEAD_TIMEOUT: u32 = 4 * SLOT_TICKS;
 
 /// Ends the connections whose real server is not configured.
-fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>) {
+fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>, commons: &Commons) {
     for slot in 0..SLOTS {
         keeper.visit(slot, |connection| {
             let is_bound = connection.server.is_some();
             if is_bound && connection.available_server().is_none() {
-                connection.kill();
+                connection.end(commons);
                 Fate::RemoveOrList(slot)
             } else {
                 Fate::List(slot)
@@ -113,7 +117,7 @@ fn decide<A: Address>(connection: &Connection<A>) -> Fate {
 impl<A: Address> Drop for Expiry<A> {
     /// The connections go with their keeper.
     fn drop(&mut self) {
-        self.budget.update(self.share, self.entries(), 0);
+        self.account.update(self.entries(), 0);
     }
 }
 
@@ -126,7 +130,7 @@ impl<A: Address> Job for Expiry<A> {
             keeper.visit(slot, decide);
         }
         if self.wants_sweep.swap(false, Ordering::Relaxed) {
-            sweep(keeper);
+            sweep(keeper, &self.commons);
         }
         let still_resizing = keeper.resize(RESIZE_STEPS);
         let before = self.entries.swap(keeper.entries(), Ordering::Relaxed);
@@ -134,7 +138,7 @@ impl<A: Address> Job for Expiry<A> {
             keeper.arrived().wrapping_sub(keeper.entries()),
             Ordering::Relaxed,
         );
-        self.budget.update(self.share, before, keeper.entries());
+        self.account.update(before, keeper.entries());
         if still_resizing {
             return Some(1);
         }

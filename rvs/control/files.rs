@@ -12,6 +12,7 @@ use super::{
     sysctl::{self, Tunables},
 };
 use crate::{
+    defense::Guard,
     settings::Settings,
     sys::{net::Net, procfs::File, sysctl::Files as SysctlFiles, Arc},
 };
@@ -31,9 +32,9 @@ pub struct Files {
 
 impl Files {
     /// Makes the files. Sleeps.
-    pub fn create(net: Net<'static>, settings: Arc<Settings>) -> Result<Self> {
+    pub fn create(net: Net<'static>, settings: Arc<Settings>, guard: Arc<Guard>) -> Result<Self> {
         Ok(Self {
-            _settings: sysctl::register(net, settings)?,
+            _settings: sysctl::register(net, settings, guard)?,
             _services: File::create(net)?,
             _stats: File::create(net)?,
             _stats_percpu: File::create(net)?,

@@ -12,6 +12,7 @@ use crate::{
     packet::{Endpoint, Family, Mask, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP},
     sched::Scheduler,
     service::{Method, ServerSettings, ServiceKey, ServiceSettings},
+    sys::ip,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::{c_str, prelude::*};
@@ -95,7 +96,7 @@ fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
 fn family(number: Option<u16>) -> Option<Family> {
     match number? {
         AF_INET => Some(Family::V4),
-        AF_INET6 => Some(Family::V6),
+        AF_INET6 if ip::has_ipv6() => Some(Family::V6),
         _ => None,
     }
 }
@@ -118,7 +119,7 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
     ))?;
     let Some(family) = family(attr.u16()) else {
         let message =
-            c_str!("the address family is none that can be balanced; use AF_INET or AF_INET6");
+            c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
         return Err(Fault::at(EAFNOSUPPORT, message, attr));
     };
     if let Some(mark) = service.get(svc::FWMARK) {
@@ -306,7 +307,7 @@ pub fn server_endpoint(server: Attrs<'_>, key: ServiceKey) -> Parsed<'_, Endpoin
         Some(attr) if attr.u16() == Some(0) => key.family(),
         Some(attr) => family(attr.u16()).ok_or(Fault::at(
             EAFNOSUPPORT,
-            c_str!("the real server's address family is none that can be balanced; use AF_INET or AF_INET6"),
+            c_str!("the real server's address family is none that this host has; use AF_INET or AF_INET6"),
             attr,
         ))?,
     };

@@ -102,6 +102,15 @@ impl Contents for StatusFile {
                 }
             }
         }
-        writeln!(text, "Services:\t{}", services.unwrap_or(0))
+        writeln!(text, "Services:\t{}", services.unwrap_or(0))?;
+        let Some(defense) = netns.map(Netns::defense) else {
+            return Ok(());
+        };
+        write!(
+            text,
+            "Defense drop_packet rate:\t{}\nDefense drop_entry ended:\t{}\n",
+            defense.drop_rate(),
+            defense.ended()
+        )
     }
 }

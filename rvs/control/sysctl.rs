@@ -5,6 +5,7 @@
 //! [`settings`](crate::settings).
 
 use crate::{
+    defense::Guard,
     settings::{OutOfRange, Settings},
     sys::{
         self,
@@ -26,6 +27,7 @@ use kernel::{c_str, new_mutex, prelude::*, sync::Mutex};
 /// What the files of a namespace give and take.
 pub struct Tunables {
     settings: Arc<Settings>,
+    guard: Arc<Guard>,
     /// Where threads that measure rates may run; `None` for where all threads do.
     est_cpulist: Pin<KBox<Mutex<Option<CpuSet>>>>,
 }
@@ -37,9 +39,14 @@ impl From<OutOfRange> for Error {
 }
 
 /// Makes the files of a namespace. Sleeps.
-pub fn register(net: Net<'static>, settings: Arc<Settings>) -> Result<Files<Tunables>> {
+pub fn register(
+    net: Net<'static>,
+    settings: Arc<Settings>,
+    guard: Arc<Guard>,
+) -> Result<Files<Tunables>> {
     let tunables = Tunables {
         settings,
+        guard,
         est_cpulist: KBox::pin_init(new_mutex!(None), GFP_KERNEL_ACCOUNT)?,
     };
     let tunables = Arc::new(tunables, GFP_KERNEL_ACCOUNT)?;
@@ -91,6 +98,21 @@ macro_rules! number {
     };
 }
 
+/// The file of a defence's mode, which takes effect at once.
+macro_rules! mode {
+    ($name:ident) => {
+        file(
+            c_str!(stringify!($name)),
+            Int {
+                read: |tunables| tunables.settings.$name.get(),
+                write: |tunables, value| {
+                    Ok(tunables.guard.set_mode(|settings| &settings.$name, value)?)
+                },
+            },
+        )
+    };
+}
+
 const CONN_MAX: Access<Tunables> = Int {
     read: |tunables| tunables.settings.conn_max.get(),
     write: |tunables, value| {
@@ -122,9 +144,9 @@ static FILES: &[File<Tunables>] = &[
     number!(amemthresh),
     number!(am_droprate),
     file(c_str!("conn_max"), CONN_MAX),
-    number!(drop_entry),
-    number!(drop_packet),
-    number!(secure_tcp),
+    mode!(drop_entry),
+    mode!(drop_packet),
+    mode!(secure_tcp),
     number!(conntrack),
     number!(snat_reroute),
     number!(sync_version),

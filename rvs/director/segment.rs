@@ -160,7 +160,7 @@ pub fn has_no_ports(protocol: u8) -> bool {
 /// Reads the first chunks of a packet of SCTP whose header stands at `offset`. They stay where they are:
 /// a packet that is to be cut is cut between the parts that it consists of.
 #[cold]
-fn read_chunks(skb: &Skb<'_>, offset: usize, opening: Opening) -> Option<(Event, bool, bool)> {
+fn read_chunks(skb: &mut Skb<'_>, offset: usize, opening: Opening) -> Option<(Event, bool, bool)> {
     let at = offset.checked_add(sctp::HEADER_LEN)?;
     let first = sctp::Chunk::parse(&skb.copy(at)?);
     let kind = sctp::decisive_kind(first, |behind| skb.copy(offset.checked_add(behind)?));

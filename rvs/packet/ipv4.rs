@@ -113,12 +113,11 @@ pub fn set_destination(header: &mut [u8; HEADER_LEN], addr: Ipv4Addr) {
 
 #[inline]
 fn set_addr<const AT: usize>(header: &mut [u8; HEADER_LEN], addr: Ipv4Addr) {
-    let [to0, to1, to2, to3] = addr.octets();
-    let from = [header[AT], header[AT + 1], header[AT + 2], header[AT + 3]];
-    header[AT] = to0;
-    header[AT + 1] = to1;
-    header[AT + 2] = to2;
-    header[AT + 3] = to3;
+    let Some(field) = header.get_mut(AT..).and_then(<[u8]>::first_chunk_mut) else {
+        return;
+    };
+    let from = *field;
+    *field = addr.octets();
     let delta = checksum::Delta::of32(u32::from_ne_bytes(from), wire(addr));
     set_check(header, delta.adjust(check(header)));
 }

@@ -183,7 +183,6 @@ pub enum Machine {
     /// Those of a director that defends itself against SYN floods (IPVS `secure_tcp`): where the real
     /// server's segments are seen, its acknowledgment ends a handshake and the client's, who may have
     /// made up its address, does not.
-    #[allow(dead_code)]
     Secure,
 }
 

@@ -157,7 +157,9 @@ pub(super) fn fill<C: Candidate>(servers: &[C], table: &mut [Slot], walks: &mut 
     for (walk, server) in walks.iter_mut().zip(servers) {
         *walk = Walk::new(server, size, divisor, shift);
     }
-    let walks = walks.get_mut(..servers.len()).unwrap_or_default();
+    // Slots number no more servers than this; those behind have no share.
+    let owners = servers.len().min(usize::from(NOBODY));
+    let walks = walks.get_mut(..owners).unwrap_or_default();
     let can_be_filled = table.len() == entries as usize && walks.iter().any(|walk| walk.turns > 0);
     let mut free = if can_be_filled { entries } else { 0 };
     while free > 0 {

@@ -19,6 +19,7 @@ mod fo;
 pub mod lblc;
 pub mod lblcr;
 mod lc;
+pub mod locality;
 mod mh;
 mod nq;
 mod ovf;
@@ -250,6 +251,23 @@ impl Scheduler {
             Scheduler::TwoChoices => twos::pick(servers, random),
         };
         index.map(|index| Pick { index, cursor })
+    }
+
+    /// As [`pick`](Scheduler::pick), for schedulers that only go by turns: they ask nothing about the flow.
+    /// `None` for all others.
+    #[inline]
+    #[must_use]
+    pub fn turn<C: Candidate>(
+        self,
+        servers: &[C],
+        prepared: Prepared,
+        cursor: Cursor,
+    ) -> Option<Option<Pick>> {
+        match self {
+            Scheduler::RoundRobin => Some(rr::pick(servers, cursor)),
+            Scheduler::WeightedRoundRobin => Some(wrr::pick(servers, prepared, cursor)),
+            _ => None,
+        }
     }
 
     /// The cursor to go on with after a change of configuration; `servers` are those after the change.

@@ -6,17 +6,20 @@
 //! published from here.
 
 use super::{
-    locality::{Expirations, Kind},
-    Assignment, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
-    Services, Snapshot,
+    locality::Kind, Method, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey,
+    ServiceSettings, Services, Snapshot, Supply, FTP,
 };
 use crate::{
     packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
+    settings::Settings,
     stats::{Meter, Shown, Totals},
     sys::{
+        conntrack::Tracking,
         cpu::{self, Cpu},
-        flow_table::{Fate, Keeper, Memory},
+        flow_table::{Fate, Keeper},
+        ip::Stack,
+        net::Net,
         rcu::GracePeriod,
         Arc,
     },
@@ -70,6 +73,8 @@ struct ServiceRecord {
     settings: ServiceSettings,
     /// Newest first.
     servers: KVVec<ServerRecord>,
+    /// What masqueraded FTP can't do without.
+    tracking: Option<Tracking>,
     /// What removed real servers have counted.
     retired: Totals,
     /// The sum of all counters at the last zero.
@@ -77,6 +82,21 @@ struct ServiceRecord {
 }
 
 impl ServiceRecord {
+    /// Turns connection tracking on for what a real server with these settings needs: the text of FTP's
+    /// masqueraded control connections changes its length, and sequence numbers with it. Sleeps.
+    fn provide_tracking(&mut self, settings: ServerSettings, net: Net<'static>) {
+        let key = self.service.key;
+        let is_needed = key.port() == FTP && settings.method == Method::Masquerading;
+        if is_needed && self.tracking.is_none() {
+            let stack = match key.family() {
+                Family::V4 => Stack::V4,
+                Family::V6 => Stack::V6,
+            };
+            // Without it, passive clients have no data connections; all else works.
+            self.tracking = Tracking::enable(net, stack).ok();
+        }
+    }
+
     fn totals(&self) -> Totals {
         self.servers.iter().fold(self.retired, |sum, record| {
             sum.plus(record.server.counters.totals())
@@ -183,6 +203,7 @@ pub struct ServerView {
 
 /// See the module's description.
 pub struct Config {
+    net: Net<'static>,
     services: RBTree<ServiceKey, ServiceRecord>,
     services4: u32,
     services6: u32,
@@ -196,21 +217,24 @@ pub struct Config {
     next_generation: u64,
     published: Arc<Services>,
     keeper: Keeper<ServiceEntry>,
-    locality_memory: Arc<Memory<Assignment>>,
-    expirations: Arc<Expirations>,
+    localities: Supply,
+    namespace_settings: Arc<Settings>,
 }
 
 impl Config {
-    /// A configuration without services; `keeper` is that of the table of `published`, and
-    /// `locality_memory` what schedulers have for their caches. Sleeps.
+    /// The configuration of a namespace, without services; `keeper` is that of the table of `published`,
+    /// and `localities` what schedulers have for their caches. Sleeps.
     pub fn new(
+        net: Net<'static>,
         published: Arc<Services>,
         keeper: Keeper<ServiceEntry>,
-        locality_memory: Arc<Memory<Assignment>>,
+        localities: Supply,
+        namespace_settings: Arc<Settings>,
     ) -> Result<Self> {
         let mut forgotten = KVVec::new();
         forgotten.resize(cpu::count(), Totals::default(), GFP_KERNEL_ACCOUNT)?;
         Ok(Self {
+            net,
             services: RBTree::new(),
             services4: 0,
             services6: 0,
@@ -221,8 +245,8 @@ impl Config {
             next_generation: 0,
             published,
             keeper,
-            locality_memory,
-            expirations: Arc::new(Expirations::default(), GFP_KERNEL_ACCOUNT)?,
+            localities,
+            namespace_settings,
         })
     }
 
@@ -259,6 +283,7 @@ impl Config {
             let is_forgotten = removed.is_forgotten();
             if is_forgotten {
                 keep_counts(forgotten, &removed.server);
+                removed.server.forget_routes();
             }
             !is_forgotten
         });
@@ -289,6 +314,7 @@ impl Config {
             generation: self.next_generation,
             settings,
             servers: KVVec::new(),
+            tracking: None,
             retired: Totals::default(),
             base: Totals::default(),
         };
@@ -311,7 +337,7 @@ impl Config {
         if let Some(kind) = settings.scheduler.and_then(Kind::of) {
             service
                 .localities
-                .provide(kind, &self.locality_memory, &self.expirations)?;
+                .provide(kind, &self.localities, &self.namespace_settings)?;
         }
         Ok(())
     }
@@ -350,6 +376,13 @@ impl Config {
 
     /// Removes a service and its real servers; their connections stay. Sleeps.
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
+        self.withdraw_service(key)?;
+        self.tidy();
+        Ok(())
+    }
+
+    /// Takes a service from packets and from the configuration.
+    fn withdraw_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
         let services = self.services_like(key);
         *services = services.saturating_sub(1);
@@ -363,7 +396,6 @@ impl Config {
         for server in record.servers {
             self.retire(key, generation, server);
         }
-        self.tidy();
         Ok(())
     }
 
@@ -372,10 +404,11 @@ impl Config {
         loop {
             let first = self.services.cursor_front().map(|at| *at.current().0);
             match first {
-                Some(key) if self.remove_service(key).is_ok() => {}
-                _ => return,
+                Some(key) if self.withdraw_service(key).is_ok() => cpu::breathe(),
+                _ => break,
             }
         }
+        self.tidy();
     }
 
     /// Remembers a real server that is no longer configured as long as something is bound to it.
@@ -391,6 +424,7 @@ impl Config {
         if self.removed.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
             // It is only not found again: its connections end by their timeouts.
             keep_counts(&mut self.forgotten, &removed.server);
+            removed.server.forget_routes();
             return;
         }
         // There is room.
@@ -433,6 +467,7 @@ impl Config {
             None => RealServer::new(endpoint, settings)?,
         };
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
+        record.provide_tracking(settings, self.net);
         let servers = record.snapshot_servers(Some(&server), None)?;
         record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
         server.return_with(settings);
@@ -460,8 +495,10 @@ impl Config {
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
-        let record = self.record(key)?;
-        let server = &record.server(endpoint)?.server;
+        let net = self.net;
+        let record = self.record_mut(key)?;
+        let server = record.server(endpoint)?.server.clone();
+        record.provide_tracking(settings, net);
         let servers = record.snapshot_servers(None, None)?;
         let before = server.settings();
         server.change(settings);

@@ -9,8 +9,10 @@ use crate::{
     sched::{
         lblc,
         lblcr::{self, Choice},
+        locality::{Sweep, HARD_LIMIT},
         Scheduler,
     },
+    settings::Settings,
     siphash,
     sys::{
         flow_table::{Entry, Fate, FlowTable, Hashes, Keeper, Memory},
@@ -32,12 +34,6 @@ use kernel::{
     sync::{Mutex, SetOnce},
 };
 
-/// Destinations beyond which those that were not asked for lately have to go.
-const SOFT_LIMIT: u32 = 16_384;
-/// Destinations that a cache takes in at most.
-const HARD_LIMIT: u32 = SOFT_LIMIT / 2 * 3;
-/// Idle ticks after which a destination may be dropped beyond the soft limit.
-const CROWDED_TIMEOUT: u32 = 6 * 60 * time::HZ;
 /// Ticks between two looks at all destinations.
 const SWEEP_TICKS: u32 = 60 * time::HZ;
 /// Ticks after which the worker takes in what is new, or frees what is old.
@@ -63,35 +59,6 @@ impl Kind {
             Scheduler::LocalityWithReplication => Some(Self::Replicated),
             _ => None,
         }
-    }
-}
-
-/// After how many idle seconds a destination is forgotten, and a set of servers that has not changed loses a member.
-pub struct Expirations {
-    /// For `lblc`.
-    pub single: AtomicU32,
-    /// For `lblcr`.
-    pub replicated: AtomicU32,
-}
-
-impl Default for Expirations {
-    /// A day, as IPVS.
-    fn default() -> Self {
-        const DAY: u32 = 24 * 60 * 60;
-        Self {
-            single: AtomicU32::new(DAY),
-            replicated: AtomicU32::new(DAY),
-        }
-    }
-}
-
-impl Expirations {
-    fn ticks(&self, kind: Kind) -> u32 {
-        let seconds = match kind {
-            Kind::Single => &self.single,
-            Kind::Replicated => &self.replicated,
-        };
-        time::seconds(seconds.load(Ordering::Relaxed))
     }
 }
 
@@ -138,7 +105,9 @@ pub struct Assignment {
     servers: Cell<ServerSet>,
 }
 
-impl Entry for Assignment {}
+impl Entry for Assignment {
+    type Owner = ();
+}
 
 impl Assignment {
     /// `None` when memory is out. Never sleeps.
@@ -228,6 +197,36 @@ impl Assignment {
     }
 }
 
+/// How many destinations all caches together remember whose owners must share.
+pub struct Crowd {
+    destinations: AtomicU32,
+    limit: u32,
+}
+
+impl Crowd {
+    /// Those of namespaces that are trusted with the machine's memory.
+    pub const UNLIMITED: u32 = u32::MAX / 2;
+    /// Those of namespaces that anybody may make: 16 full caches, some 80 MB.
+    pub const LIMITED: u32 = 16 * HARD_LIMIT;
+
+    /// Nothing is remembered yet.
+    pub const fn new(limit: u32) -> Self {
+        Self {
+            destinations: AtomicU32::new(0),
+            limit,
+        }
+    }
+}
+
+/// What caches are made of.
+#[derive(Clone)]
+pub struct Supply {
+    /// Where destinations come from.
+    pub memory: Arc<Memory<Assignment>>,
+    /// With whom they share.
+    pub crowd: Arc<Crowd>,
+}
+
 /// The cache of a service. See the module's description.
 pub struct Locality {
     // The worker stands first: it is stopped, and its entries freed, before the table goes.
@@ -238,14 +237,11 @@ pub struct Locality {
 
 impl Locality {
     /// An empty cache. Sleeps.
-    fn new(
-        kind: Kind,
-        memory: Arc<Memory<Assignment>>,
-        expirations: Arc<Expirations>,
-    ) -> Result<Self> {
-        let (table, keeper) = Keeper::with_table(memory, 1).ok_or(ENOMEM)?;
+    fn new(kind: Kind, supply: Supply, settings: Arc<Settings>) -> Result<Self> {
+        let Supply { memory, crowd } = supply;
+        let (table, keeper) = Keeper::with_table(memory, 1, ()).ok_or(ENOMEM)?;
         Ok(Self {
-            worker: Worker::new(Sweeper::new(keeper, kind, expirations)?)?,
+            worker: Worker::new(Sweeper::new(keeper, kind, settings, crowd)?)?,
             table,
             secret: siphash::Key::new(random::key()),
         })
@@ -270,7 +266,9 @@ impl Locality {
         let job = self.worker.job();
         match job.kind {
             Kind::Single => assignment.pick(servers, rcu),
-            Kind::Replicated => assignment.pick_of_set(servers, job.expiration(), rcu),
+            Kind::Replicated => {
+                assignment.pick_of_set(servers, time::seconds(job.expiration()), rcu)
+            }
         }
     }
 
@@ -319,7 +317,8 @@ impl Locality {
 /// The job that drops destinations.
 struct Sweeper {
     kind: Kind,
-    expirations: Arc<Expirations>,
+    settings: Arc<Settings>,
+    crowd: Arc<Crowd>,
     /// Destinations in the cache, and those about to come in.
     entries: AtomicU32,
     state: Pin<KBox<Mutex<State>>>,
@@ -332,29 +331,47 @@ struct State {
 }
 
 impl Sweeper {
-    fn new(keeper: Keeper<Assignment>, kind: Kind, expirations: Arc<Expirations>) -> Result<Self> {
+    fn new(
+        keeper: Keeper<Assignment>,
+        kind: Kind,
+        settings: Arc<Settings>,
+        crowd: Arc<Crowd>,
+    ) -> Result<Self> {
         let state = State {
             keeper,
             swept: jiffies(),
         };
         Ok(Self {
             kind,
-            expirations,
+            settings,
+            crowd,
             entries: AtomicU32::new(0),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         })
     }
 
+    /// Seconds after which a destination is forgotten, or a set of servers is old. What is negative is over at once, as
+    /// in IPVS.
     fn expiration(&self) -> u32 {
-        self.expirations.ticks(self.kind)
+        let seconds = match self.kind {
+            Kind::Single => &self.settings.lblc_expiration,
+            Kind::Replicated => &self.settings.lblcr_expiration,
+        };
+        u32::try_from(seconds.get()).unwrap_or(0)
     }
 
     /// Counts a destination more; `false` if there is no room for it.
     fn admit(&self) -> bool {
+        let Crowd {
+            destinations,
+            limit,
+        } = &*self.crowd;
         // A full cache is only read.
-        if self.entries.load(Ordering::Relaxed) >= HARD_LIMIT {
+        let is_full = self.entries.load(Ordering::Relaxed) >= HARD_LIMIT;
+        if is_full || destinations.load(Ordering::Relaxed) >= *limit {
             return false;
         }
+        destinations.fetch_add(1, Ordering::Relaxed);
         let has_room = self.entries.fetch_add(1, Ordering::Relaxed) < HARD_LIMIT;
         if !has_room {
             self.count_less(1);
@@ -364,6 +381,9 @@ impl Sweeper {
 
     fn count_less(&self, entries: u32) {
         self.entries.fetch_sub(entries, Ordering::Relaxed);
+        self.crowd
+            .destinations
+            .fetch_sub(entries, Ordering::Relaxed);
     }
 
     /// Drops all destinations. Sleeps.
@@ -381,16 +401,9 @@ impl Sweeper {
 
     /// Drops the destinations that have been idle for too long. Sleeps.
     fn sweep(&self, keeper: &mut Keeper<Assignment>, now: u32) {
-        let excess = self
-            .entries
-            .load(Ordering::Relaxed)
-            .saturating_sub(SOFT_LIMIT);
-        let (timeout, at_most) = if excess > 0 {
-            let timeout = CROWDED_TIMEOUT.min(self.expiration());
-            (timeout, (excess.saturating_mul(4) / 3).min(SOFT_LIMIT / 2))
-        } else {
-            (self.expiration(), u32::MAX)
-        };
+        let destinations = self.entries.load(Ordering::Relaxed);
+        let Sweep { timeout, at_most } = Sweep::of(destinations, self.expiration());
+        let timeout = time::seconds(timeout);
         let mut dropped = 0u32;
         keeper.visit(0, |assignment| {
             if dropped < at_most && assignment.idle(now) >= timeout {
@@ -401,6 +414,13 @@ impl Sweeper {
             }
         });
         self.count_less(dropped);
+    }
+}
+
+impl Drop for Sweeper {
+    /// The destinations go with their keeper.
+    fn drop(&mut self) {
+        self.count_less(self.entries.load(Ordering::Relaxed));
     }
 }
 
@@ -446,14 +466,9 @@ impl Localities {
     }
 
     /// Makes the cache of a kind unless there is one. Only with the configuration's lock held. Sleeps.
-    pub fn provide(
-        &self,
-        kind: Kind,
-        memory: &Arc<Memory<Assignment>>,
-        expirations: &Arc<Expirations>,
-    ) -> Result {
+    pub fn provide(&self, kind: Kind, supply: &Supply, settings: &Arc<Settings>) -> Result {
         if self.get(kind).is_none() {
-            let locality = Locality::new(kind, memory.clone(), expirations.clone())?;
+            let locality = Locality::new(kind, supply.clone(), settings.clone())?;
             self.of(kind).populate(locality);
         }
         Ok(())

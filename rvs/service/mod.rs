@@ -8,11 +8,10 @@ pub mod config;
 mod locality;
 mod server;
 
-pub use locality::Assignment;
+pub use locality::{Assignment, Crowd, Supply};
 pub use server::{Method, RealServer, ServerSettings};
 
 use crate::{
-    conn::hash::HashKey,
     packet::{Address, Endpoint, Family, FlowKey, Mask, IPPROTO_TCP},
     sched::{self, Cursor, Flow, Options, Pool, Prepared, Scheduler, Slot, Walk, NOBODY},
     sys::{
@@ -210,6 +209,7 @@ impl Service {
     }
 
     /// The real server for a new connection, opened by a packet with this key.
+    #[inline]
     pub fn schedule<'a, A: Address>(
         &'a self,
         packet: &FlowKey<A>,
@@ -217,6 +217,32 @@ impl Service {
     ) -> Option<&'a Arc<RealServer>> {
         let snapshot = self.snapshot.read(rcu)?;
         let scheduler = snapshot.settings.scheduler?;
+        let servers = &snapshot.servers;
+        let mut bits = self.cursor.load(Ordering::Relaxed);
+        while let Some(turn) = scheduler.turn(servers, snapshot.prepared, Cursor::from_bits(bits)) {
+            let pick = turn?;
+            let swapped = self.cursor.compare_exchange_weak(
+                bits,
+                pick.cursor.to_bits(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            match swapped {
+                Ok(_) => return servers.get(pick.index),
+                Err(now) => bits = now,
+            }
+        }
+        self.schedule_for(snapshot, scheduler, packet, rcu)
+    }
+
+    /// The real server that a scheduler gives this flow, by what the flow or the servers are like.
+    fn schedule_for<'a, A: Address>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        scheduler: Scheduler,
+        packet: &FlowKey<A>,
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
         let pool = snapshot.pool();
         let destination = packet.dst.addr.ip();
         if let Some(locality) = Kind::of(scheduler).and_then(|kind| self.localities.get(kind)) {
@@ -227,58 +253,105 @@ impl Service {
             client_port: packet.src.port,
             destination: sched::fold(destination),
         };
-        let mut bits = self.cursor.load(Ordering::Relaxed);
-        loop {
-            let cursor = Cursor::from_bits(bits);
-            let pick = scheduler.pick(&pool, cursor, &flow, random::word)?;
-            let next = pick.cursor.to_bits();
-            // Schedulers without a memory leave the shared word alone.
-            if next != bits {
-                let swapped = self.cursor.compare_exchange_weak(
-                    bits,
-                    next,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                );
-                if let Err(now) = swapped {
-                    bits = now;
-                    continue;
-                }
-            }
-            return pool.servers.get(pick.index);
-        }
+        let pick = scheduler.pick(&pool, Cursor::default(), &flow, random::word)?;
+        pool.servers.get(pick.index)
     }
 }
 
+/// A key as three words, which compare and hash quickly: kind, family, protocol and port or mark; then
+/// the address.
+#[derive(Clone, Copy)]
+struct PackedKey([u64; 3]);
+
+impl PartialEq for PackedKey {
+    /// Word by word: comparing arrays is a call.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let (Self([a, b, c]), Self([d, e, f])) = (self, other);
+        (a ^ d) | (b ^ e) | (c ^ f) == 0
+    }
+}
+
+const PACKED_MARK: u64 = 1 << 63;
+
+impl PackedKey {
+    #[inline]
+    const fn of_address(family: Family, protocol: u8, port: u16, [low, high]: [u64; 2]) -> Self {
+        Self([
+            (family as u64) << 32 | (protocol as u64) << 16 | port as u64,
+            low,
+            high,
+        ])
+    }
+
+    #[inline]
+    const fn of_mark(family: Family, mark: u32) -> Self {
+        Self([PACKED_MARK | (family as u64) << 32 | mark as u64, 0, 0])
+    }
+
+    fn of(key: ServiceKey) -> Self {
+        match key {
+            ServiceKey::Mark { family, mark } => Self::of_mark(family, mark),
+            ServiceKey::Address { protocol, endpoint } => {
+                let words = match endpoint.addr {
+                    IpAddr::V4(addr) => addr.words(),
+                    IpAddr::V6(addr) => addr.words(),
+                };
+                Self::of_address(key.family(), protocol, endpoint.port, words)
+            }
+        }
+    }
+
+    /// A hash that nobody can aim at without the secret, though a clever observer might learn it: the keys
+    /// that are in the table are chosen by its owner.
+    #[inline]
+    fn hash(self, [first, second]: [u64; 2]) -> u64 {
+        let Self([what, low, high]) = self;
+        let hash = folded_product(what ^ first, low ^ second);
+        folded_product(hash ^ high, second | 1)
+    }
+}
+
+#[inline]
+fn folded_product(a: u64, b: u64) -> u64 {
+    let product = u128::from(a).wrapping_mul(u128::from(b));
+    (product >> 64) as u64 ^ product as u64
+}
+
 /// A service's place in the table that packets look into.
-pub struct ServiceEntry(pub Arc<Service>);
+pub struct ServiceEntry {
+    key: PackedKey,
+    service: Arc<Service>,
+}
 
 impl Deref for ServiceEntry {
     type Target = Service;
 
     #[inline]
     fn deref(&self) -> &Service {
-        &self.0
+        &self.service
     }
 }
 
-impl Entry for ServiceEntry {}
+impl Entry for ServiceEntry {
+    type Owner = ();
+}
 
 /// What a packet says that a service can be found by.
 #[derive(Clone, Copy)]
-pub struct Wanted {
+pub struct Wanted<A> {
     /// The mark that netfilter rules gave the packet; 0 for none.
     pub mark: u32,
     /// IP protocol number.
     pub protocol: u8,
     /// Where the packet goes.
-    pub endpoint: Endpoint<IpAddr>,
+    pub endpoint: Endpoint<A>,
 }
 
 /// The services of a namespace, as packets find them.
 pub struct Services {
     table: Arc<FlowTable<ServiceEntry>>,
-    secret: HashKey,
+    secret: [u64; 2],
     /// How many services are found by a mark, by FTP's port, by their address alone: what no service
     /// is found by, is not looked for.
     by_mark: AtomicU32,
@@ -291,7 +364,7 @@ impl Services {
     pub fn new(table: Arc<FlowTable<ServiceEntry>>) -> Self {
         Self {
             table,
-            secret: HashKey::new(random::key()),
+            secret: random::key(),
             by_mark: AtomicU32::new(0),
             ftp: AtomicU32::new(0),
             all_ports: AtomicU32::new(0),
@@ -302,9 +375,9 @@ impl Services {
     /// data connection of a passive client, that for all ports. Such data connections go to a port from
     /// `first_unprivileged` on.
     #[inline]
-    pub fn find<'a>(
+    pub fn find<'a, A: Address>(
         &'a self,
-        wanted: Wanted,
+        wanted: Wanted<A>,
         first_unprivileged: impl FnOnce() -> u16,
         rcu: Held<'a>,
     ) -> Option<&'a Service> {
@@ -314,49 +387,37 @@ impl Services {
             endpoint,
         } = wanted;
         let exists = |count: &AtomicU32| count.load(Ordering::Relaxed) != 0;
-        let at = |port| {
-            let endpoint = Endpoint { port, ..endpoint };
-            self.find_key(ServiceKey::Address { protocol, endpoint }, rcu)
-        };
-        let family = Family::of(endpoint.addr);
-        (mark != 0 && exists(&self.by_mark))
-            .then(|| self.find_key(ServiceKey::Mark { family, mark }, rcu))
-            .flatten()
-            .or_else(|| at(endpoint.port))
-            .or_else(|| {
-                let may_be_data = protocol == IPPROTO_TCP
-                    && exists(&self.ftp)
-                    && (endpoint.port == FTP_DATA || endpoint.port >= first_unprivileged());
-                may_be_data.then(|| at(FTP)).flatten()
-            })
-            .or_else(|| exists(&self.all_ports).then(|| at(0)).flatten())
+        let words = endpoint.addr.words();
+        let at = |port| self.find_key(PackedKey::of_address(A::FAMILY, protocol, port, words), rcu);
+        if mark != 0 && exists(&self.by_mark) {
+            let found = self.find_key(PackedKey::of_mark(A::FAMILY, mark), rcu);
+            if found.is_some() {
+                return found;
+            }
+        }
+        at(endpoint.port).or_else(|| {
+            let may_be_data = protocol == IPPROTO_TCP
+                && exists(&self.ftp)
+                && (endpoint.port == FTP_DATA || endpoint.port >= first_unprivileged());
+            may_be_data
+                .then(|| at(FTP))
+                .flatten()
+                .or_else(|| exists(&self.all_ports).then(|| at(0)).flatten())
+        })
     }
 
     #[inline]
-    fn find_key<'a>(&'a self, key: ServiceKey, rcu: Held<'a>) -> Option<&'a Service> {
+    fn find_key<'a>(&'a self, key: PackedKey, rcu: Held<'a>) -> Option<&'a Service> {
         self.find_entry(key, rcu).map(|entry| &**entry.get())
     }
 
     /// The place of a service in the table.
     #[inline]
-    fn find_entry<'a>(&'a self, key: ServiceKey, rcu: Held<'a>) -> Option<Lent<'a, ServiceEntry>> {
+    fn find_entry<'a>(&'a self, key: PackedKey, rcu: Held<'a>) -> Option<Lent<'a, ServiceEntry>> {
+        let hash = key.hash(self.secret);
         self.table
-            .lookup(self.hash(key), |service, _| service.key == key, rcu)
+            .lookup(hash, |entry, _| entry.key == key, rcu)
             .map(|(service, _)| service)
-    }
-
-    fn hash(&self, key: ServiceKey) -> u64 {
-        match key {
-            ServiceKey::Address { protocol, endpoint } => {
-                let [low, high] = match endpoint.addr {
-                    IpAddr::V4(addr) => addr.words(),
-                    IpAddr::V6(addr) => addr.words(),
-                };
-                let rest = u64::from(endpoint.port) | (u64::from(protocol) << 16);
-                self.secret.hash([low, high, rest])
-            }
-            ServiceKey::Mark { mark, .. } => self.secret.hash([u64::from(mark)]),
-        }
     }
 
     /// The numbers that a service of this key counts in.
@@ -374,12 +435,16 @@ impl Services {
     fn publish(&self, service: Arc<Service>) -> Result {
         let guard = rcu::read_lock();
         let key = service.key;
+        let packed = PackedKey::of(key);
         let hashes = Hashes {
-            forward: self.hash(key),
+            forward: packed.hash(self.secret),
             reverse: None,
         };
         let is_same = |one: &ServiceEntry, other: &ServiceEntry| one.key == other.key;
-        let entry = ServiceEntry(service);
+        let entry = ServiceEntry {
+            key: packed,
+            service,
+        };
         match self
             .table
             .insert(entry, hashes, is_same, Held::from(&guard))
@@ -399,7 +464,7 @@ impl Services {
     /// Hides a service from packets.
     fn withdraw(&self, key: ServiceKey, keeper: &mut Keeper<ServiceEntry>) {
         let guard = rcu::read_lock();
-        if let Some(entry) = self.find_entry(key, Held::from(&guard)) {
+        if let Some(entry) = self.find_entry(PackedKey::of(key), Held::from(&guard)) {
             keeper.remove(entry);
             for count in self.counts(key) {
                 count.fetch_sub(1, Ordering::Relaxed);

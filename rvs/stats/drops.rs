@@ -34,6 +34,7 @@ macro_rules! reasons {
 
 reasons! {
     Malformed, "malformed", "The packet ends before its headers do.";
+    DropPacket, "drop-packet", "The defence drop_packet was on, and it was this packet's turn not to create a connection.";
     NoMemory, "no-memory", "Memory was out: for a connection, or for a header to be rewritten.";
     TableFull, "table-full", "As many connections exist already as may exist in memory of this size.";
     NoServer, "no-server", "Every real server of the service has weight 0, is over its threshold, or there is none.";
@@ -42,6 +43,7 @@ reasons! {
     TooBig, "too-big", "The packet exceeds the path's MTU and must not be fragmented.";
     Unreachable, "unreachable", "Routing knows no way to the real server.";
     NotLocal, "not-local", "The real server's address became local while the packet was only routed through.";
+    Untrackable, "untrackable", "Connection tracking refused the packet: its table is full, or another flow has the same ends.";
     BadChecksum, "bad-checksum", "The checksum of an ICMP error that would have to be rewritten is wrong.";
 }
 

@@ -31,7 +31,7 @@ impl CpuSet {
     pub fn parse(list: &[u8]) -> Result<Self> {
         let mut text = KVec::with_capacity(list.len().saturating_add(1), GFP_KERNEL)?;
         text.extend_from_slice(list, GFP_KERNEL)?;
-        text.push(0, GFP_KERNEL)?;
+        text.push_within_capacity(0).map_err(|_| ENOMEM)?;
         let mut set = Self::new()?;
         // SAFETY: a text that ends with 0, and by the type invariants the room of a mask.
         let parsed =

@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
@@ -22,6 +23,10 @@
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
 #include <linux/icmpv6.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+#include <net/netfilter/nf_conntrack_seqadj.h>
+#include <net/netfilter/nf_conntrack_zones.h>
 #include <net/netns/generic.h>
 #include <net/sctp/checksum.h>
 #include <linux/seq_file_net.h>
@@ -56,6 +61,30 @@ void rvs_cpu_relax(void)
 	cpu_relax();
 }
 
+#ifdef CONFIG_LOCKDEP
+static struct lock_class_key rvs_chain_key;
+static struct lockdep_map rvs_chain = {
+	.name = "rvs_chain",
+	.key = &rvs_chain_key,
+	.wait_type_inner = LD_WAIT_CONFIG,
+};
+#endif
+
+void rvs_lockdep_acquire_chain(unsigned int nesting)
+{
+	lock_acquire_exclusive(&rvs_chain, nesting, 0, NULL, _RET_IP_);
+}
+
+void rvs_lockdep_release_chain(void)
+{
+	lock_release(&rvs_chain, _RET_IP_);
+}
+
+void rvs_assert_rcu_read_side(void)
+{
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "rvs: nobody holds the RCU read side");
+}
+
 u64 rvs_total_memory(void)
 {
 	return (u64)totalram_pages() << PAGE_SHIFT;
@@ -74,6 +103,11 @@ void __percpu *rvs_alloc_percpu(size_t size, size_t align)
 void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value)
 {
 	this_cpu_add(*counter, value);
+}
+
+u64 rvs_this_cpu_inc_return_u64(u64 __percpu *counter)
+{
+	return this_cpu_inc_return(*counter);
 }
 
 u64 rvs_per_cpu_read_u64(u64 __percpu *counter, unsigned int cpu)
@@ -173,7 +207,9 @@ u16 rvs_first_unprivileged_port(const struct net *net)
 
 bool rvs_skb_wants_no_defrag(const struct sk_buff *skb)
 {
-	return skb->sk && skb->sk->sk_family == PF_INET && inet_test_bit(NODEFRAG, skb->sk);
+	const struct sock *sk = skb_to_full_sk(skb);
+
+	return sk && sk_fullsock(sk) && sk->sk_family == PF_INET && inet_test_bit(NODEFRAG, sk);
 }
 
 int rvs_dst_output(struct net *net, struct sk_buff *skb)
@@ -194,6 +230,16 @@ bool rvs_dst_is_loopback(const struct dst_entry *dst)
 u32 rvs_route6_cookie(const struct dst_entry *dst)
 {
 	return rt6_get_cookie(dst_rt6_info(dst));
+}
+
+bool rvs_ipv6_is_enabled(void)
+{
+	return ipv6_mod_enabled();
+}
+
+void rvs_skb_dst_set(struct sk_buff *skb, struct dst_entry *dst)
+{
+	skb_dst_set(skb, dst);
 }
 
 struct dst_entry *rvs_ip6_route_output(struct net *net, struct flowi6 *flow)
@@ -315,4 +361,34 @@ void rvs_housekeeping_cpus(unsigned long *bits)
 void rvs_current_cpus(unsigned long *bits)
 {
 	cpumask_copy(to_cpumask(bits), &current->cpus_mask);
+}
+
+struct nf_conn *rvs_ct_of_tuple(const struct nf_conntrack_tuple_hash *tuple)
+{
+	return nf_ct_tuplehash_to_ctrack(tuple);
+}
+
+bool rvs_ct_is_in_default_zone(const struct nf_conn *ct)
+{
+	return nf_ct_zone(ct)->id == NF_CT_DEFAULT_ZONE_ID;
+}
+
+unsigned int rvs_ct_confirm(struct sk_buff *skb)
+{
+	return nf_conntrack_confirm(skb);
+}
+
+bool rvs_ct_has_seqadj(const struct nf_conn *ct)
+{
+	return nfct_seqadj(ct);
+}
+
+bool rvs_ct_provide_seqadj(struct nf_conn *ct)
+{
+	return nfct_seqadj(ct) || nfct_seqadj_ext_add(ct);
+}
+
+bool rvs_ct_provide_help(struct nf_conn *ct)
+{
+	return nfct_help(ct) || nf_ct_helper_ext_add(ct, GFP_ATOMIC);
 }

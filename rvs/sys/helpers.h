@@ -2,20 +2,29 @@
 #ifndef RVS_SYS_HELPERS_H
 #define RVS_SYS_HELPERS_H
 
+#if !IS_ENABLED(CONFIG_NF_CONNTRACK) || !IS_ENABLED(CONFIG_NF_NAT)
+#error "rvs needs a kernel with connection tracking and NAT: set CONFIG_NF_CONNTRACK and CONFIG_NF_NAT to y or m"
+#endif
+
 #include <linux/seq_file.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/dst.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/nf_conntrack.h>
 
 void rvs_local_bh_disable(void);
 void rvs_local_bh_enable(void);
 void rvs_cpu_relax(void);
+void rvs_lockdep_acquire_chain(unsigned int nesting);
+void rvs_lockdep_release_chain(void);
+void rvs_assert_rcu_read_side(void);
 u64 rvs_total_memory(void);
 void rvs_cond_resched(void);
 void __percpu *rvs_alloc_percpu(size_t size, size_t align);
 void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value);
+u64 rvs_this_cpu_inc_return_u64(u64 __percpu *counter);
 u64 rvs_per_cpu_read_u64(u64 __percpu *counter, unsigned int cpu);
 unsigned int rvs_next_possible_cpu(int cpu);
 unsigned int rvs_nr_cpu_ids(void);
@@ -40,6 +49,8 @@ int rvs_dst_output(struct net *net, struct sk_buff *skb);
 bool rvs_is_bound_for_slave(const struct sk_buff *skb);
 bool rvs_dst_is_loopback(const struct dst_entry *dst);
 u32 rvs_route6_cookie(const struct dst_entry *dst);
+bool rvs_ipv6_is_enabled(void);
+void rvs_skb_dst_set(struct sk_buff *skb, struct dst_entry *dst);
 struct dst_entry *rvs_ip6_route_output(struct net *net, struct flowi6 *flow);
 const struct net_device *rvs_dst_dev(const struct dst_entry *dst);
 u32 rvs_largest_fragment6(const struct sk_buff *skb);
@@ -64,5 +75,11 @@ size_t rvs_cpumask_size(void);
 int rvs_cpulist_parse(const char *list, unsigned long *bits);
 void rvs_housekeeping_cpus(unsigned long *bits);
 void rvs_current_cpus(unsigned long *bits);
+struct nf_conn *rvs_ct_of_tuple(const struct nf_conntrack_tuple_hash *tuple);
+bool rvs_ct_is_in_default_zone(const struct nf_conn *ct);
+unsigned int rvs_ct_confirm(struct sk_buff *skb);
+bool rvs_ct_has_seqadj(const struct nf_conn *ct);
+bool rvs_ct_provide_seqadj(struct nf_conn *ct);
+bool rvs_ct_provide_help(struct nf_conn *ct);
 
 #endif

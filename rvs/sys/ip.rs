@@ -30,6 +30,12 @@ impl Stacked for Ipv6Addr {
     const STACK: Stack = Stack::V6;
 }
 
+/// Whether this host has an IPv6 stack at all: it can be left out when the kernel is booted.
+pub fn has_ipv6() -> bool {
+    // SAFETY: reads a word that was decided at boot.
+    unsafe { bindings::rvs_ipv6_is_enabled() }
+}
+
 /// IPv6 packets of a namespace are reassembled before anybody but the device sees them, while this
 /// exists.
 pub struct Reassembly6(Net<'static>);

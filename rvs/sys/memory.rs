@@ -19,6 +19,14 @@ pub fn free_buffer_pages() -> usize {
     unsafe { super::bindings::nr_free_buffer_pages() as usize }
 }
 
+/// Pages that are free, or hold only what block devices have too and could be free at once.
+pub fn free_and_buffer_pages() -> u64 {
+    let mut info = super::bindings::sysinfo::default();
+    // SAFETY: the memory is ours to be filled.
+    unsafe { super::bindings::si_meminfo(&mut info) };
+    (info.freeram as u64).saturating_add(info.bufferram as u64)
+}
+
 /// A boxed array of default values, allocated as `kvmalloc` does.
 ///
 /// # Invariants

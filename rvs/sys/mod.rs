@@ -5,11 +5,13 @@
 //! where to, is decided above.
 
 mod bindings;
+pub mod conntrack;
 pub mod cpu;
 pub mod cpu_set;
 pub mod flow_table;
 pub mod genl;
 pub mod ip;
+pub mod lockdep;
 pub mod memory;
 pub mod net;
 pub mod netdev;

@@ -47,6 +47,19 @@ impl<const N: usize> Counters<N> {
         }
     }
 
+    /// Counts one more at counter `i` of this CPU; what it stood at before. Safe against interrupts and
+    /// preemption.
+    #[inline]
+    pub fn bump(&self, i: usize) -> u64 {
+        if i >= N {
+            return 0;
+        }
+        let counter = self.base.as_ptr().wrapping_add(i);
+        // SAFETY: the word lies within the allocation by the type invariants.
+        let now = unsafe { bindings::rvs_this_cpu_inc_return_u64(counter) };
+        now.wrapping_sub(1)
+    }
+
     /// The counters of one CPU, which it may be bumping meanwhile.
     pub fn of(&self, cpu: Cpu) -> [u64; N] {
         let cpu = cpu.number();

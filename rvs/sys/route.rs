@@ -7,9 +7,9 @@
 
 use super::{
     bindings,
-    ip::Stack,
+    ip::{self, Stack},
     net::Net,
-    rcu::{Cell, Held},
+    rcu::{self, Cell, Held},
 };
 use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -107,6 +107,11 @@ impl Route {
         destination: Ipv6Addr,
         purpose: Purpose,
     ) -> core::result::Result<Self, Unreachable> {
+        if !ip::has_ipv6() {
+            return Err(Unreachable);
+        }
+        // The route's device stays while it is looked at.
+        let _guard = rcu::read_lock();
         let to = bindings::in6_addr {
             in6_u: bindings::in6_addr__bindgen_ty_1 {
                 u6_addr8: destination.octets(),

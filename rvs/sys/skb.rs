@@ -260,17 +260,17 @@ impl<'a> Skb<'a> {
     #[inline]
     pub fn is_routed_locally<A: Stacked>(&self) -> bool {
         let dst = self.attached_route();
+        if dst.is_null() {
+            return false;
+        }
         // SAFETY: the attached route lives as long as the packet has it; an IPv4 packet has an
         // `rtable`, which begins with its `dst_entry`.
-        !dst.is_null()
-            && unsafe {
-                match A::STACK {
-                    Stack::V4 => {
-                        (*dst.cast::<bindings::rtable>()).rt_flags & bindings::RTCF_LOCAL != 0
-                    }
-                    Stack::V6 => bindings::rvs_dst_is_loopback(dst),
-                }
+        unsafe {
+            match A::STACK {
+                Stack::V4 => (*dst.cast::<bindings::rtable>()).rt_flags & bindings::RTCF_LOCAL != 0,
+                Stack::V6 => bindings::rvs_dst_is_loopback(dst),
             }
+        }
     }
 
     /// Replaces the attached route by one that stays alive at least until the read side of RCU,
@@ -285,13 +285,23 @@ impl<'a> Skb<'a> {
         }
         self.raw_mut().__bindgen_anon_3.__bindgen_anon_1._skb_refdst =
             route.as_dst().addr() | NOREF;
+        self.headers_mut().set_slow_gro(1);
     }
 
     /// Replaces the attached route by one that lives as long as the packet has it.
     pub fn hand_route(&mut self, route: Route) {
-        // SAFETY: the packet is ours.
-        unsafe { bindings::rvs_skb_dst_drop(self.as_ptr()) };
-        self.raw_mut().__bindgen_anon_3.__bindgen_anon_1._skb_refdst = route.into_dst().addr();
+        // SAFETY: the packet is ours, and gets the reference that the route held.
+        unsafe {
+            bindings::rvs_skb_dst_drop(self.as_ptr());
+            bindings::rvs_skb_dst_set(self.as_ptr(), route.into_dst());
+        }
+    }
+
+    /// The entry of connection tracking that the packet refers to, and in [`CT_INFO`] how it belongs to
+    /// it.
+    #[inline]
+    pub(super) fn tracking_word(&self) -> usize {
+        self.raw()._nfct
     }
 
     /// Takes connection tracking off the packet: rules see it as untracked from here on.
@@ -477,7 +487,13 @@ impl<'a> Skb<'a> {
             headers.set_inner_protocol_type(ENCAP_TYPE_IPPROTO);
             headers.__bindgen_anon_5.inner_ipproto = inner;
             let outer = bindings::rvs_skb_push(self.as_ptr(), LEN as u32);
-            self.headers_mut().network_header = inner_start.wrapping_sub(LEN as u16);
+            let headers = self.headers_mut();
+            headers.network_header = inner_start.wrapping_sub(LEN as u16);
+            headers.protocol = match A::STACK {
+                Stack::V4 => bindings::ETH_P_IP as u16,
+                Stack::V6 => bindings::ETH_P_IPV6 as u16,
+            }
+            .to_be();
             self.raw_mut().cb = [0; 48];
             outer.cast::<[u8; LEN]>().as_mut()
         }
@@ -564,7 +580,7 @@ type Headers = bindings::sk_buff__bindgen_ty_4__bindgen_ty_2;
 /// Bit of the route pointer: the packet holds no reference.
 const NOREF: usize = 1;
 /// Bits of the connection tracking word below the pointer.
-const CT_INFO: usize = 7;
+pub(super) const CT_INFO: usize = 7;
 /// The word of a packet that is not tracked.
 const CT_UNTRACKED: usize = 7;
 const RTN_LOCAL: u32 = bindings::RTN_LOCAL;

@@ -117,7 +117,9 @@ impl<T: Send + Sync> Files<T> {
                 continue;
             }
             let is_read_only = is_for_others && for_other_users == ForOtherUsers::ReadOnly;
-            entries.push(file.entry(&owner, is_read_only), GFP_KERNEL_ACCOUNT)?;
+            entries
+                .push_within_capacity(file.entry(&owner, is_read_only))
+                .map_err(|_| ENOMEM)?;
         }
         // SAFETY: the namespace lives longer than the files by `Net<'static>`; the entries do not
         // move, and neither they nor what they point to goes before `drop` has unregistered them.
@@ -154,8 +156,8 @@ pub struct Text<'a> {
 
 impl fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.buffer.iter_mut().skip(self.len);
-        for (to, from) in room.zip(text.bytes()) {
+        let room = self.buffer.get_mut(self.len..).unwrap_or_default();
+        for (to, from) in room.iter_mut().zip(text.bytes()) {
             to.write(from);
             self.len = self.len.saturating_add(1);
         }

@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import IPV4, IPV6, METHODS, VIP, dual_stack, eventually, module, whichever_method
+from lab import IPV4, IPV6, METHODS, VIP, CommandFailed, dual_stack, eventually, module, whichever_method
 from lab.flood import Flood
 from lab.programs import TcpClient, UdpClient
 from lab.rvsctl import Rvsctl
@@ -109,6 +109,15 @@ def test_without_the_module_rvsctl_says_that_it_is_not_loaded(lab, reloaded):
     module.unload("rvs")
     refused = lab.director.try_run(Rvsctl.tool, "service", "list")
     assert refused.returncode == 6 and "rvs is not loaded" in refused.stderr
+
+
+def test_the_parameter_of_ip_vs_is_taken(reloaded, balancer_name, clean_kernel, kernel_log):
+    module.unload(balancer_name)
+    module.load(balancer_name, "conn_tab_bits=20")
+    assert not [message for message in kernel_log.news() if "conn_tab_bits" in message]
+    module.unload(balancer_name)
+    with pytest.raises(CommandFailed):
+        module.load(balancer_name, "conn_tab_bits=many")
 
 
 @pytest.mark.rvs_only

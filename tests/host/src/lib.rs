@@ -21,6 +21,13 @@ pub mod settings;
 #[path = "../../../rvs/siphash.rs"]
 pub mod siphash;
 
+/// Defences against floods: of this room only what decides.
+#[path = "../../../rvs/defense"]
+pub mod defense {
+    pub mod mode;
+    pub mod victim;
+}
+
 /// The outside's view: of this room only what reads and writes bytes.
 #[path = "../../../rvs/control"]
 pub mod control {

@@ -10,6 +10,7 @@ from .capture import Capture
 from .eventually import eventually
 from .ghost import Ghost
 from .namespace import CommandFailed, Namespace
+from .patience import patiently
 from .programs import TcpPrograms, UdpPrograms
 from .topology import (CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, IPV6, METHODS, VIP, VIP6, Lab, Plan, dual_stack,
                        either_family, whichever_method)
@@ -17,5 +18,5 @@ from .topology import (CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, IPV6, ME
 __all__ = [
     "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "IPV4", "IPV6", "Lab",
     "METHODS", "Mark", "Namespace", "Plan", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "VIP6", "dual_stack",
-    "either_family", "eventually", "whichever_method",
+    "either_family", "eventually", "patiently", "whichever_method",
 ]

@@ -5,6 +5,7 @@ import socket
 import time
 
 from . import packet
+from .patience import patiently
 
 ETHERTYPES = {socket.AF_INET: 0x0800, socket.AF_INET6: 0x86DD}
 _SO_RCVBUFFORCE = 33  # not in Python's socket module
@@ -32,6 +33,7 @@ class Capture:
 
     def first(self, wanted=lambda seen: True, within=5.0):
         """The first packet, past or to come, that `wanted` accepts; it and those before it are forgotten."""
+        within = patiently(within)
         deadline = time.monotonic() + within
         passed = 0
         while True:

@@ -12,23 +12,25 @@ from .namespace import execute
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 RVS_KO = os.environ.get("RVS_KO", str(PROJECT / "rvs.ko"))
 
-_IP_VS = ["ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "ip_vs"]  # in the order in which they can be removed
+_SCHEDULERS = "rr wrr lc wlc fo ovf lblc lblcr dh sh mh sed nq twos".split()
+_IP_VS = [*(f"ip_vs_{name}" for name in _SCHEDULERS), "ip_vs"]  # in the order in which they can be removed
 
 
 def loaded(name):
     return os.path.isdir(f"/sys/module/{name}")
 
 
-def load(balancer):
+def load(balancer, *parameters):
     """Load "ip_vs" with the schedulers the scenarios use, or "rvs"."""
     if balancer == "ip_vs":
+        execute(["modprobe", "ip_vs", *parameters])
         execute(["modprobe", "-a", *_IP_VS])
     else:
-        execute(["insmod", _local_copy()])
+        execute(["insmod", file(), *parameters])
 
 
 @functools.cache
-def _local_copy():
+def file():
     """The module's file, where the guest reads it fast; what it needs from other modules is loaded."""
     if not os.path.exists(RVS_KO):
         raise AssertionError(f"{RVS_KO} is missing; build it with: make")

@@ -11,6 +11,7 @@ import threading
 
 from .address import family_of
 from .namespace import abort
+from .patience import patiently
 
 _CHUNK = 1 << 18
 
@@ -102,7 +103,7 @@ class TcpClient:
 
     def __init__(self, node, address, port, source=None, timeout=20):
         self.socket = node.socket(family_of(address), socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(patiently(timeout))
         try:
             if source:
                 self.socket.bind((source, 0))
@@ -207,7 +208,7 @@ class UdpClient:
 
     def __init__(self, node, address, port, source=None, timeout=5):
         self.socket = node.socket(family_of(address), socket.SOCK_DGRAM)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(patiently(timeout))
         if source:
             self.socket.bind((source, 0))
         self.socket.connect((address, port))

@@ -9,5 +9,6 @@ mod letters;
 mod lifetime;
 mod memory;
 mod model;
+mod pins;
 mod stress;
 mod world;

@@ -5,12 +5,12 @@
 
 use std::sync::{
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    Arc,
+    Arc, Mutex,
 };
 
 use rvs_host_tests::sys::{
     flow_table::{
-        Entry, Fate, FlowTable, Hashes, Inserted, Keeper, Lent, Link, Memory, NotInserted,
+        Entry, Fate, FlowTable, Hashes, Inserted, Keeper, Lent, Link, Memory, NotInserted, Pinned,
     },
     heap::{self, Ledger},
     rcu::{read_lock, Held},
@@ -34,6 +34,11 @@ pub(crate) struct Flow {
     pub(crate) answered: AtomicU64,
     pub(crate) has_arrived: AtomicBool,
     pub(crate) is_buried: AtomicBool,
+    /// What the keeper said of it: that it was removed, and how often it was kept because it is pinned.
+    pub(crate) is_removed: AtomicBool,
+    pub(crate) kept: AtomicU64,
+    /// An entry that stays as long as this one does.
+    pub(crate) controller: Mutex<Option<Pinned<Flow>>>,
     census: Arc<Census>,
 }
 
@@ -73,7 +78,26 @@ impl Drop for Flow {
     }
 }
 
-impl Entry for Flow {}
+impl Entry for Flow {
+    type Owner = ();
+
+    fn removed(&self, (): &()) {
+        self.check();
+        assert!(
+            !self.is_removed.swap(true, Ordering::Relaxed),
+            "removed twice"
+        );
+    }
+
+    fn kept(&self) {
+        self.check();
+        assert!(
+            !self.is_removed.load(Ordering::Relaxed),
+            "kept after its removal"
+        );
+        self.kept.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 /// The hash of a key. A forward key and a reverse key of the same number have nothing in common.
 pub(crate) fn hash_of(key: u64, link: Link, spread: Spread) -> u64 {
@@ -137,7 +161,7 @@ impl World {
             nodes: Cache::new(nodes.clone()),
             buckets: Cache::new(buckets.clone()),
         });
-        let Some((table, keeper)) = Keeper::with_table(memory, LISTS) else {
+        let Some((table, keeper)) = Keeper::with_table(memory, LISTS, ()) else {
             assert_eq!(arrays.objects(), 0, "a table that could not be made leaks");
             return None;
         };
@@ -249,6 +273,9 @@ impl View {
             answered: AtomicU64::new(0),
             has_arrived: AtomicBool::new(false),
             is_buried: AtomicBool::new(false),
+            is_removed: AtomicBool::new(false),
+            kept: AtomicU64::new(0),
+            controller: Mutex::default(),
             census: self.census.clone(),
         };
         let is_same = |_: &Flow, other: &Flow| {

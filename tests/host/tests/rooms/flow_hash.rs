@@ -3,7 +3,7 @@
 //! The keyed hash of a flow.
 
 use std::collections::HashSet;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use rvs_host_tests::conn::hash::HashKey;
@@ -30,7 +30,51 @@ fn reference(
     SipHasher13::new_with_keys(k0, k1).hash(&input)
 }
 
+/// The same for IPv6.
+fn reference6(
+    [k0, k1]: [u64; 2],
+    protocol: u8,
+    a: Endpoint<Ipv6Addr>,
+    b: Endpoint<Ipv6Addr>,
+) -> u64 {
+    let rank = |endpoint: Endpoint<Ipv6Addr>| {
+        let octets = endpoint.addr.octets();
+        let (low, high) = octets.split_at(8);
+        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes"));
+        (word(low), word(high), endpoint.port)
+    };
+    let (low, high) = if rank(a) < rank(b) { (a, b) } else { (b, a) };
+    let last = u64::from(low.port) + (u64::from(high.port) << 16) + (u64::from(protocol) << 48);
+    let input = [
+        &low.addr.octets()[..],
+        &high.addr.octets(),
+        &last.to_le_bytes(),
+    ]
+    .concat();
+    SipHasher13::new_with_keys(k0, k1).hash(&input)
+}
+
+/// Addresses of which many share a part, so that every word of them gets to decide.
+fn endpoint6() -> impl Strategy<Value = Endpoint<Ipv6Addr>> {
+    (any::<[bool; 2]>(), any::<[u64; 2]>(), any::<u16>()).prop_map(|(same, words, port)| {
+        let [high, low] = [0, 1].map(|i| if same[i] { 7 } else { words[i] });
+        Endpoint {
+            addr: Ipv6Addr::from_bits((u128::from(high) << 64) | u128::from(low)),
+            port,
+        }
+    })
+}
+
 proptest! {
+    #[test]
+    fn that_of_ipv6_is_siphash_1_3_of_the_ordered_pair_in_either_direction(
+        key: [u64; 2], protocol: u8, a in endpoint6(), b in endpoint6(),
+    ) {
+        let hash = HashKey::new(key).hash_pair(protocol, a, b);
+        prop_assert_eq!(hash, reference6(key, protocol, a, b));
+        prop_assert_eq!(hash, HashKey::new(key).hash_pair(protocol, b, a));
+    }
+
     #[test]
     fn it_is_siphash_1_3_of_the_ordered_pair(
         key: [u64; 2], protocol: u8, a in endpoint(), b in endpoint(),

@@ -15,10 +15,10 @@ use rvs_host_tests::packet::{Endpoint, Side, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_
 
 use crate::strategies::{at, endpoint, side};
 
-/// An ICMP error in parts.
 /// The addresses of the message's own header make no difference to ICMP.
 const OWN: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::LOCALHOST, Ipv4Addr::BROADCAST);
 
+/// An ICMP error in parts.
 #[derive(Clone, Debug)]
 struct Error {
     protocol: u8,

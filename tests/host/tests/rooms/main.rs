@@ -4,6 +4,7 @@
 
 mod attributes;
 mod checksum;
+mod defense;
 mod extension;
 mod flow_hash;
 mod ftp;
@@ -12,6 +13,7 @@ mod icmp;
 mod icmpv6;
 mod ipv4;
 mod ipv6;
+mod network;
 mod proc_text;
 mod proto;
 mod rewrite;

@@ -2,7 +2,9 @@
 
 //! Lines of the files below `/proc/net`, byte for byte as reference §9.1 has them, and as the tools scan them.
 
-use rvs_host_tests::control::text::{By, HexAddr, ProtocolName, Row, ServerLine, ServiceLine};
+use rvs_host_tests::control::text::{
+    AppLine, By, HexAddr, ProtocolName, Row, ServerLine, ServiceLine,
+};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const VIRTUAL: IpAddr = IpAddr::V4(Ipv4Addr::new(207, 175, 44, 110));
@@ -48,12 +50,22 @@ fn flags_of_a_service_follow_its_scheduler() {
         scheduler: "wlc",
         is_one_packet: true,
         persistence: Some((75_000, 0xffff_ffff)),
-        ..service(VIRTUAL)
     };
     assert_eq!(
         line.to_string(),
         "UDP  CFAF2C6E:0035 wlc ops  persistent 75000 FFFFFFFF\n"
     );
+}
+
+#[test]
+fn a_helper_stands_in_columns() {
+    let line = AppLine {
+        protocol: 6,
+        port: 21,
+        users: 0,
+        name: "ftp",
+    };
+    assert_eq!(line.to_string(), "TCP  21      0      ftp              \n");
 }
 
 #[test]
@@ -75,6 +87,20 @@ fn a_service_of_ipv6_has_its_address_in_full_and_no_ops() {
         line.to_string(),
         "TCP  [fd00:0000:0000:0000:0000:0000:0000:0100]:1F90 rr \n"
     );
+}
+
+#[test]
+fn a_service_by_mark_ends_in_one_blank() {
+    let line = ServiceLine {
+        by: By::Mark(1),
+        ..service(VIRTUAL)
+    };
+    assert_eq!(line.to_string(), "FWM  00000001 rr \n");
+    let line = ServiceLine {
+        is_one_packet: true,
+        ..line
+    };
+    assert_eq!(line.to_string(), "FWM  00000001 rr ops \n");
 }
 
 #[test]

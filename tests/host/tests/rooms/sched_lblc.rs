@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rvs_host_tests::sched::{
     lblc,
     lblcr::{self, Choice, Decision},
+    locality::{Sweep, HARD_LIMIT},
 };
 
 use crate::server::{servers, Server};
@@ -135,6 +136,27 @@ fn a_member_may_get_a_last_flow_when_it_leaves() {
             leaves: Some(1)
         }
     );
+}
+
+#[test]
+fn a_cache_with_room_drops_only_what_has_expired() {
+    for destinations in [0, 1, 16_384] {
+        let sweep = Sweep::of(destinations, 86_400);
+        assert_eq!((sweep.timeout, sweep.at_most), (86_400, u32::MAX));
+    }
+}
+
+#[test]
+fn a_crowded_cache_drops_what_was_idle_for_six_minutes_and_a_third_more_than_it_has_to() {
+    let sweep = |destinations, expiration| {
+        let Sweep { timeout, at_most } = Sweep::of(destinations, expiration);
+        (timeout, at_most)
+    };
+    assert_eq!(sweep(16_387, 86_400), (360, 4));
+    assert_eq!(sweep(22_528, 86_400), (360, 8192));
+    assert_eq!(sweep(HARD_LIMIT, 86_400), (360, 8192));
+    assert_eq!(sweep(HARD_LIMIT, 60), (60, 8192));
+    assert_eq!(HARD_LIMIT, 24_576);
 }
 
 proptest! {

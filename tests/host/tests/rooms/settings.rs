@@ -168,6 +168,14 @@ proptest! {
 }
 
 #[test]
+fn a_threshold_that_is_its_period_is_refused() {
+    let threshold = settings().sync_threshold;
+    assert_eq!(threshold.set([50, 50]), Err(OutOfRange));
+    assert_eq!(threshold.set([49, 50]), Ok(()));
+    assert_eq!(threshold.set([50, 0]), Ok(()));
+}
+
+#[test]
 fn sync_ports_take_every_power_of_two() {
     let ports = settings().sync_ports;
     for bit in 0..31 {
