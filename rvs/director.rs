@@ -4,6 +4,7 @@
 //! is a function; what the steps need to know lives in the rooms they call,
 //! and how a new flow begins, in `open`.
 
+mod ftp;
 mod open;
 mod segment;
 
@@ -218,29 +219,22 @@ impl Balancer {
         match connections.find(&segment.flow, hash, context.rcu) {
             Some((connection, Way::Out)) => self.answer(skb, &segment, connection, context),
             _ if !takes_requests(&skb, context) => skb.accept(),
-            Some((connection, Way::In)) if !self.is_over(connection, &segment, context) => {
-                self.request(skb, &segment, connection, context)
+            Some((connection, Way::In)) if self.is_over(&connection, &segment) => {
+                self.reopen(skb, &segment, hash, connection, context)
             }
-            Some((_, Way::In)) | None => self.open(skb, &segment, hash, context),
+            Some((connection, Way::In)) => self.request(skb, &segment, connection, context),
+            None => self.open(skb, &segment, hash, context),
         }
     }
 
     /// Whether a packet finds a connection that is to make place for a new one: it opens one where another
     /// has ended (reference §2.6), or its real server is gone and `expire_nodest_conn` says so.
-    fn is_over<'a, A: Balanced>(
-        &self,
-        connection: Lent<'a, Connection<A>>,
-        segment: &Segment<A>,
-        context: Context<'a>,
-    ) -> bool {
+    #[inline]
+    fn is_over<A: Balanced>(&self, connection: &Connection<A>, segment: &Segment<A>) -> bool {
         let expires = || self.settings.expire_nodest_conn.is_on();
         let server = connection.server.as_deref();
         let is_gone = server.is_some_and(|server| !server.is_available()) && expires();
-        let is_over = is_gone || (segment.is_new && self.is_replaced(&connection, segment));
-        if is_over && !connection.is_pinned() {
-            A::connections(self).end(connection, context.rcu);
-        }
-        is_over
+        is_gone || (segment.is_new && self.is_replaced(connection, segment))
     }
 
     /// Whether a packet that opens a connection replaces this one (reference §2.6).
@@ -272,7 +266,7 @@ impl Balancer {
     #[inline]
     fn request<'a, A: Balanced>(
         &'a self,
-        skb: Skb<'a>,
+        mut skb: Skb<'a>,
         segment: &Segment<A>,
         connection: Lent<'a, Connection<A>>,
         context: Context<'a>,
@@ -285,6 +279,11 @@ impl Balancer {
         }
         self.note(connection, segment, Way::In);
         connection.count_packet();
+        if connection.extension().is_some() {
+            if let Err(reason) = self.read_command(&mut skb, segment, connection, context) {
+                return self.drop(skb, reason);
+            }
+        }
         xmit::request(self, skb, segment, Path::of(connection.get()), context)
     }
 
@@ -292,11 +291,16 @@ impl Balancer {
     #[inline]
     fn answer<'a, A: Balanced>(
         &'a self,
-        skb: Skb<'a>,
+        mut skb: Skb<'a>,
         segment: &Segment<A>,
         connection: Lent<'a, Connection<A>>,
         context: Context<'a>,
     ) -> Verdict<'a> {
+        if connection.extension().is_some() {
+            if let Err(reason) = self.read_reply(&mut skb, segment, connection, context) {
+                return self.drop(skb, reason);
+            }
+        }
         if let Some(server) = connection.available_server() {
             server.counters.count_out(skb.len());
         }

@@ -262,19 +262,25 @@ impl Netns {
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
-        let (table, keeper) = Keeper::with_table(self.service_memory.clone(), 1).ok_or(ENOMEM)?;
+        let (table, keeper) =
+            Keeper::with_table(self.service_memory.clone(), 1, ()).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
         let account = self.account()?;
         let balancer = Balancer {
             services: services.clone(),
-            connections4: Connections::new(self.connection_memory4.clone(), account.clone())?,
-            connections6: Connections::new(self.connection_memory6.clone(), account)?,
+            connections4: Connections::new(
+                self.net,
+                self.connection_memory4.clone(),
+                account.clone(),
+            )?,
+            connections6: Connections::new(self.net, self.connection_memory6.clone(), account)?,
             timeouts: Timeouts::new(timeouts),
             settings: self.settings.clone(),
             defense: self.guard.defense().clone(),
             drops: Drops::new()?,
         };
         let config = Config::new(
+            self.net,
             services,
             keeper,
             self.localities.clone(),

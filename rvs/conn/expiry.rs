@@ -7,7 +7,7 @@
 
 use super::{
     wheel::{Wheel, SLOTS, SLOT_TICKS},
-    Account, Connection, HELD_TIMEOUT,
+    Account, Commons, Connection, HELD_TIMEOUT,
 };
 use crate::{
     packet::Address,
@@ -30,6 +30,7 @@ pub struct Expiry<A: Address> {
     entries: AtomicU64,
     removed: AtomicU64,
     wants_sweep: AtomicBool,
+    commons: Arc<Commons>,
     account: Arc<Account>,
 }
 
@@ -40,7 +41,11 @@ struct State<A: Address> {
 
 impl<A: Address> Expiry<A> {
     /// The job for the keeper of a table. Sleeps.
-    pub fn new(keeper: Keeper<Connection<A>>, account: Arc<Account>) -> Result<Self> {
+    pub fn new(
+        keeper: Keeper<Connection<A>>,
+        commons: Arc<Commons>,
+        account: Arc<Account>,
+    ) -> Result<Self> {
         let state = State {
             keeper,
             wheel: Wheel::new(jiffies()),
@@ -50,6 +55,7 @@ impl<A: Address> Expiry<A> {
             entries: AtomicU64::new(0),
             removed: AtomicU64::new(0),
             wants_sweep: AtomicBool::new(false),
+            commons,
             account,
         })
     }
@@ -77,12 +83,12 @@ impl<A: Address> Expiry<A> {
 const DEAD_TIMEOUT: u32 = 4 * SLOT_TICKS;
 
 /// Ends the connections whose real server is not configured.
-fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>) {
+fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>, commons: &Commons) {
     for slot in 0..SLOTS {
         keeper.visit(slot, |connection| {
             let is_bound = connection.server.is_some();
             if is_bound && connection.available_server().is_none() {
-                connection.kill();
+                connection.end(commons);
                 Fate::RemoveOrList(slot)
             } else {
                 Fate::List(slot)
@@ -124,7 +130,7 @@ impl<A: Address> Job for Expiry<A> {
             keeper.visit(slot, decide);
         }
         if self.wants_sweep.swap(false, Ordering::Relaxed) {
-            sweep(keeper);
+            sweep(keeper, &self.commons);
         }
         let still_resizing = keeper.resize(RESIZE_STEPS);
         let before = self.entries.swap(keeper.entries(), Ordering::Relaxed);

@@ -4,21 +4,26 @@
 //! how it ends. What is done with a packet is not decided here.
 
 mod budget;
+mod commons;
 mod expiry;
+mod extension;
 pub mod hash;
 mod status;
 mod table;
 pub mod wheel;
 
 pub use budget::{Account, Budget, Share};
+pub use commons::Commons;
+pub use extension::{Extension, FtpControl};
 pub use status::Status;
 pub use table::{Connections, CreateError};
 
 use crate::{
     packet::{Address, Endpoint, FlowKey},
-    proto::{self, Protocol},
+    proto::{self, tcp, Protocol},
     service::{Method, RealServer},
     sys::{
+        conntrack::Flow,
         flow_table::{Entry, Lent, Link, Node, Pinned},
         time, Arc,
     },
@@ -27,6 +32,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicU32, Ordering},
 };
+use kernel::prelude::*;
 use status::AtomicStatus;
 
 /// Which way a packet of a connection goes.
@@ -66,6 +72,8 @@ pub struct Connection<A: Address> {
     pub server: Option<Arc<RealServer>>,
     /// What it was made under: it does not end before this one does.
     controller: Option<Pinned<Connection<A>>>,
+    /// What only few have.
+    extension: Option<KBox<Extension>>,
 }
 
 // Budget of the design: what packets of IPv4 read in one line, an entry in two, one of IPv6 in three.
@@ -97,20 +105,80 @@ pub struct Plan<A: Address> {
     pub server: Option<Arc<RealServer>>,
     /// The forwarding method.
     pub method: Method,
+    /// The address that masqueraded packets get, if it is not the real server's own.
+    pub addr: Option<A>,
     /// The port that masqueraded packets get.
     pub port: u16,
     /// What it is made under.
     pub controller: Option<Pinned<Connection<A>>>,
+    /// Whether connection tracking follows its packets.
+    pub is_tracked: bool,
+    /// What only few have.
+    pub extension: Option<KBox<Extension>>,
 }
 
 impl<A: Address> Connection<A> {
     /// A connection that starts now.
     pub fn new(plan: Plan<A>) -> Self {
-        let status = Status::fresh(plan.method != Method::Masquerading);
+        let mut status = Status::fresh(plan.method != Method::Masquerading);
+        if plan.is_tracked {
+            status = status.tracked();
+        }
         if let Some(server) = &plan.server {
             server.bind();
         }
         Self::with_status(plan, status, FRESH_TIMEOUT)
+    }
+
+    /// A connection of TCP that another one announced, whose first packet is to come within `timeout` ticks;
+    /// if its client's port is 0, from any port.
+    pub fn announced(plan: Plan<A>, timeout: u32) -> Self {
+        let mut status = Status::fresh(false).with_state(tcp::State::Listen as u8, false);
+        if plan.is_tracked {
+            status = status.tracked();
+        }
+        if plan.flow.src.port == 0 {
+            status = status.unclaimed();
+        }
+        if let Some(server) = &plan.server {
+            server.bind();
+        }
+        Self::with_status(plan, status, timeout)
+    }
+
+    /// The same connection with a client that has come from `port`. `None` if it has just ended.
+    fn claimed_by(&self, port: u16) -> Option<Self> {
+        let status = self.status();
+        if status.is_over() {
+            return None;
+        }
+        let client = Endpoint {
+            port,
+            ..self.client
+        };
+        let controller = match &self.controller {
+            Some(controller) => Some(controller.pin()?),
+            None => None,
+        };
+        let plan = Plan {
+            flow: FlowKey {
+                protocol: self.protocol,
+                src: client,
+                dst: self.virt,
+            },
+            server: self.server.clone(),
+            method: self.method,
+            addr: Some(self.target.addr),
+            port: self.target.port,
+            controller,
+            is_tracked: status.is_tracked(),
+            extension: None,
+        };
+        if let Some(server) = &plan.server {
+            server.bind();
+        }
+        let timeout = self.timeout.load(Ordering::Relaxed);
+        Some(Self::with_status(plan, status.claimed(), timeout))
     }
 
     /// A template that lives this many ticks after it was last used.
@@ -126,8 +194,9 @@ impl<A: Address> Connection<A> {
         let now = time::jiffies();
         let server_addr = plan.server.as_ref().map(|server| server.endpoint.addr);
         let target = Endpoint {
-            addr: server_addr
-                .and_then(A::from_ip)
+            addr: plan
+                .addr
+                .or(server_addr.and_then(A::from_ip))
                 .unwrap_or(plan.flow.dst.addr),
             port: plan.port,
         };
@@ -144,6 +213,7 @@ impl<A: Address> Connection<A> {
             packets: AtomicU32::new(0),
             server: plan.server,
             controller: plan.controller,
+            extension: plan.extension,
         }
     }
 
@@ -184,7 +254,7 @@ impl<A: Address> Connection<A> {
     /// Which way a packet of this flow goes; `None` if it is of another flow.
     #[inline]
     fn way_of(&self, flow: &FlowKey<A>, link: Link) -> Option<Way> {
-        if self.protocol != flow.protocol || self.status().is_template() {
+        if self.protocol != flow.protocol || !self.status().has_packets() {
             return None;
         }
         match link {
@@ -208,7 +278,7 @@ impl<A: Address> Connection<A> {
 
     /// The key of answers, if it is not that of requests turned round.
     fn answer_key(&self) -> Option<FlowKey<A>> {
-        let stands_there = self.has_reverse() && !self.status().is_template();
+        let stands_there = self.has_reverse() && self.status().has_packets();
         stands_there.then_some(FlowKey {
             protocol: self.protocol,
             src: self.target,
@@ -224,6 +294,7 @@ impl<A: Address> Connection<A> {
             && self.client == other.client
             && self.virt == other.virt
             && self.status().is_template() == other.status().is_template()
+            && self.status().is_unclaimed() == other.status().is_unclaimed()
             && is_valid(self)
             && is_valid(other)
     }
@@ -236,6 +307,29 @@ impl<A: Address> Connection<A> {
             && self.virt == key.dst
             && status.is_template()
             && !status.is_over()
+    }
+
+    /// Whether it waits for a packet with this key, whose source port is 0.
+    fn awaits(&self, key: &FlowKey<A>) -> bool {
+        let status = self.status();
+        self.protocol == key.protocol
+            && self.client == key.src
+            && self.virt == key.dst
+            && status.is_unclaimed()
+            && !status.is_over()
+    }
+
+    /// What only few have.
+    #[inline]
+    pub fn extension(&self) -> Option<&Extension> {
+        self.extension.as_deref()
+    }
+
+    /// The control connection of FTP that this is, if it is one.
+    pub fn ftp_control(&self) -> Option<&FtpControl> {
+        match self.extension()? {
+            Extension::Ftp(control) => Some(control),
+        }
     }
 
     /// State and flags.
@@ -300,6 +394,11 @@ impl<A: Address> Connection<A> {
         self.set(Status::invalidated);
     }
 
+    /// Notes that a connection was made under this template now.
+    pub fn renew(&self) {
+        self.last_seen.store(time::jiffies(), Ordering::Relaxed);
+    }
+
     /// Counts a packet from the client.
     #[inline]
     pub fn count_packet(&self) {
@@ -310,12 +409,19 @@ impl<A: Address> Connection<A> {
         }
     }
 
-    /// Ends the connection: its real server no longer counts it. `false` if it has ended before.
-    fn kill(&self) -> bool {
+    /// Waits again for the client that was announced for it.
+    pub fn listen(&self, timeout: u32) {
+        self.set(|status| status.with_state(tcp::State::Listen as u8, status.is_active()));
+        self.touch(time::jiffies(), timeout);
+    }
+
+    /// Ends the connection: its real server no longer counts it. Its status before; `None` if it has
+    /// ended already.
+    fn kill(&self) -> Option<Status> {
         loop {
             let status = self.status();
             if status.is_dead() {
-                return false;
+                return None;
             }
             if self.status.replace(status, status.killed()) {
                 match &self.server {
@@ -323,9 +429,61 @@ impl<A: Address> Connection<A> {
                     Some(server) => server.unbind(status.is_active()),
                     None => {}
                 }
+                return Some(status);
+            }
+        }
+    }
+
+    /// Counts a connection that was added where such are counted.
+    fn count(&self, commons: &Commons) {
+        if self.status().is_unclaimed() {
+            commons.count_unclaimed();
+        }
+        if self.ftp_control().is_some() {
+            commons.count_ftp_control();
+        }
+    }
+
+    /// Ends the connection, for all who know it. `false` if it has ended before.
+    fn end(&self, commons: &Commons) -> bool {
+        let Some(status) = self.kill() else {
+            return false;
+        };
+        if status.is_unclaimed() {
+            commons.uncount_unclaimed();
+        }
+        if self.ftp_control().is_some() {
+            commons.uncount_ftp_control();
+        }
+        if let Some(flow) = self.tracked_flow() {
+            commons.forget(&flow);
+        }
+        true
+    }
+
+    /// Takes the place of the client that it waits for. `false` if another has taken it.
+    fn claim(&self, commons: &Commons) -> bool {
+        loop {
+            let status = self.status();
+            if status.is_dead() || !status.is_unclaimed() {
+                return false;
+            }
+            if self.status.replace(status, status.claimed()) {
+                commons.uncount_unclaimed();
                 return true;
             }
         }
+    }
+
+    /// The flow as connection tracking knows it, if it does.
+    fn tracked_flow(&self) -> Option<Flow> {
+        let flow = FlowKey {
+            protocol: self.protocol,
+            src: self.client,
+            dst: self.virt,
+        };
+        let is_tracked = self.status().is_tracked() && self.client.port != 0;
+        is_tracked.then(|| as_tracked(&flow))
     }
 
     /// Notes a packet at the tick `now`, after which the connection lives `timeout` ticks. `true`
@@ -373,8 +531,14 @@ impl<A: Address> Connection<A> {
         if !status.is_active() {
             flags |= 0x100;
         }
+        if status.is_unclaimed() {
+            flags |= 0x800;
+        }
         if status.is_template() {
             flags |= 0x1000;
+        }
+        if status.is_tracked() {
+            flags |= 0x1_0000;
         }
         flags
     }
@@ -388,14 +552,29 @@ impl<A: Address> Drop for Connection<A> {
 }
 
 impl<A: Address> Entry for Connection<A> {
-    fn removed(&self) {
-        self.kill();
+    type Owner = Arc<Commons>;
+
+    fn removed(&self, commons: &Arc<Commons>) {
+        self.end(commons);
     }
 
     fn kept(&self) {
         if !self.status().is_dead() {
-            self.touch(time::jiffies(), HELD_TIMEOUT);
+            // As if it had last been used so long ago that this much is left; its timeout stays what it is.
+            let timeout = self.timeout.load(Ordering::Relaxed);
+            let idle = timeout.saturating_sub(HELD_TIMEOUT);
+            let last_seen = time::jiffies().wrapping_sub(idle);
+            self.last_seen.store(last_seen, Ordering::Relaxed);
         }
+    }
+}
+
+/// A flow as connection tracking names it.
+pub fn as_tracked<A: Address>(flow: &FlowKey<A>) -> Flow {
+    Flow {
+        protocol: flow.protocol,
+        src: flow.src.socket_addr(),
+        dst: flow.dst.socket_addr(),
     }
 }
 

@@ -11,6 +11,8 @@ const OUTPUT_UNSEEN: u32 = 1 << 9;
 const DEAD: u32 = 1 << 10;
 const TEMPLATE: u32 = 1 << 11;
 const INVALID: u32 = 1 << 12;
+const TRACKED: u32 = 1 << 13;
+const UNCLAIMED: u32 = 1 << 14;
 
 /// State and flags of a connection at one moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,38 @@ impl Status {
     /// Whether it has ended or is not used any more.
     pub const fn is_over(self) -> bool {
         self.0 & (DEAD | INVALID) != 0
+    }
+
+    /// The same for one whose packets connection tracking follows.
+    pub const fn tracked(self) -> Self {
+        Self(self.0 | TRACKED)
+    }
+
+    /// The same for one that waits for a client whose port is not known.
+    pub const fn unclaimed(self) -> Self {
+        Self(self.0 | UNCLAIMED)
+    }
+
+    /// The client has come.
+    pub const fn claimed(self) -> Self {
+        Self(self.0 & !UNCLAIMED)
+    }
+
+    /// Whether it waits for a client whose port is not known.
+    pub const fn is_unclaimed(self) -> bool {
+        self.0 & UNCLAIMED != 0
+    }
+
+    /// Whether it is a connection between known ends, which packets can be of.
+    #[inline]
+    pub const fn has_packets(self) -> bool {
+        self.0 & (TEMPLATE | UNCLAIMED) == 0
+    }
+
+    /// Whether connection tracking follows its packets.
+    #[inline]
+    pub const fn is_tracked(self) -> bool {
+        self.0 & TRACKED != 0
     }
 
     /// Ended.

@@ -3,11 +3,12 @@
 //! The connections of one namespace: finding them, adding to them, ending
 //! them early.
 
-use super::{expiry::Expiry, hash::HashKey, Account, Connection, Found};
+use super::{expiry::Expiry, hash::HashKey, Account, Commons, Connection, Found};
 use crate::{
     packet::{Address, FlowKey},
     sys::{
         flow_table::{FlowTable, Hashes, Keeper, Lent, Memory, NotInserted, Pinned},
+        net::Net,
         per_cpu, random,
         rcu::Held,
         worker::Worker,
@@ -24,6 +25,7 @@ pub struct Connections<A: Address> {
     // The worker stands first: it is stopped, and its entries freed, before the table goes.
     expiry: Worker<Expiry<A>>,
     table: Arc<FlowTable<Connection<A>>>,
+    commons: Arc<Commons>,
     secret: HashKey,
     /// Entries made so far.
     made: per_cpu::Counters<1>,
@@ -44,12 +46,20 @@ pub enum CreateError<'a, A: Address> {
 }
 
 impl<A: Address> Connections<A> {
-    /// An empty table. Sleeps.
-    pub fn new(memory: Arc<Memory<Connection<A>>>, account: Arc<Account>) -> Result<Self> {
-        let (table, keeper) = Keeper::with_table(memory, Expiry::<A>::LISTS).ok_or(ENOMEM)?;
+    /// An empty table for a namespace. Sleeps.
+    pub fn new(
+        net: Net<'static>,
+        memory: Arc<Memory<Connection<A>>>,
+        account: Arc<Account>,
+    ) -> Result<Self> {
+        let commons = Arc::new(Commons::new(net), GFP_KERNEL_ACCOUNT)?;
+        let (table, keeper) =
+            Keeper::with_table(memory, Expiry::<A>::LISTS, commons.clone()).ok_or(ENOMEM)?;
+        let expiry = Expiry::new(keeper, commons.clone(), account.clone())?;
         Ok(Self {
-            expiry: Worker::new(Expiry::new(keeper, account.clone())?)?,
+            expiry: Worker::new(expiry)?,
             table,
+            commons,
             secret: HashKey::new(random::key()),
             made: per_cpu::Counters::new()?,
             account,
@@ -105,6 +115,43 @@ impl<A: Address> Connections<A> {
         Some((template, template.pin()?))
     }
 
+    /// The connection that waits for the client of this flow, now with it. `None` if there is none, or
+    /// another packet came first. Of several packets of a flow each gets the same.
+    #[cold]
+    pub fn claim<'a>(
+        &'a self,
+        flow: &FlowKey<A>,
+        hash: u64,
+        rcu: Held<'a>,
+    ) -> Option<Result<Lent<'a, Connection<A>>, CreateError<'a, A>>> {
+        let mut key = *flow;
+        key.src.port = 0;
+        let awaits = |connection: &Connection<A>, _| connection.awaits(&key);
+        let (waiting, _) = self.table.lookup(self.hash(&key), awaits, rcu)?;
+        let claimed = waiting.claimed_by(flow.src.port)?;
+        // First the new one is there, then the old one is gone: a packet of the same flow on another CPU
+        // finds at least one of them.
+        let connection = match self.add(claimed, hash, rcu) {
+            Err(CreateError::Exists(twin)) => return Some(Ok(twin)),
+            Err(why) => return Some(Err(why)),
+            Ok(connection) => connection,
+        };
+        let is_ours = waiting.get().claim(&self.commons);
+        self.end(if is_ours { waiting } else { connection }, rcu);
+        is_ours.then_some(Ok(connection))
+    }
+
+    /// Whether a connection waits for a client whose port is not known.
+    #[inline]
+    pub fn has_unclaimed(&self) -> bool {
+        self.commons.has_unclaimed()
+    }
+
+    /// How many control connections of FTP there are.
+    pub fn ftp_controls(&self) -> u32 {
+        self.commons.ftp_controls()
+    }
+
     /// Adds a connection or template whose flow has this hash.
     pub fn add<'a>(
         &'a self,
@@ -129,6 +176,7 @@ impl<A: Address> Connections<A> {
         };
         let connection = inserted.entry;
         self.made.add(0, 1);
+        connection.get().count(&self.commons);
         if !inserted.is_complete {
             self.end(connection, rcu);
         }
@@ -147,7 +195,7 @@ impl<A: Address> Connections<A> {
 
     /// Ends a connection now: packets no longer find it, and its memory follows soon.
     pub fn end<'a>(&self, connection: Lent<'a, Connection<A>>, rcu: Held<'a>) {
-        if connection.kill() {
+        if connection.get().end(&self.commons) {
             connection.unlink(rcu);
             self.ask_to_visit(connection);
         }

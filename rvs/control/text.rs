@@ -148,6 +148,26 @@ impl fmt::Display for ServerLine {
     }
 }
 
+/// The line of a helper in `ip_vs_app`.
+pub struct AppLine<'a> {
+    /// IP protocol number.
+    pub protocol: u8,
+    /// The virtual port whose connections it helps.
+    pub port: u16,
+    /// How many connections it helps.
+    pub users: u32,
+    /// Its name.
+    pub name: &'a str,
+}
+
+impl fmt::Display for AppLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (protocol, port) = (ProtocolName(self.protocol), self.port);
+        let (users, name) = (self.users, self.name);
+        writeln!(f, "{protocol:<3}  {port:<7} {users:<6} {name:<17}")
+    }
+}
+
 /// Connections, packets in and out, bytes in and out: a row of the tables in `ip_vs_stats` and
 /// `ip_vs_stats_percpu`.
 pub struct Row(pub [u64; 5]);

@@ -3,9 +3,9 @@
 //! How a new flow begins: which service it is for, which real server it gets,
 //! and what is remembered of that.
 
-use super::{Balanced, Balancer, Segment};
+use super::{ftp, Balanced, Balancer, Segment};
 use crate::{
-    conn::{Connection, CreateError, Plan},
+    conn::{self, Connection, CreateError, Plan},
     packet::{Complaint, Endpoint, FlowKey},
     proto::Protocol,
     sched::Candidate,
@@ -17,7 +17,7 @@ use crate::{
         skb::{Skb, Verdict},
         time, Arc,
     },
-    xmit::{self, Path},
+    xmit::{self, Path, Tracking},
 };
 
 /// Which real server a new flow gets.
@@ -38,6 +38,15 @@ impl Balancer {
         hash: u64,
         context: Context<'a>,
     ) -> Verdict<'a> {
+        let connections = A::connections(self);
+        if connections.has_unclaimed() {
+            match connections.claim(&segment.flow, hash, context.rcu) {
+                Some(Ok(connection)) => return self.request(skb, segment, connection, context),
+                Some(Err(CreateError::TableFull)) => return self.drop(skb, Reason::TableFull),
+                Some(Err(_)) => return self.drop(skb, Reason::NoMemory),
+                None => {}
+            }
+        }
         if !segment.may_open || segment.flow.src.port == FTP_DATA {
             return skb.accept();
         }
@@ -77,6 +86,32 @@ impl Balancer {
         self.connect(skb, segment, hash, choice, context)
     }
 
+    /// A packet whose connection makes place for a new one; one that others were made under stays.
+    #[cold]
+    pub(super) fn reopen<'a, A: Balanced>(
+        &'a self,
+        mut skb: Skb<'a>,
+        segment: &Segment<A>,
+        hash: u64,
+        old: Lent<'a, Connection<A>>,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        let is_tracked = old.status().is_tracked();
+        if old.is_pinned() {
+            return match is_tracked && skb.is_of_known_flow() {
+                true => self.request(skb, segment, old, context),
+                false => self.open(skb, segment, hash, context),
+            };
+        }
+        A::connections(self).end(old, context.rcu);
+        // What connection tracking remembers of the flow names the old real server: the packet is to be
+        // the first of a new flow there too.
+        if is_tracked && !skb.track_anew(&conn::as_tracked(&segment.flow), A::STACK, context) {
+            return self.drop(skb, Reason::Untrackable);
+        }
+        self.open(skb, segment, hash, context)
+    }
+
     /// Makes the connection of a flow and sends its first packet.
     fn connect<'a, A: Balanced>(
         &'a self,
@@ -86,12 +121,19 @@ impl Balancer {
         choice: Choice<'a, A>,
         context: Context<'a>,
     ) -> Verdict<'a> {
+        let extension = match ftp::extension_for(segment, choice.server) {
+            Ok(extension) => extension,
+            Err(reason) => return self.drop(skb, reason),
+        };
         let connection = Connection::new(Plan {
             flow: segment.flow,
             server: Some(choice.server.clone()),
             method: choice.server.method(),
+            addr: None,
             port: choice.port,
             controller: choice.template,
+            is_tracked: extension.is_some() || self.settings.conntrack.is_on(),
+            extension,
         });
         self.add_and_send(skb, segment, connection, hash, context)
     }
@@ -131,7 +173,10 @@ impl Balancer {
         let server: &RealServer = choice.server;
         server.counters.count_connection();
         server.counters.count_in(skb.len());
-        let path = Path::to_server(server, segment.flow.dst, choice.port);
+        let mut path = Path::to_server(server, segment.flow.dst, choice.port);
+        if self.settings.conntrack.is_on() {
+            path.tracking = Tracking::Kept;
+        }
         xmit::request(self, skb, segment, path, context)
     }
 
@@ -154,8 +199,11 @@ impl Balancer {
             flow: segment.flow,
             server: None,
             method: Method::Bypass,
+            addr: None,
             port: 0,
             controller: None,
+            is_tracked: self.settings.conntrack.is_on(),
+            extension: None,
         });
         self.add_and_send(skb, segment, connection, hash, context)
     }
@@ -211,12 +259,15 @@ impl Balancer {
                         flow: key,
                         server: Some(server.clone()),
                         method: server.method(),
+                        addr: None,
                         port: if is_exact && flow.dst.port != FTP {
                             server.endpoint.port
                         } else {
                             0
                         },
                         controller: None,
+                        is_tracked: false,
+                        extension: None,
                     },
                     timeout,
                 );
@@ -229,9 +280,7 @@ impl Balancer {
                 (template, template.pin().ok_or(Reason::NoMemory)?)
             }
         };
-        if template.touch(time::jiffies(), timeout) {
-            connections.ask_to_visit(template);
-        }
+        template.renew();
         let server = template.get().server.as_ref().ok_or(Reason::NoServer)?;
         let port = match server.endpoint.port {
             port if is_exact && port != 0 => port,
@@ -251,8 +300,11 @@ fn choose<'a, A: Balanced>(
     flow: &FlowKey<A>,
     context: Context<'a>,
 ) -> Option<Choice<'a, A>> {
-    // Without persistence the connections of a client would be torn apart.
-    if service.key.is_for_all_ports() {
+    // A service for further ports too, or FTP's data connections: without persistence the connections of
+    // a client would be torn apart.
+    let is_of_service =
+        matches!(service.key, ServiceKey::Mark { .. }) || flow.dst.port == service.key.port();
+    if !is_of_service {
         return None;
     }
     let server = service.schedule(flow, context.rcu)?;

@@ -6,7 +6,7 @@
 use super::{checksum::Delta, extension, icmp, icmpv6, ipv4, ipv6, IPPROTO_ICMP, IPPROTO_ICMPV6};
 use core::{
     fmt::Debug,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 /// A family of network addresses.
@@ -210,6 +210,12 @@ impl<A: Address> Endpoint<A> {
             addr: self.addr.ip(),
             port: self.port,
         }
+    }
+
+    /// The same as other code names it.
+    #[must_use]
+    pub fn socket_addr(self) -> SocketAddr {
+        SocketAddr::new(self.addr.ip(), self.port)
     }
 }
 

@@ -8,12 +8,25 @@ pub const HEADER_LEN: usize = 20;
 /// Where the checksum is in the header, bytes.
 pub const CHECKSUM_OFFSET: usize = 16;
 
+const DATA_OFFSET: usize = 12;
 const FLAGS: usize = 13;
 
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const ACK: u8 = 0x10;
+
+/// What a segment carries, behind its header and options; `None` if the header says that it ends before
+/// it began, or behind the segment.
+#[must_use]
+pub fn payload(segment: &[u8]) -> Option<&[u8]> {
+    let header: &[u8; HEADER_LEN] = segment.first_chunk()?;
+    let len = usize::from(header[DATA_OFFSET] >> 4) * 4;
+    if len < HEADER_LEN {
+        return None;
+    }
+    segment.get(len..)
+}
 
 /// The control bits of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,8 +6,8 @@
 //! published from here.
 
 use super::{
-    locality::Kind, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey, ServiceSettings,
-    Services, Snapshot, Supply,
+    locality::Kind, Method, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey,
+    ServiceSettings, Services, Snapshot, Supply, FTP,
 };
 use crate::{
     packet::{Endpoint, Family},
@@ -15,8 +15,11 @@ use crate::{
     settings::Settings,
     stats::{Meter, Shown, Totals},
     sys::{
+        conntrack::Tracking,
         cpu::{self, Cpu},
         flow_table::{Fate, Keeper},
+        ip::Stack,
+        net::Net,
         rcu::GracePeriod,
         Arc,
     },
@@ -70,6 +73,8 @@ struct ServiceRecord {
     settings: ServiceSettings,
     /// Newest first.
     servers: KVVec<ServerRecord>,
+    /// What masqueraded FTP can't do without.
+    tracking: Option<Tracking>,
     /// What removed real servers have counted.
     retired: Totals,
     /// The sum of all counters at the last zero.
@@ -77,6 +82,21 @@ struct ServiceRecord {
 }
 
 impl ServiceRecord {
+    /// Turns connection tracking on for what a real server with these settings needs: the text of FTP's
+    /// masqueraded control connections changes its length, and sequence numbers with it. Sleeps.
+    fn provide_tracking(&mut self, settings: ServerSettings, net: Net<'static>) {
+        let key = self.service.key;
+        let is_needed = key.port() == FTP && settings.method == Method::Masquerading;
+        if is_needed && self.tracking.is_none() {
+            let stack = match key.family() {
+                Family::V4 => Stack::V4,
+                Family::V6 => Stack::V6,
+            };
+            // Without it, passive clients have no data connections; all else works.
+            self.tracking = Tracking::enable(net, stack).ok();
+        }
+    }
+
     fn totals(&self) -> Totals {
         self.servers.iter().fold(self.retired, |sum, record| {
             sum.plus(record.server.counters.totals())
@@ -183,6 +203,7 @@ pub struct ServerView {
 
 /// See the module's description.
 pub struct Config {
+    net: Net<'static>,
     services: RBTree<ServiceKey, ServiceRecord>,
     services4: u32,
     services6: u32,
@@ -201,9 +222,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// A configuration without services; `keeper` is that of the table of `published`, and
-    /// `localities` what schedulers have for their caches. Sleeps.
+    /// The configuration of a namespace, without services; `keeper` is that of the table of `published`,
+    /// and `localities` what schedulers have for their caches. Sleeps.
     pub fn new(
+        net: Net<'static>,
         published: Arc<Services>,
         keeper: Keeper<ServiceEntry>,
         localities: Supply,
@@ -212,6 +234,7 @@ impl Config {
         let mut forgotten = KVVec::new();
         forgotten.resize(cpu::count(), Totals::default(), GFP_KERNEL_ACCOUNT)?;
         Ok(Self {
+            net,
             services: RBTree::new(),
             services4: 0,
             services6: 0,
@@ -291,6 +314,7 @@ impl Config {
             generation: self.next_generation,
             settings,
             servers: KVVec::new(),
+            tracking: None,
             retired: Totals::default(),
             base: Totals::default(),
         };
@@ -443,6 +467,7 @@ impl Config {
             None => RealServer::new(endpoint, settings)?,
         };
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
+        record.provide_tracking(settings, self.net);
         let servers = record.snapshot_servers(Some(&server), None)?;
         record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
         server.return_with(settings);
@@ -470,8 +495,10 @@ impl Config {
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(), Refusal> {
-        let record = self.record(key)?;
-        let server = &record.server(endpoint)?.server;
+        let net = self.net;
+        let record = self.record_mut(key)?;
+        let server = record.server(endpoint)?.server.clone();
+        record.provide_tracking(settings, net);
         let servers = record.snapshot_servers(None, None)?;
         let before = server.settings();
         server.change(settings);

@@ -105,7 +105,9 @@ pub struct Assignment {
     servers: Cell<ServerSet>,
 }
 
-impl Entry for Assignment {}
+impl Entry for Assignment {
+    type Owner = ();
+}
 
 impl Assignment {
     /// `None` when memory is out. Never sleeps.
@@ -237,7 +239,7 @@ impl Locality {
     /// An empty cache. Sleeps.
     fn new(kind: Kind, supply: Supply, settings: Arc<Settings>) -> Result<Self> {
         let Supply { memory, crowd } = supply;
-        let (table, keeper) = Keeper::with_table(memory, 1).ok_or(ENOMEM)?;
+        let (table, keeper) = Keeper::with_table(memory, 1, ()).ok_or(ENOMEM)?;
         Ok(Self {
             worker: Worker::new(Sweeper::new(keeper, kind, settings, crowd)?)?,
             table,

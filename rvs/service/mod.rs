@@ -333,7 +333,9 @@ impl Deref for ServiceEntry {
     }
 }
 
-impl Entry for ServiceEntry {}
+impl Entry for ServiceEntry {
+    type Owner = ();
+}
 
 /// What a packet says that a service can be found by.
 #[derive(Clone, Copy)]

@@ -43,6 +43,7 @@ reasons! {
     TooBig, "too-big", "The packet exceeds the path's MTU and must not be fragmented.";
     Unreachable, "unreachable", "Routing knows no way to the real server.";
     NotLocal, "not-local", "The real server's address became local while the packet was only routed through.";
+    Untrackable, "untrackable", "Connection tracking refused the packet: its table is full, or another flow has the same ends.";
     BadChecksum, "bad-checksum", "The checksum of an ICMP error that would have to be rewritten is wrong.";
 }
 

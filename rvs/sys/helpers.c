@@ -22,6 +22,10 @@
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
 #include <linux/icmpv6.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+#include <net/netfilter/nf_conntrack_seqadj.h>
+#include <net/netfilter/nf_conntrack_zones.h>
 #include <net/netns/generic.h>
 #include <net/sctp/checksum.h>
 #include <linux/seq_file_net.h>
@@ -332,4 +336,34 @@ void rvs_housekeeping_cpus(unsigned long *bits)
 void rvs_current_cpus(unsigned long *bits)
 {
 	cpumask_copy(to_cpumask(bits), &current->cpus_mask);
+}
+
+struct nf_conn *rvs_ct_of_tuple(const struct nf_conntrack_tuple_hash *tuple)
+{
+	return nf_ct_tuplehash_to_ctrack(tuple);
+}
+
+bool rvs_ct_is_in_default_zone(const struct nf_conn *ct)
+{
+	return nf_ct_zone(ct)->id == NF_CT_DEFAULT_ZONE_ID;
+}
+
+unsigned int rvs_ct_confirm(struct sk_buff *skb)
+{
+	return nf_conntrack_confirm(skb);
+}
+
+bool rvs_ct_has_seqadj(const struct nf_conn *ct)
+{
+	return nfct_seqadj(ct);
+}
+
+bool rvs_ct_provide_seqadj(struct nf_conn *ct)
+{
+	return nfct_seqadj(ct) || nfct_seqadj_ext_add(ct);
+}
+
+bool rvs_ct_provide_help(struct nf_conn *ct)
+{
+	return nfct_help(ct) || nf_ct_helper_ext_add(ct, GFP_ATOMIC);
 }

@@ -2,12 +2,17 @@
 #ifndef RVS_SYS_HELPERS_H
 #define RVS_SYS_HELPERS_H
 
+#if !IS_ENABLED(CONFIG_NF_CONNTRACK) || !IS_ENABLED(CONFIG_NF_NAT)
+#error "rvs needs a kernel with connection tracking and NAT: set CONFIG_NF_CONNTRACK and CONFIG_NF_NAT to y or m"
+#endif
+
 #include <linux/seq_file.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/dst.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/nf_conntrack.h>
 
 void rvs_local_bh_disable(void);
 void rvs_local_bh_enable(void);
@@ -67,5 +72,11 @@ size_t rvs_cpumask_size(void);
 int rvs_cpulist_parse(const char *list, unsigned long *bits);
 void rvs_housekeeping_cpus(unsigned long *bits);
 void rvs_current_cpus(unsigned long *bits);
+struct nf_conn *rvs_ct_of_tuple(const struct nf_conntrack_tuple_hash *tuple);
+bool rvs_ct_is_in_default_zone(const struct nf_conn *ct);
+unsigned int rvs_ct_confirm(struct sk_buff *skb);
+bool rvs_ct_has_seqadj(const struct nf_conn *ct);
+bool rvs_ct_provide_seqadj(struct nf_conn *ct);
+bool rvs_ct_provide_help(struct nf_conn *ct);
 
 #endif

@@ -5,6 +5,7 @@
 //! where to, is decided above.
 
 mod bindings;
+pub mod conntrack;
 pub mod cpu;
 pub mod cpu_set;
 pub mod flow_table;

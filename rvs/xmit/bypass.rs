@@ -3,7 +3,7 @@
 //! Bypass: the packet goes where it was going, past the virtual service that
 //! has nobody to serve it.
 
-use super::{admit, release, take_hop};
+use super::{admit, release, Path};
 use crate::{
     director::Balanced,
     packet::Header,
@@ -19,6 +19,7 @@ use crate::{
 pub(super) fn rewrite<A: Balanced>(
     skb: &mut Skb<'_>,
     header: &Header<A>,
+    path: Path<'_, A>,
     context: Context<'_>,
 ) -> Result<(), Reason> {
     let route = Route::lookup(context.net, header.dst.ip(), Purpose::ToDestination)
@@ -27,8 +28,7 @@ pub(super) fn rewrite<A: Balanced>(
         return Err(Reason::NotLocal);
     }
     admit(skb, header, route.mtu(), context)?;
-    take_hop::<A>(skb)?;
-    release(skb, context);
+    release(skb, path, context);
     skb.hand_route(route);
     Ok(())
 }

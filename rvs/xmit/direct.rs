@@ -3,7 +3,7 @@
 //! Direct routing: the packet goes to the real server's link-layer address
 //! as it is, but for the time to live.
 
-use super::{admit, prepare, take_hop};
+use super::{admit, prepare, Path};
 use crate::{
     director::Balanced,
     packet::Header,
@@ -16,11 +16,11 @@ use crate::{
 pub(super) fn rewrite<A: Balanced>(
     skb: &mut Skb<'_>,
     header: &Header<A>,
+    path: Path<'_, A>,
     route: &Route,
     context: Context<'_>,
 ) -> Result<(), Reason> {
     admit(skb, header, route.mtu(), context)?;
-    take_hop::<A>(skb)?;
-    prepare(skb, route, context);
+    prepare(skb, path, route, context);
     Ok(())
 }

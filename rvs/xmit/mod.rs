@@ -35,17 +35,36 @@ pub struct Path<'a, A: Balanced> {
     pub virt: Endpoint<A>,
     /// The real server, as masqueraded packets address it.
     pub target: Endpoint<A>,
+    /// What connection tracking is told.
+    pub tracking: Tracking,
+}
+
+/// What connection tracking is told of packets that were balanced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tracking {
+    /// Nothing: they are taken off it.
+    Off,
+    /// That they belong to the flow that it saw.
+    Kept,
+    /// The same, and where the answers come from or go to.
+    Translated,
 }
 
 impl<'a, A: Balanced> Path<'a, A> {
     /// That of a connection.
     #[inline]
     pub fn of(connection: &'a Connection<A>) -> Self {
+        let tracking = match (connection.status().is_tracked(), connection.method) {
+            (false, _) => Tracking::Off,
+            (true, Method::Masquerading) => Tracking::Translated,
+            (true, _) => Tracking::Kept,
+        };
         Self {
             method: connection.method,
             server: connection.server.as_deref(),
             virt: connection.virt,
             target: connection.target(),
+            tracking,
         }
     }
 
@@ -57,6 +76,27 @@ impl<'a, A: Balanced> Path<'a, A> {
             server: Some(server),
             virt,
             target: Endpoint { addr, port },
+            tracking: Tracking::Off,
+        }
+    }
+
+    /// Tells connection tracking of a packet to the real server.
+    #[inline]
+    fn track_request(&self, skb: &mut Skb<'_>) {
+        match self.tracking {
+            Tracking::Off => skb.untrack(),
+            Tracking::Kept => {}
+            Tracking::Translated => skb.expect_answers_from(self.target.socket_addr()),
+        }
+    }
+
+    /// Tells connection tracking of a packet to the client.
+    #[inline]
+    fn track_answer(&self, skb: &mut Skb<'_>) {
+        match self.tracking {
+            Tracking::Off => skb.untrack(),
+            Tracking::Kept => {}
+            Tracking::Translated => skb.expect_answers_at(self.virt.socket_addr()),
         }
     }
 
@@ -102,9 +142,9 @@ pub fn unchanged<'a, A: Balanced>(
     context: Context<'a>,
 ) -> Verdict<'a> {
     match path.method {
-        Method::LocalNode => return deliver_locally(skb),
+        Method::LocalNode => return deliver_locally(skb, path),
         Method::Bypass => {
-            return match bypass::rewrite(&mut skb, header, context) {
+            return match bypass::rewrite(&mut skb, header, path, context) {
                 Ok(()) => send(balancer, skb, A::STACK, context),
                 Err(reason) => balancer.drop(skb, reason),
             };
@@ -113,7 +153,7 @@ pub fn unchanged<'a, A: Balanced>(
     }
     let route = match path.route(context) {
         Ok(route) if route.is_local() && skb.is_routed_locally::<A>() => {
-            return deliver_locally(skb)
+            return deliver_locally(skb, path)
         }
         Ok(route) if route.is_local() => return balancer.drop(skb, Reason::NotLocal),
         Ok(route) => route,
@@ -127,7 +167,10 @@ pub fn unchanged<'a, A: Balanced>(
             tunnel::wrap(balancer, &mut skb, header, path, route, context),
             route.stack(),
         ),
-        _ => (direct::rewrite(&mut skb, header, route, context), A::STACK),
+        _ => (
+            direct::rewrite(&mut skb, header, path, route, context),
+            A::STACK,
+        ),
     };
     match ready {
         Ok(()) => send(balancer, skb, stack, context),
@@ -141,8 +184,8 @@ pub fn complain<A: Balanced>(skb: &mut Skb<'_>, complaint: Complaint, context: C
     skb.send_icmp_error::<A>(context.net, kind, code, info);
 }
 
-/// Says why a packet may not be forwarded, and tells its sender where that is due (reference
-/// §6.1, §6.7): `mtu` is what the path to the real server takes of it.
+/// Takes a hop off a packet that is forwarded; or says why it may not be, and tells its sender where that
+/// is due (reference §6.1, §6.7): `mtu` is what the path to the real server takes of it.
 #[inline]
 fn admit<A: Balanced>(
     skb: &mut Skb<'_>,
@@ -157,6 +200,8 @@ fn admit<A: Balanced>(
         complain::<A>(skb, Complaint::TimeExceeded, context);
         return Err(Reason::TtlExceeded);
     }
+    // Who is told about the size sees the packet one hop older.
+    A::take_hop(writable_header::<A>(skb)?).ok_or(Reason::Malformed)?;
     // Nobody is told that an ICMP error was too big, so it had better be fragmented where that can be.
     let must_fit = header.dont_fragment && header.protocol != A::FAMILY.icmp();
     if must_fit && exceeds::<A>(skb, mtu) {
@@ -185,25 +230,19 @@ fn writable_header<'s, A: Balanced>(skb: &'s mut Skb<'_>) -> Result<&'s mut [u8]
     skb.writable(A::FAMILY.header_len()).ok_or(Reason::NoMemory)
 }
 
-/// Takes a hop off the packet's time to live.
-#[inline]
-fn take_hop<A: Balanced>(skb: &mut Skb<'_>) -> Result<(), Reason> {
-    A::take_hop(writable_header::<A>(skb)?).ok_or(Reason::Malformed)
-}
-
 /// Makes the packet leave on `route`.
 #[inline]
-fn prepare(skb: &mut Skb<'_>, route: &Route, context: Context<'_>) {
-    release(skb, context);
+fn prepare<A: Balanced>(skb: &mut Skb<'_>, path: Path<'_, A>, route: &Route, context: Context<'_>) {
+    release(skb, path, context);
     skb.attach_route(route);
 }
 
 /// Takes off what tied the packet to this host, before it goes out. A packet of a local socket stays
 /// charged to it.
 #[inline]
-fn release(skb: &mut Skb<'_>, context: Context<'_>) {
+fn release<A: Balanced>(skb: &mut Skb<'_>, path: Path<'_, A>, context: Context<'_>) {
     skb.mark_balanced();
-    skb.untrack();
+    path.track_request(skb);
     if context.point != HookPoint::LocalOut {
         skb.orphan();
         skb.clear_receive_time();
@@ -235,9 +274,9 @@ fn send<'a>(
 }
 
 /// Leaves a packet to this host, which is the real server: it goes on along its old route.
-fn deliver_locally<'a>(mut skb: Skb<'a>) -> Verdict<'a> {
+fn deliver_locally<'a, A: Balanced>(mut skb: Skb<'a>, path: Path<'_, A>) -> Verdict<'a> {
     skb.mark_balanced();
-    skb.untrack();
+    path.track_request(&mut skb);
     skb.accept()
 }
 

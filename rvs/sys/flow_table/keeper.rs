@@ -137,6 +137,7 @@ impl<T> Retired<'_, T> {
 /// these links once an entry arrived.
 pub struct Keeper<T: Entry> {
     table: Arc<FlowTable<T>>,
+    owner: T::Owner,
     lists: NonNull<AtomicPtr<Node<T>>>,
     list_count: usize,
     entries: u64,
@@ -147,7 +148,7 @@ pub struct Keeper<T: Entry> {
     grace_period: Option<GracePeriod>,
 }
 
-// SAFETY: the nodes hold `T: Send + Sync`; the rest is plain memory of the keeper's own.
+// SAFETY: the nodes hold `T: Send + Sync`, the owner is both; the rest is plain memory of the keeper's own.
 unsafe impl<T: Entry> Send for Keeper<T> {}
 
 impl<T: Entry> Keeper<T> {
@@ -155,11 +156,13 @@ impl<T: Entry> Keeper<T> {
     pub fn with_table(
         memory: Arc<Memory<T>>,
         list_count: usize,
+        owner: T::Owner,
     ) -> Option<(Arc<FlowTable<T>>, Self)> {
         let lists: Array<AtomicPtr<Node<T>>> = Array::new(list_count.max(1))?;
         let table = FlowTable::new(memory)?;
         let keeper = Self {
             table: table.clone(),
+            owner,
             lists: NonNull::new(lists.into_raw())?,
             list_count: list_count.max(1),
             entries: 0,
@@ -250,7 +253,7 @@ impl<T: Entry> Keeper<T> {
             // SAFETY: by the safety requirement.
             return unsafe { self.push(list_if_pinned, node) };
         }
-        this.value.removed();
+        this.value.removed(&self.owner);
         self.entries = self.entries.saturating_sub(1);
         self.links = self.links.saturating_sub(this.hashes.links());
         let guard = rcu::read_lock();

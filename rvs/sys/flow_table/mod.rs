@@ -39,9 +39,12 @@ pub enum Link {
 
 /// What can be an entry of a [`FlowTable`].
 pub trait Entry: Send + Sync + 'static {
+    /// What all entries of a table have in common: their keeper holds it for those that leave.
+    type Owner: Send + Sync + 'static;
+
     /// Its keeper removes it from the table: nobody will find or pin it any more, but those who have
     /// found it may still look at it.
-    fn removed(&self) {}
+    fn removed(&self, _owner: &Self::Owner) {}
 
     /// Its keeper was about to remove it, but it is pinned.
     fn kept(&self) {}
@@ -120,16 +123,7 @@ impl<'a, T: Entry> Lent<'a, T> {
     /// Keeps the entry in memory, and in the table unless it is unlinked. `None` if it is about to be
     /// freed.
     pub fn pin(self) -> Option<Pinned<T>> {
-        let holds = &self.node.holds;
-        let held = holds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |holds| {
-            if holds == 0 {
-                None
-            } else {
-                holds.checked_add(1)
-            }
-        });
-        // INVARIANT: counted just now.
-        held.is_ok().then_some(Pinned(NonNull::from(self.node)))
+        Pinned::new(self.node)
     }
 
     /// Whether the entry is pinned.
@@ -172,6 +166,29 @@ pub struct Pinned<T: Entry>(NonNull<Node<T>>);
 unsafe impl<T: Entry> Send for Pinned<T> {}
 // SAFETY: as above.
 unsafe impl<T: Entry> Sync for Pinned<T> {}
+
+impl<T: Entry> Pinned<T> {
+    /// `None` if the node is about to be freed, or is held too often.
+    fn new(node: &Node<T>) -> Option<Self> {
+        let held = node
+            .holds
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |holds| {
+                if holds == 0 {
+                    None
+                } else {
+                    holds.checked_add(1)
+                }
+            });
+        // INVARIANT: counted just now.
+        held.is_ok().then_some(Self(NonNull::from(node)))
+    }
+
+    /// Pins the entry once more.
+    pub fn pin(&self) -> Option<Self> {
+        // SAFETY: live by the type invariants.
+        Self::new(unsafe { self.0.as_ref() })
+    }
+}
 
 impl<T: Entry> Deref for Pinned<T> {
     type Target = T;

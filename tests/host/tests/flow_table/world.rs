@@ -79,7 +79,9 @@ impl Drop for Flow {
 }
 
 impl Entry for Flow {
-    fn removed(&self) {
+    type Owner = ();
+
+    fn removed(&self, (): &()) {
         self.check();
         assert!(
             !self.is_removed.swap(true, Ordering::Relaxed),
@@ -159,7 +161,7 @@ impl World {
             nodes: Cache::new(nodes.clone()),
             buckets: Cache::new(buckets.clone()),
         });
-        let Some((table, keeper)) = Keeper::with_table(memory, LISTS) else {
+        let Some((table, keeper)) = Keeper::with_table(memory, LISTS, ()) else {
             assert_eq!(arrays.objects(), 0, "a table that could not be made leaks");
             return None;
         };

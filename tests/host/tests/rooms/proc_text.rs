@@ -2,7 +2,9 @@
 
 //! Lines of the files below `/proc/net`, byte for byte as reference §9.1 has them, and as the tools scan them.
 
-use rvs_host_tests::control::text::{By, HexAddr, ProtocolName, Row, ServerLine, ServiceLine};
+use rvs_host_tests::control::text::{
+    AppLine, By, HexAddr, ProtocolName, Row, ServerLine, ServiceLine,
+};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const VIRTUAL: IpAddr = IpAddr::V4(Ipv4Addr::new(207, 175, 44, 110));
@@ -53,6 +55,17 @@ fn flags_of_a_service_follow_its_scheduler() {
         line.to_string(),
         "UDP  CFAF2C6E:0035 wlc ops  persistent 75000 FFFFFFFF\n"
     );
+}
+
+#[test]
+fn a_helper_stands_in_columns() {
+    let line = AppLine {
+        protocol: 6,
+        port: 21,
+        users: 0,
+        name: "ftp",
+    };
+    assert_eq!(line.to_string(), "TCP  21      0      ftp              \n");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The TCP state machine, against the transitions of IPVS as written down in `tcp_states.txt` and
 //! `tcp_secure_states.txt`.
 
-use rvs_host_tests::packet::tcp::{Flags, HEADER_LEN};
+use rvs_host_tests::packet::tcp::{payload, Flags, HEADER_LEN};
 use rvs_host_tests::proto::tcp::{may_open, next, Event, Machine, State};
 use rvs_host_tests::proto::{Direction, Opening};
 
@@ -198,4 +198,23 @@ fn while_defended_a_handshake_ends_with_the_real_servers_acknowledgment_alone() 
         ),
         ["SYN_RECV", "SYNACK", "SYNACK", "ESTABLISHED"]
     );
+}
+
+#[test]
+fn what_a_segment_carries_begins_behind_its_options() {
+    let mut segment = [0; HEADER_LEN + 8];
+    segment[12] = 6 << 4;
+    assert_eq!(payload(&segment).map(<[u8]>::len), Some(4));
+    segment[12] = 7 << 4;
+    assert_eq!(payload(&segment), Some(&[][..]));
+}
+
+#[test]
+fn a_header_that_ends_before_it_began_or_behind_its_segment_carries_nothing() {
+    let mut segment = [0; HEADER_LEN + 8];
+    for words in [0, 4, 8, 15] {
+        segment[12] = words << 4;
+        assert_eq!(payload(&segment), None);
+    }
+    assert_eq!(payload(&segment[..HEADER_LEN - 1]), None);
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What the connections of a family have in common in a namespace.
+
+use crate::sys::{
+    conntrack::{self, Flow},
+    net::Net,
+};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// What a connection needs of its surroundings when it ends.
+pub struct Commons {
+    net: Net<'static>,
+    /// Connections that wait for a client whose port is not known.
+    unclaimed: AtomicU32,
+    /// Control connections of FTP.
+    ftp_controls: AtomicU32,
+}
+
+impl Commons {
+    /// Those of a namespace without connections.
+    pub const fn new(net: Net<'static>) -> Self {
+        Self {
+            net,
+            unclaimed: AtomicU32::new(0),
+            ftp_controls: AtomicU32::new(0),
+        }
+    }
+
+    /// Counts a connection that waits for a client whose port is not known.
+    pub fn count_unclaimed(&self) {
+        self.unclaimed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of these has ended, or its client has come.
+    pub fn uncount_unclaimed(&self) {
+        self.unclaimed.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether there is any of these.
+    pub fn has_unclaimed(&self) -> bool {
+        self.unclaimed.load(Ordering::Relaxed) != 0
+    }
+
+    /// Counts a control connection of FTP.
+    pub fn count_ftp_control(&self) {
+        self.ftp_controls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of these has ended.
+    pub fn uncount_ftp_control(&self) {
+        self.ftp_controls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many of these there are.
+    pub fn ftp_controls(&self) -> u32 {
+        self.ftp_controls.load(Ordering::Relaxed)
+    }
+
+    /// Has connection tracking forget a flow that has ended.
+    pub fn forget(&self, flow: &Flow) {
+        conntrack::forget(self.net, flow);
+    }
+}
