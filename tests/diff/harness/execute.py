@@ -10,6 +10,8 @@ import re
 import struct
 import time
 
+from lab.patience import patiently
+
 from . import counters, ipvs, model, wire
 from .addresses import DIRECTORS_OWN, NEIGHBOUR_NAMES
 from .normal import Context, normal
@@ -134,6 +136,7 @@ class Play:
 
     def until_fewer(self, field, count, within):
         """Wait until there are fewer connections than `count`."""
+        within = patiently(within)
         deadline = time.monotonic() + within
         while len(self._entries()) >= count:
             if time.monotonic() > deadline:

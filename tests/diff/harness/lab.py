@@ -13,6 +13,7 @@ import struct
 import time
 
 from lab.namespace import execute
+from lab.patience import patiently
 
 from . import addresses, netlink, rtnetlink, wire
 from .addresses import OWN, SENTINEL, SIDE_OF, hardware_address
@@ -244,6 +245,7 @@ class Lab:
         data = _SENTINEL_DATA + str(self._sentinels).encode()
         other = "inside" if side == "outside" else "outside"
         self._put(side, bytes(wire.udp(SENTINEL[side], 9, SENTINEL[other], 9, data, summed=False)))
+        within = patiently(within)
         deadline, arrived = time.monotonic() + within, False
         while ready := self._epoll.poll(0 if arrived else max(deadline - time.monotonic(), 0)):
             for descriptor, _ in ready:
@@ -256,7 +258,7 @@ class Lab:
 
     def _await_wires(self):
         """Wait until packets pass: the kernel switches a wire on some time after both its ends were."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + patiently(10)
         while not all(self._passes(side, 0.02, {"outside": [], "inside": [], "local": []}) for side in SENTINEL):
             if time.monotonic() > deadline:
                 raise AssertionError("nothing passes the new lab's wires")

@@ -12,7 +12,7 @@ _SO_RCVBUFFORCE = 33  # not in Python's socket module
 
 
 class Capture:
-    """The packets of one family that arrived at a device since this was made, oldest first."""
+    """The packets of one family that arrived at a device, for its machine, since this was made; oldest first."""
 
     def __init__(self, node, device="eth0", accept=lambda seen: True, family=socket.AF_INET):
         self._accept = accept
@@ -68,7 +68,7 @@ class Capture:
             data, (_, _, kind, _, _) = self._socket.recvfrom(65535)
         except (BlockingIOError, TimeoutError):
             return False
-        if kind != socket.PACKET_OUTGOING:
+        if kind not in (socket.PACKET_OUTGOING, socket.PACKET_OTHERHOST):  # bridges flood what they do not know yet
             arrived = packet.parse(data)
             if self._accept(arrived):
                 self._seen.append(arrived)

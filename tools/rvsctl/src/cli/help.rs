@@ -75,8 +75,8 @@ Then give it real servers with `rvsctl server add`.";
 
 pub const SERVICE_SET: &str = "\
 What is not named stays as it is; but options belong to their scheduler, and
-another scheduler begins without any. Persistence alone, without =SECONDS,
-keeps the timeout that there is.
+another scheduler begins without any. `--persistent` without =SECONDS keeps the
+timeout of a service that is persistent already.
 
 Examples:
   rvsctl service set tcp 192.0.2.10:80 --scheduler sh --option sh-port

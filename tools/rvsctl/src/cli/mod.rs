@@ -9,6 +9,9 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::names::{CompletionShell, Method, OptionalServiceName, ServerName, ServiceName};
@@ -39,9 +42,34 @@ impl Cli {
     /// Reads the command line of this process. A wrong one ends it with status 2, and `--help` with
     /// status 0.
     pub fn of_process() -> Self {
-        let matches = Self::command().get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let words: Vec<_> = std::env::args_os().collect();
+        Self::read(&words).unwrap_or_else(|error| error.exit())
     }
+
+    fn read(words: &[OsString]) -> Result<Self, clap::Error> {
+        Self::command()
+            .try_get_matches_from(words)
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .map_err(|error| with_equals_sign(error, words))
+    }
+}
+
+/// Adds to the error about `--persistent 300`, which other programs take, how it is written here.
+/// Without the sign, the number could be the next word of the command.
+fn with_equals_sign(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let seconds = words.windows(2).find_map(|pair| match pair {
+        [option, seconds] if option == "--persistent" => seconds.to_str(),
+        _ => None,
+    });
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(seconds) = seconds.filter(|text| is_number(text)) {
+        if error.kind() == ErrorKind::UnknownArgument {
+            let tip = format!("the seconds follow an equals sign: '--persistent={seconds}'");
+            let tip = ContextValue::StyledStrs(vec![tip.into()]);
+            error.insert(ContextKind::Suggested, tip);
+        }
+    }
+    error
 }
 
 /// Heading of the options that every command takes.

@@ -8,7 +8,8 @@ use super::*;
 use crate::output::samples::fits;
 
 fn parse(line: &str) -> Result<Command, String> {
-    Cli::try_parse_from(line.split_whitespace())
+    let words: Vec<_> = line.split_whitespace().map(Into::into).collect();
+    Cli::read(&words)
         .map(|cli| cli.command)
         .map_err(|error| error.to_string())
 }
@@ -201,6 +202,11 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
             "rvsctl service add tcp 192.0.2.10:80 --persistent=0",
             "'0' for '--persistent[=<SECONDS>]'",
             "1..=2678400",
+        ),
+        (
+            "rvsctl service add tcp 192.0.2.10:80 --persistent 300",
+            "'300'",
+            "'--persistent=300'",
         ),
         (
             "rvsctl service add tcp 192.0.2.10:80 --persistence-mask 255.0.0.255",

@@ -204,7 +204,7 @@ pub fn mark_of(address: IpAddr) -> u32 {
         IpAddr::V4(address) => address.to_bits(),
         IpAddr::V6(address) => {
             let [a, b, ..] = address.segments();
-            u32::from(a) << 16 | u32::from(b)
+            (u32::from(a) << 16) | u32::from(b)
         }
     }
 }
