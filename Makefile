@@ -46,7 +46,7 @@ debug-kernel:
 	@scripts/module --debug
 
 test:
-	@scripts/test host vm
+	@T="$${T:---brief tests/vm}" scripts/test host vm
 
 test-host:
 	@scripts/test host

@@ -18,6 +18,7 @@ from lab.kernel_log import KernelLog  # noqa: E402
 
 
 def pytest_addoption(parser):
+    parser.addoption("--brief", action="store_true", help="leave out the scenarios of LENGTHY files")
     parser.addoption("--balancer", choices=["rvs", "ip_vs"], default="rvs", help="the kernel module under test")
 
 
@@ -26,7 +27,17 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "dual_stack: the machines have IPv6 too")
 
 
+# What `make test` leaves to `make test-vm`, so that it stays within its ten minutes.
+LENGTHY = {
+    f"test_{name}.py" for name in (
+        "allocation_failures", "conn_reuse", "conntrack", "defense", "ftp", "fwmark", "ipsec", "ipv6", "ipv6_icmp",
+        "ipv6_life", "mixed_families", "one_packet", "persistence", "procfs", "sctp", "settings")
+}
+
+
 def pytest_collection_modifyitems(config, items):
+    if config.getoption("--brief"):
+        items[:] = [item for item in items if item.path.name not in LENGTHY]
     if config.getoption("--balancer") == "ip_vs":
         for item in items:
             if item.get_closest_marker("rvs_only"):

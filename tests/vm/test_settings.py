@@ -5,7 +5,7 @@ import pytest
 
 from lab import IPV4, VIP, either_family, eventually, packet, sysctl, whichever_method
 from lab.packet import ACK
-from lab.programs import TcpClient, UdpClient, pattern
+from lab.programs import TcpClient, UdpClient, UdpPrograms, pattern
 
 ROUTER = {False: "10.1.0.254", True: "2001:db8:1::254"}
 
@@ -128,9 +128,10 @@ def test_what_comes_out_of_a_tunnel_is_balanced_unless_ignore_tunneled_says_no(l
     send(4000)
     assert server.receive().ports == (4000, 53)
     setting("ignore_tunneled", 1)
+    lab.run_program(UdpPrograms(lab.director, [vip], 53))
     send(4001)
     answer = client.receive()
-    assert answer.icmp_type_code == (packet.DESTINATION_UNREACHABLE, packet.PORT_UNREACHABLE) and answer.inner.ports == (4001, 53)
+    assert answer.ports == (53, 4001) and answer.udp_data == b"director:"
     assert server.received() == [] and [one.client[1] for one in balancer.connections()] == [4000]
 
 

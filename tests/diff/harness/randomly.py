@@ -11,7 +11,8 @@ from .model import (DIRECT, FALLBACK, NAT, TUNNEL, WITH_PORT, AddServer, Answer,
 from .wire import ACK, FIN, PSH, RST, SYN
 
 _SCHEDULERS = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf".split()
-_SYSCTLS = {"conn_reuse_mode": (0, 1, 2, 3), "expire_nodest_conn": (0, 1), "expire_quiescent_template": (0, 1), "sloppy_tcp": (0, 1),
+# Without expire_nodest_conn: when connections of a removed server end is up to both modules.
+_SYSCTLS = {"conn_reuse_mode": (0, 1, 2, 3), "expire_quiescent_template": (0, 1), "sloppy_tcp": (0, 1),
             "sloppy_sctp": (0, 1), "nat_icmp_send": (0, 1), "schedule_icmp": (0, 1), "pmtu_disc": (0, 1), "secure_tcp": (0, 3)}
 _FLAGS = (SYN, SYN, ACK, ACK, ACK | PSH, FIN | ACK, RST, RST | ACK, SYN | ACK, SYN | FIN, 0, FIN)
 _CHUNKS = (0, 1, 1, 2, 3, 6, 7, 8, 9, 10, 11, 14)
@@ -133,7 +134,7 @@ class _Draw:
 
     def _error(self, service):
         kinds = ((1, 0), (1, 4), (3, 0)) if self._family.number == 6 else ((3, 1), (3, 3), (11, 0), (12, 0))
-        if self._lots.random() < 0.5:
+        if self._lots.random() < 0.5 and all(server.method != TUNNEL for server in self._made.values()):
             return ErrorAbout("inside", *self._lots.choice(kinds), quote=self._lots.choice((None, 48, 60)))
         client, cport = self._client()
         about = self._packet(service.protocol, service.address, service.port, client, cport)

@@ -90,7 +90,7 @@ class Ipvsadm(Balancer):
         for words in self._lines("-Ln", which, "--exact", *_key(service)):
             if words[-1].isdigit():
                 whose = split_port(words[1])[0] if words[0] == "->" else None
-                listed[whose] = Stats(*(int(word) for word in words[2:7]))
+                listed[whose] = Stats(*(int(word) for word in words[-5:]))
         return listed
 
     def _lines(self, *arguments):
