@@ -13,7 +13,7 @@ module = @scripts/module
 endif
 
 .PHONY: all module modules_install clean distclean rvsctl toolroot kernel
-.PHONY: test test-host test-vm test-diff demo bench shell run fmt fmt-check lint rust-analyzer help
+.PHONY: debug-kernel test test-host test-vm test-diff test-debug demo bench shell run fmt fmt-check lint rust-analyzer help
 
 all: module
 
@@ -42,6 +42,9 @@ toolroot:
 kernel:
 	@scripts/kernel
 
+debug-kernel:
+	@scripts/module --debug
+
 test:
 	@scripts/test host vm
 
@@ -53,6 +56,9 @@ test-vm:
 
 test-diff:
 	@scripts/test diff
+
+test-debug:
+	@scripts/test debug
 
 demo: module rvsctl
 	@qemu/run --tty --timeout 900 -- scripts/demo

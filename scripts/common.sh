@@ -49,7 +49,19 @@ one_at_a_time() {
 # kernel_make RELEASE: sets the array kernel_make to the command that runs a prepared kernel's build inside the toolroot, with the
 # compiler it was configured with.
 kernel_make() {
-	local build=kernel/$1/build cc
-	cc=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ ]*\) .*/\1/p' "$cache/$build/.config")
-	kernel_make=(make --no-print-directory "-j$(nproc)" -C "/cache/$build" "CC=$cc")
+	local build=kernel/$1/build compiler
+	if grep -q '^CONFIG_CC_IS_CLANG=y' "$cache/$build/.config"; then
+		compiler=LLVM=1
+	else
+		compiler=CC=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ ]*\) .*/\1/p' "$cache/$build/.config")
+	fi
+	kernel_make=(make --no-print-directory "-j$(nproc)" -C "/cache/$build" "$compiler")
+}
+
+# copy_module DIR: brings a copy of the module's sources up to date in DIR, a path inside the toolroot, for objects that must not meet
+# those to load. What was built there stays, as far as it is not of files that are gone.
+copy_module() {
+	"$project/scripts/in-toolroot" -- sh -c 'mkdir -p "$1" && rsync --recursive --times --delete --exclude="*_generated.rs" \
+		--include="*.rs" --include="*.c" --include="*.h" --include="*.list" --include=Kbuild --include="*/" --exclude="*" \
+		/rvs/Kbuild /rvs/rvs "$1/"' sh "$1"
 }

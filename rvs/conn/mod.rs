@@ -405,6 +405,11 @@ impl<A: Address> Connection<A> {
         self.set(Status::invalidated);
     }
 
+    /// Notes that a connection was made under this template now.
+    pub fn renew(&self) {
+        self.last_seen.store(time::jiffies(), Ordering::Relaxed);
+    }
+
     /// Counts a packet from the client.
     #[inline]
     pub fn count_packet(&self) {
@@ -566,7 +571,11 @@ impl<A: Address> Entry for Connection<A> {
 
     fn kept(&self) {
         if !self.status().is_dead() {
-            self.touch(time::jiffies(), HELD_TIMEOUT);
+            // As if it had last been used so long ago that this much is left; its timeout stays what it is.
+            let timeout = self.timeout.load(Ordering::Relaxed);
+            let idle = timeout.saturating_sub(HELD_TIMEOUT);
+            let last_seen = time::jiffies().wrapping_sub(idle);
+            self.last_seen.store(last_seen, Ordering::Relaxed);
         }
     }
 }

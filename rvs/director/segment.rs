@@ -92,7 +92,7 @@ impl<A: Address> Segment<A> {
         let transport_len = match protocol {
             Protocol::Tcp => tcp::HEADER_LEN,
             Protocol::Udp => udp::HEADER_LEN,
-            Protocol::Sctp => sctp::HEADER_LEN + sctp::CHUNK_LEN,
+            Protocol::Sctp => sctp::HEADER_LEN,
             Protocol::Esp | Protocol::Ah => return None,
         };
         if !skb.pull(header.len.checked_add(transport_len)?) {
@@ -157,12 +157,13 @@ pub fn has_no_ports(protocol: u8) -> bool {
     matches!(protocol, IPPROTO_ESP | IPPROTO_AH)
 }
 
-/// Reads the first chunks of a packet of SCTP whose header stands at `offset`.
+/// Reads the first chunks of a packet of SCTP whose header stands at `offset`. They stay where they are:
+/// a packet that is to be cut is cut between the parts that it consists of.
 #[cold]
 fn read_chunks(skb: &mut Skb<'_>, offset: usize, opening: Opening) -> Option<(Event, bool, bool)> {
     let at = offset.checked_add(sctp::HEADER_LEN)?;
-    let first = sctp::Chunk::parse(skb.linear().get(at..)?.first_chunk()?);
-    let kind = sctp::decisive_kind(first, |behind| skb.copy_at(offset.checked_add(behind)?));
+    let first = sctp::Chunk::parse(&skb.copy(at)?);
+    let kind = sctp::decisive_kind(first, |behind| skb.copy(offset.checked_add(behind)?));
     Some((
         Event::Sctp(sctp_machine::Event::from_chunk(kind)),
         first.kind == sctp::INIT,

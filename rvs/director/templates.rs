@@ -89,9 +89,7 @@ impl Balancer {
                 (template, template.pin().ok_or(Reason::NoMemory)?)
             }
         };
-        if template.touch(time::jiffies(), wanted.timeout) {
-            connections.ask_to_visit(template);
-        }
+        template.renew();
         Ok((template, pinned))
     }
 

@@ -179,9 +179,7 @@ fn to_client<'a, A: Balanced>(
     connection: Lent<'a, Connection<A>>,
     context: Context<'a>,
 ) -> Verdict<'a> {
-    if let Some(server) = connection.available_server() {
-        server.counters.count_out(skb.len());
-    }
+    let len = skb.len();
     if connection.method == Method::Masquerading {
         let (from, to) = (quote.flow.dst, connection.virt);
         let own = (quote.header.src, to.addr);
@@ -196,6 +194,9 @@ fn to_client<'a, A: Balanced>(
         if let Err(reason) = rewritten {
             return balancer.drop(skb, reason);
         }
+    }
+    if let Some(server) = connection.available_server() {
+        server.counters.count_out(len);
     }
     xmit::release_to_client(balancer, skb, Path::of(connection.get()), context)
 }
@@ -213,14 +214,18 @@ fn to_server<'a, A: Balanced>(
     if is_elsewhere {
         return skb.accept();
     }
-    if let Some(server) = &connection.server {
-        if !server.is_available() {
-            return balancer.drop(skb, Reason::ServerRemoved);
-        }
-        server.counters.count_in(skb.len());
+    if connection.server.is_some() && connection.available_server().is_none() {
+        return balancer.drop(skb, Reason::ServerRemoved);
     }
+    let len = skb.len();
+    let count = || {
+        if let Some(server) = connection.available_server() {
+            server.counters.count_in(len);
+        }
+    };
     let path = Path::of(connection.get());
     if connection.method != Method::Masquerading {
+        count();
         return xmit::unchanged(balancer, skb, &quote.header, path, context);
     }
     let (from, to) = (quote.flow.src, path.target);
@@ -228,7 +233,10 @@ fn to_server<'a, A: Balanced>(
     let rewritten = verify(&skb, quote)
         .and_then(|()| rewrite_quote(&mut skb, quote, Side::Source, (from, to), own));
     match rewritten {
-        Ok(()) => xmit::send_error(balancer, skb, &quote.header, path, context),
+        Ok(()) => {
+            count();
+            xmit::send_error(balancer, skb, &quote.header, path, context)
+        }
         Err(reason) => balancer.drop(skb, reason),
     }
 }

@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
@@ -58,6 +59,30 @@ void rvs_local_bh_enable(void)
 void rvs_cpu_relax(void)
 {
 	cpu_relax();
+}
+
+#ifdef CONFIG_LOCKDEP
+static struct lock_class_key rvs_chain_key;
+static struct lockdep_map rvs_chain = {
+	.name = "rvs_chain",
+	.key = &rvs_chain_key,
+	.wait_type_inner = LD_WAIT_CONFIG,
+};
+#endif
+
+void rvs_lockdep_acquire_chain(unsigned int nesting)
+{
+	lock_acquire_exclusive(&rvs_chain, nesting, 0, NULL, _RET_IP_);
+}
+
+void rvs_lockdep_release_chain(void)
+{
+	lock_release(&rvs_chain, _RET_IP_);
+}
+
+void rvs_assert_rcu_read_side(void)
+{
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "rvs: nobody holds the RCU read side");
 }
 
 u64 rvs_total_memory(void)

@@ -17,6 +17,9 @@
 void rvs_local_bh_disable(void);
 void rvs_local_bh_enable(void);
 void rvs_cpu_relax(void);
+void rvs_lockdep_acquire_chain(unsigned int nesting);
+void rvs_lockdep_release_chain(void);
+void rvs_assert_rcu_read_side(void);
 u64 rvs_total_memory(void);
 void rvs_cond_resched(void);
 void __percpu *rvs_alloc_percpu(size_t size, size_t align);

@@ -11,6 +11,7 @@ pub mod cpu_set;
 pub mod flow_table;
 pub mod genl;
 pub mod ip;
+pub mod lockdep;
 pub mod memory;
 pub mod net;
 pub mod netdev;

@@ -34,6 +34,11 @@ impl<'a> Held<'a> {
     /// The RCU read side must be held by the running context during the whole of `'a`.
     #[inline]
     pub(super) unsafe fn assume() -> Self {
+        #[cfg(CONFIG_PROVE_RCU)]
+        // SAFETY: an FFI call without preconditions.
+        unsafe {
+            bindings::rvs_assert_rcu_read_side();
+        }
         // INVARIANT: by the safety requirement.
         Self(PhantomData)
     }

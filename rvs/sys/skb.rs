@@ -115,25 +115,6 @@ impl<'a> Skb<'a> {
         unsafe { slice::from_raw_parts(raw.data, len) }
     }
 
-    /// A copy of the `N` bytes at `offset`, wherever they lie; `None` if the packet ends before.
-    pub fn copy_at<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let end = offset.checked_add(N)?;
-        if end > self.len() {
-            return None;
-        }
-        let mut bytes = [0; N];
-        // SAFETY: the packet has these bytes, and there is room for them.
-        let errno = unsafe {
-            bindings::skb_copy_bits(
-                self.as_ptr(),
-                offset as i32,
-                bytes.as_mut_ptr().cast(),
-                N as i32,
-            )
-        };
-        (errno == 0).then_some(bytes)
-    }
-
     /// Brings the first `len` bytes into one piece; `false` if the packet is shorter or memory is
     /// out.
     #[inline]
@@ -148,6 +129,18 @@ impl<'a> Skb<'a> {
         }
         // SAFETY: the packet is ours; the missing bytes exist behind the linear part.
         unsafe { !bindings::__pskb_pull_tail(self.as_ptr(), (len - linear) as i32).is_null() }
+    }
+
+    /// A copy of the `N` bytes at `offset`, wherever they lie; `None` if the packet is shorter. Unlike
+    /// [`Self::pull`] it moves nothing, which a packet that is cut into segments along its parts needs.
+    #[inline]
+    pub fn copy<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        let (from, to) = (i32::try_from(offset).ok()?, bytes.as_mut_ptr().cast());
+        // SAFETY: the packet is valid; at most `N` bytes are written, to an array of as many. An offset
+        // beyond the packet is refused.
+        let missing = unsafe { bindings::skb_copy_bits(self.as_ptr(), from, to, N as i32) };
+        (missing == 0).then_some(bytes)
     }
 
     /// The first `len` bytes to write to, which nobody else sees: copied if they were shared.

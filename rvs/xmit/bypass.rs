@@ -3,7 +3,7 @@
 //! Bypass: the packet goes where it was going, past the virtual service that
 //! has nobody to serve it.
 
-use super::{admit, release, take_hop, Path};
+use super::{admit, release, Path};
 use crate::{
     director::Balanced,
     packet::Header,
@@ -28,7 +28,6 @@ pub(super) fn rewrite<A: Balanced>(
         return Err(Reason::NotLocal);
     }
     admit(skb, header, route.mtu(), context)?;
-    take_hop::<A>(skb)?;
     release(skb, path, context);
     skb.hand_route(route);
     Ok(())

@@ -3,7 +3,7 @@
 //! Direct routing: the packet goes to the real server's link-layer address
 //! as it is, but for the time to live.
 
-use super::{admit, prepare, take_hop, Path};
+use super::{admit, prepare, Path};
 use crate::{
     director::Balanced,
     packet::Header,
@@ -21,7 +21,6 @@ pub(super) fn rewrite<A: Balanced>(
     context: Context<'_>,
 ) -> Result<(), Reason> {
     admit(skb, header, route.mtu(), context)?;
-    take_hop::<A>(skb)?;
     prepare(skb, path, route, context);
     Ok(())
 }

@@ -184,8 +184,8 @@ pub fn complain<A: Balanced>(skb: &mut Skb<'_>, complaint: Complaint, context: C
     skb.send_icmp_error::<A>(context.net, kind, code, info);
 }
 
-/// Says why a packet may not be forwarded, and tells its sender where that is due (reference
-/// §6.1, §6.7): `mtu` is what the path to the real server takes of it.
+/// Takes a hop off a packet that is forwarded; or says why it may not be, and tells its sender where that
+/// is due (reference §6.1, §6.7): `mtu` is what the path to the real server takes of it.
 #[inline]
 fn admit<A: Balanced>(
     skb: &mut Skb<'_>,
@@ -200,6 +200,8 @@ fn admit<A: Balanced>(
         complain::<A>(skb, Complaint::TimeExceeded, context);
         return Err(Reason::TtlExceeded);
     }
+    // Who is told about the size sees the packet one hop older.
+    A::take_hop(writable_header::<A>(skb)?).ok_or(Reason::Malformed)?;
     // Nobody is told that an ICMP error was too big, so it had better be fragmented where that can be.
     let must_fit = header.dont_fragment && header.protocol != A::FAMILY.icmp();
     if must_fit && exceeds::<A>(skb, mtu) {
@@ -226,12 +228,6 @@ fn exceeds<A: Balanced>(skb: &Skb<'_>, mtu: u32) -> bool {
 #[inline]
 fn writable_header<'s, A: Balanced>(skb: &'s mut Skb<'_>) -> Result<&'s mut [u8], Reason> {
     skb.writable(A::FAMILY.header_len()).ok_or(Reason::NoMemory)
-}
-
-/// Takes a hop off the packet's time to live.
-#[inline]
-fn take_hop<A: Balanced>(skb: &mut Skb<'_>) -> Result<(), Reason> {
-    A::take_hop(writable_header::<A>(skb)?).ok_or(Reason::Malformed)
 }
 
 /// Makes the packet leave on `route`.

@@ -46,7 +46,7 @@ pub fn request<'a, A: Balanced>(
         };
     }
     let rewritten = admit(&mut skb, &segment.header, route.mtu(), context)
-        .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to, true));
+        .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to));
     match rewritten {
         Ok(()) => {
             prepare(&mut skb, path, route, context);
@@ -84,11 +84,11 @@ fn readdress_here<A: Balanced>(
     from: Endpoint<A>,
     to: Endpoint<A>,
 ) -> Result<(), Reason> {
-    readdress(skb, segment, Side::Destination, from, to, false)
+    readdress(skb, segment, Side::Destination, from, to)
 }
 
 /// Replaces address and port on one side, and all checksums they are part of. Part of its callers, which
-/// know the side and whether the packet leaves.
+/// know the side.
 #[inline(always)]
 fn readdress<A: Balanced>(
     skb: &mut Skb<'_>,
@@ -96,7 +96,6 @@ fn readdress<A: Balanced>(
     side: Side,
     from: Endpoint<A>,
     to: Endpoint<A>,
-    leaves_host: bool,
 ) -> Result<(), Reason> {
     let transport_len = match segment.protocol {
         Protocol::Tcp => tcp::HEADER_LEN,
@@ -120,9 +119,6 @@ fn readdress<A: Balanced>(
         Side::Destination => A::set_destination(bytes, to.addr),
     }
     .ok_or(Reason::Malformed)?;
-    if leaves_host {
-        A::take_hop(bytes).ok_or(Reason::Malformed)?;
-    }
     // SCTP's checksum covers no addresses; one that is left to the device will include the port.
     let is_sctp = segment.protocol == Protocol::Sctp;
     if is_sctp && mode == ChecksumMode::Complete && from.port != to.port {
@@ -144,7 +140,7 @@ pub fn answer<'a, A: Balanced>(
 ) -> Verdict<'a> {
     if path.method == Method::Masquerading {
         let (from, to) = (segment.flow.src, path.virt);
-        if let Err(reason) = readdress(&mut skb, segment, Side::Source, from, to, false) {
+        if let Err(reason) = readdress(&mut skb, segment, Side::Source, from, to) {
             return balancer.drop(skb, reason);
         }
     }
@@ -198,9 +194,6 @@ pub fn send_error<'a, A: Balanced>(
     .and_then(|()| {
         let header = writable_header::<A>(&mut skb)?;
         A::set_destination(header, path.target.addr).ok_or(Reason::Malformed)?;
-        if !route.is_local() {
-            A::take_hop(header).ok_or(Reason::Malformed)?;
-        }
         skb.forget_device_checksum();
         Ok(())
     });

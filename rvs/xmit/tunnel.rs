@@ -4,7 +4,7 @@
 //! in IP of either family (RFC 2003, RFC 2473), with ECN as RFC 3168 §9.1
 //! has it.
 
-use super::{admit, min_mtu, prepare, take_hop, Path, Tracking};
+use super::{admit, min_mtu, prepare, Path, Tracking};
 use crate::{
     director::{Balanced, Balancer},
     packet::{ipv4, ipv6, Family, Header, IPPROTO_IPIP, IPPROTO_IPV6},
@@ -33,7 +33,6 @@ pub(super) fn wrap<A: Balanced>(
     let may_fragment = A::FAMILY == Family::V4 && !balancer.settings.pmtu_disc.is_on();
     let limit = if may_fragment { u32::MAX } else { mtu };
     admit(skb, header, limit, context)?;
-    take_hop::<A>(skb)?;
     prepare(skb, path, route, context);
     if path.tracking != Tracking::Off && !skb.confirm_tracking() {
         return Err(Reason::Untrackable);

@@ -22,7 +22,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN",
                         help="scenarios in whose name or rows this regular expression is found; may be repeated")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth scenario, a cross-section in a fraction of the time")
+    parser.add_argument("--every", type=int, default=1, metavar="N",
+                        help="only each Nth scenario, a cross-section in a fraction of the time")
     parser.add_argument("--try-pending", action="store_true", help="run what is pending against rvs too, and compare")
     parser.add_argument("--oracle", action="store_true", help="only C ip_vs")
     parser.add_argument("--show", action="store_true", help="print what C ip_vs did in each scenario")

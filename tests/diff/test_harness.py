@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from harness import share, wire
+from harness import randomly, share, shrink, wire
 from harness.addresses import CLIENT, CLIENT_6, DIRECTOR_INSIDE, RS1, RS1_6, VIP, VIP_6
 from harness.compare import broken_promises, compare, shown
 from harness.decode import decode
@@ -250,3 +250,34 @@ def test_every_pending_feature_is_needed_by_a_scenario():
     from scenarios import all_scenarios
     needed = {tag for one in all_scenarios() for tag in features(one)}
     assert not set(lists.pending().missing) - needed
+
+
+# --- Drawing by lot
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not():
+    assert randomly.sequence(1, 7) == randomly.sequence(1, 7)
+    assert randomly.sequence(1, 7) != randomly.sequence(2, 7)
+
+
+def test_what_is_drawn_keeps_apart_in_its_lab_and_wants_what_the_others_want():
+    drawn = [randomly.sequence(1, number) for number in range(100)]
+    ports = [service.port for one in drawn for service in one.services]
+    assert len(set(ports)) == len(ports)
+    assert len({one.shared for one in drawn}) == 1 and len({tuple(one.sysctls.items()) for one in drawn}) == 1
+
+
+def test_what_is_missing_is_not_drawn():
+    missing = {"sctp", "tunnel gue", "tunnel gre", "scheduler sh", "persistence", "sysctl nat_icmp_send"}
+    assert not missing & {tag for number in range(300) for tag in features(randomly.sequence(3, number, missing))}
+
+
+def test_a_failing_sequence_is_made_as_short_as_it_still_fails():
+    whole = randomly.sequence(1, 7)
+    guilty = whole.steps[2]
+
+    def compared(scenarios):
+        return [(one, {"field": "differs"} if guilty in one.steps else {}) for one in scenarios]
+    short, = shrink.shortest([whole], compared)
+    assert short.scenario.steps == (guilty,) and short.differences
+    assert any(field.startswith("differs: ") for field in short.told())

@@ -23,6 +23,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "rvs_only: about something that C ip_vs does not have")
+    config.addinivalue_line("markers", "dual_stack: the machines have IPv6 too")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -49,7 +50,7 @@ def namespaces_before():
 
 @pytest.fixture(scope="session")
 def hooks_stay_enabled():
-    """A rule set on every hook of IPv4, far from all traffic.
+    """A rule set on every hook of either family, far from all traffic.
 
     The kernel patches its code when the first hook of a kind is registered anywhere and when the last one goes. QEMU's emulation
     of several processors sometimes runs the breakpoint that marks such a place, long after it was removed (Oops: int3). This keeps
@@ -57,15 +58,17 @@ def hooks_stay_enabled():
     """
     chains = "".join(f"chain {hook} {{ type filter hook {hook} priority 0; }}\n"
                      for hook in ("prerouting", "input", "forward", "output", "postrouting"))
-    namespace.execute(["nft", "-f", "-"], f"table ip hooks_stay_enabled {{\n{chains}}}\n")
+    families = ["ip", "ip6"]
+    namespace.execute(["nft", "-f", "-"], "".join(f"table {family} hooks_stay_enabled {{\n{chains}}}\n" for family in families))
     yield
-    namespace.execute(["nft", "delete", "table", "ip", "hooks_stay_enabled"])
+    for family in families:
+        namespace.execute(["nft", "delete", "table", family, "hooks_stay_enabled"])
 
 
 @pytest.fixture(scope="session")
 def loaded_module(balancer_name, kernel_log, hooks_stay_enabled):
     """The module under test is loaded, the modules of tunnels and bridges too; at the end it unloads without a trace."""
-    namespace.execute(["modprobe", "-a", "ipip", "veth", "bridge"])
+    namespace.execute(["modprobe", "-a", "ipip", "sit", "ip6_tunnel", "veth", "bridge"])
     module.load(balancer_name)
     yield
     module.unload(balancer_name)
@@ -83,8 +86,8 @@ def clean_kernel(loaded_module, kernel_log, namespaces_before):
 
 
 @pytest.fixture
-def lab(clean_kernel):
-    made = Lab()
+def lab(clean_kernel, request):
+    made = Lab(dual=bool(request.node.get_closest_marker("dual_stack")))
     yield made
     made.close()
 

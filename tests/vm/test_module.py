@@ -3,9 +3,9 @@
 
 import pytest
 
-from lab import METHODS, VIP, CommandFailed, eventually, module, whichever_method
+from lab import IPV4, IPV6, METHODS, VIP, CommandFailed, dual_stack, eventually, module, whichever_method
 from lab.flood import Flood
-from lab.programs import TcpClient
+from lab.programs import TcpClient, UdpClient
 from lab.rvsctl import Rvsctl
 
 CYCLES = 200
@@ -53,6 +53,33 @@ def test_two_hundred_times_loaded_and_unloaded_under_traffic_leaves_nothing_behi
     assert module.slab_caches(balancer_name) == []
     grown = {name: after - before[name] for name, after in kernel_memory().items()}
     assert all(kilobytes < 4 * (CYCLES - 20) for kilobytes in grown.values()), grown  # less than a page each time
+
+
+@dual_stack
+def test_it_unloads_with_entries_of_every_kind_and_forgets_them(lab, balancer, balancer_name, reloaded):
+    lab.tcp_programs()
+    lab.udp_programs(53)
+    clients = []
+    for cycle in range(5):
+        for plan in (IPV4, IPV6):
+            for method in METHODS:
+                for protocol, port in (("tcp", 80), ("udp", 53)):
+                    service = balancer.add_service(protocol, plan.vip[method], port, "wlc", persistence=300)
+                    for server in lab.servers:
+                        balancer.add_server(service, server.address_like(plan.client), method)
+                clients.append(TcpClient(lab.client, plan.vip[method], 80))
+                assert clients[-1].ask("who").startswith("rs")
+                with UdpClient(lab.client, plan.vip[method], 53) as client:
+                    client.ask(b"hello")
+        assert len(balancer.connections()) == 24  # half of them templates
+        if balancer_name == "ip_vs":
+            balancer.flush()
+        module.unload(balancer_name)
+        assert module.slab_caches(balancer_name) == []
+        module.load(balancer_name)
+        assert (balancer.services(), balancer.connections()) == ({}, [])
+    for client in clients:
+        client.reset()
 
 
 @pytest.mark.rvs_only

@@ -205,7 +205,17 @@ impl<T> Bucket<T> {
 
     /// Takes the lock of the chain that starts here, with bottom halves off.
     pub(super) fn lock(&self) -> LockedChain<'_, T> {
+        self.lock_nested(0)
+    }
+
+    /// As [`Bucket::lock`], while the lock of a chain with a lower index is held.
+    pub(super) fn lock_second(&self) -> LockedChain<'_, T> {
+        self.lock_nested(1)
+    }
+
+    fn lock_nested(&self, nesting: u32) -> LockedChain<'_, T> {
         let bh = crate::sys::cpu::BottomHalvesOff::new();
+        let known = crate::sys::lockdep::HeldChain::new(nesting);
         loop {
             let word = self.word.load(Ordering::Relaxed);
             if word & LOCKED == 0
@@ -221,6 +231,7 @@ impl<T> Bucket<T> {
             {
                 return LockedChain {
                     first: self,
+                    _known: known,
                     _bh: bh,
                 };
             }
@@ -236,6 +247,8 @@ impl<T> Bucket<T> {
 /// The [`LOCKED`] bit of `first` was set by this guard.
 pub(super) struct LockedChain<'a, T> {
     first: &'a Bucket<T>,
+    // In the order of their drops.
+    _known: crate::sys::lockdep::HeldChain,
     _bh: crate::sys::cpu::BottomHalvesOff,
 }
 

@@ -76,7 +76,7 @@ impl<T: Entry> FlowTable<T> {
         let rcu = Held::from(&guard);
         let new = old.with_buckets(fresh_index.checked_add(1)?);
         let split = self.bucket(partner(fresh_index), rcu)?.lock();
-        let fresh = self.bucket(fresh_index, rcu)?.lock();
+        let fresh = self.bucket(fresh_index, rcu)?.lock_second();
         for (node, link, _) in split.entries() {
             // SAFETY: in the table, and the read side is held.
             let hash = unsafe { node.as_ref() }.hashes.of(link)?;
@@ -132,7 +132,7 @@ impl<T: Entry> FlowTable<T> {
             let guard = rcu::read_lock();
             let rcu = Held::from(&guard);
             let into = self.bucket(partner(last_index), rcu)?.lock();
-            let last = self.bucket(last_index, rcu)?.lock();
+            let last = self.bucket(last_index, rcu)?.lock_second();
             for (node, link, fingerprint_here) in last.entries() {
                 // SAFETY: as in `link`.
                 let linked =

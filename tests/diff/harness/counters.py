@@ -4,6 +4,8 @@
 import os
 import time
 
+from lab.patience import patiently
+
 _ROUND = 2.1  # seconds in which each counter is copied once
 
 
@@ -14,7 +16,7 @@ def settle(labs):
     """
     if not os.path.exists("/proc/net/ip_vs_stats_percpu"):
         return
-    late, deadline = labs, time.monotonic() + 60
+    late, deadline = labs, time.monotonic() + patiently(60)
     while late := [lab for lab in late if not _totals_are_there(lab)]:
         if time.monotonic() > deadline:
             raise AssertionError(f"the counters have not been copied for a minute:\n{late[0].read('ip_vs_stats_percpu')}")

@@ -6,8 +6,11 @@ import errno
 import functools
 import ipaddress
 import os
+import re
 import struct
 import time
+
+from lab.patience import patiently
 
 from . import counters, ipvs, model, wire
 from .addresses import DIRECTORS_OWN, NEIGHBOUR_NAMES
@@ -39,6 +42,7 @@ class Outcome:
 
 
 ERROR = "harness error"  # the field that says that a scenario could not be played
+_COUNTS = re.compile(r"active (\d+) inactive (\d+) persistent (\d+)")
 _ERRORS = (b"\3", b"\4", b"\x0b", b"\x0c")  # types of ICMP
 
 
@@ -88,6 +92,12 @@ class Play:
     def sysctl(self, field, name, value):
         self._note(field, self._write(name, value))
 
+    def read_sysctl(self, field, name):
+        try:
+            self._note(field, self._lab.read_sysctl(f"net/ipv4/vs/{name}"))
+        except OSError as error:
+            self._note(field, errno.errorcode[error.errno])
+
     def seen(self, field, injected, came):
         """Note the packets that came of one."""
         context = self._context(injected)
@@ -97,24 +107,26 @@ class Play:
                 self._latest[side] = came[side][-1][14:]
             self._note(f"{field} {side}", packets)
 
-    def look(self, field):
-        connections = self._connections()
-        for key, service in self._services.items():
-            text = self.balancer.service(service)
-            self._note(f"{field} service {key}", text or "is not there")
-            if text:
-                self._note(f"{field} servers of {key}", [f"{end}: {text}" for end, text in self.balancer.servers(service).items()])
-        self._note(f"{field} connections", connections)
-
-    def _connections(self, patience=3.0):
-        """The connections there are. Those that end this second are waited for: some that were replaced end a moment later."""
+    def look(self, field, patience=3.0):
+        """Note what there is. Connections that end this second are waited for, as some that were replaced end a moment later; so are
+        those that C ip_vs's table does not show while it moves them, though it counts them."""
         deadline = time.monotonic() + patience
         while True:
-            found = self._entries()
-            now = time.monotonic()
-            if now > deadline or all(entry.ends - (now - self._started) >= 0.5 for entry in found):
-                return found
+            entries, servers = self._entries(), self._servers_now()
+            elapsed = time.monotonic() - self._started
+            counted = sum(sum(map(int, _COUNTS.search(text).groups())) for found in servers.values() for text in found.values())
+            if time.monotonic() > deadline or len(entries) >= counted and all(entry.ends - elapsed >= 0.5 for entry in entries):
+                break
             time.sleep(0.02)
+        for key, service in self._services.items():
+            self._note(f"{field} service {key}", self.balancer.service(service) or "is not there")
+            if key in servers:
+                self._note(f"{field} servers of {key}", [f"{end}: {text}" for end, text in servers[key].items()])
+        self._note(f"{field} connections", entries)
+
+    def _servers_now(self):
+        """The servers of the services that are there."""
+        return {key: self.balancer.servers(service) for key, service in self._services.items() if self.balancer.service(service)}
 
     def _entries(self):
         since = time.monotonic() - self._started
@@ -122,14 +134,16 @@ class Play:
         found = ipvs.connections(self._lab.read("ip_vs_conn"), mine)
         return sorted((Entry(text, since + left) for text, left in found), key=lambda entry: (entry.text, entry.ends))
 
-    def until_gone(self, field, within):
+    def until_fewer(self, field, count, within):
+        """Wait until there are fewer connections than `count`."""
+        within = patiently(within)
         deadline = time.monotonic() + within
-        while self._entries():
+        while len(self._entries()) >= count:
             if time.monotonic() > deadline:
-                self._note(field, f"some are left after {within} s")
+                self._note(field, f"not fewer than {count} after {within} s")
                 return
             time.sleep(0.02)
-        self._note(field, "all are gone")
+        self._note(field, f"fewer than {count}")
 
     def settle_counters(self):
         counters.settle([self._lab])
@@ -219,15 +233,25 @@ def _(step: model.Sysctl, play, field):
 
 
 @perform.register
+def _(step: model.ReadSysctl, play, field):
+    play.read_sysctl(field, step.name)
+
+
+@perform.register
+def _(step: model.Command, play, field):
+    play.configure(field, lambda: play.balancer.command(step.number, step.attributes, step.dump))
+
+
+@perform.register
 def _(step: model.FromClient, play, field):
     for number, packet in enumerate(step.packets, start=1):
-        play.inject(f"{field} packet {number}", "outside", packet, mark=step.mark, broadcast=step.broadcast)
+        play.inject(f"{field} packet {number}", "outside", packet, mark=step.mark, broadcast=step.broadcast, offload=step.offload)
 
 
 @perform.register
 def _(step: model.FromServer, play, field):
     for number, packet in enumerate(step.packets, start=1):
-        play.inject(f"{field} packet {number}", "inside", packet)
+        play.inject(f"{field} packet {number}", "inside", packet, offload=step.offload)
 
 
 @perform.register
@@ -243,7 +267,12 @@ def _(step: model.Look, play, field):
 
 @perform.register
 def _(step: model.UntilGone, play, field):
-    play.until_gone(field, step.within)
+    play.until_fewer(field, 1, step.within)
+
+
+@perform.register
+def _(step: model.UntilFewer, play, field):
+    play.until_fewer(field, step.than, step.within)
 
 
 @perform.register

@@ -4,7 +4,7 @@
 import dataclasses
 
 from . import model, wire
-from .model import AddServer, AddService, EditServer, EditService, FromClient, FromDirector, FromServer, Sysctl
+from .model import AddServer, AddService, EditServer, EditService, FromClient, FromDirector, FromServer, ReadSysctl, Sysctl
 
 _METHODS = {model.LOCAL_NODE: "method local node", model.BYPASS: "method bypass"}
 _TUNNELS = {model.GUE: "tunnel gue", model.GRE: "tunnel gre"}
@@ -28,7 +28,7 @@ def _of_step(step):
         yield from _of_service(step.service)
     elif isinstance(step, (AddServer, EditServer)):
         yield from _of_server(step.service, step.server)
-    elif isinstance(step, Sysctl) and "/" not in step.name:
+    elif isinstance(step, (Sysctl, ReadSysctl)) and "/" not in step.name:
         yield f"sysctl {step.name}"
     elif isinstance(step, (FromClient, FromServer, FromDirector)):
         if any(isinstance(packet, wire.Ipv6) for packet in step.packets):

@@ -54,6 +54,10 @@ class Ipvs:
     def close(self):
         self._socket.close()
 
+    def command(self, number, body, dump):
+        """A message as it is; how many answers it got."""
+        return len(self._socket.command(number, body, dump))
+
     def add_service(self, service):
         self._socket.command(NEW_SERVICE, _service(service))
         for server in service.servers:

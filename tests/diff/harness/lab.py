@@ -13,12 +13,13 @@ import struct
 import time
 
 from lab.namespace import execute
+from lab.patience import patiently
 
 from . import addresses, netlink, rtnetlink, wire
 from .addresses import OWN, SENTINEL, SIDE_OF, hardware_address
 
 _ETH_P_ALL, _ETH_P_IP, _ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
-_SOL_PACKET, _PACKET_IGNORE_OUTGOING, _SO_RCVBUFFORCE = 263, 23, 33
+_SOL_PACKET, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING, _SO_RCVBUFFORCE = 263, 15, 23, 33
 _IPV6_RECVPKTINFO = 49
 _INDEX = {"lo": 1, "eth0": 2, "eth1": 3}
 _MARKED, _MARKING = 4, 5  # the pair of devices within the director, through which packets keep their mark
@@ -164,6 +165,12 @@ class Lab:
         header = (receiver or _TO_DIRECTOR[side]) + _SENDER + _ether_type(data)
         _wires().sendto(header + data, (self._names[side], 0))
 
+    def _put_offloaded(self, side, packet, size):
+        """Put a packet on a wire of which checksum and cutting into segments are left to whom it may concern."""
+        header, packet = wire.offloaded(packet, size)
+        data = bytes(packet)
+        _offloading().sendto(header + _TO_DIRECTOR[side] + _SENDER + _ether_type(data) + data, (self._names[side], 0))
+
     def _put_marked(self, data, mark):
         self._raw["marking"].setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
         self._raw["marking"].sendto(hardware_address("eth2", 0) + _SENDER + _ether_type(data) + data, ("marking", 0))
@@ -180,15 +187,21 @@ class Lab:
         with self.entered():
             self.sysctl_here(values)
 
+    def read_sysctl(self, name):
+        with self.entered(), open(f"/proc/sys/{name}", encoding="ascii") as file:
+            return file.read().strip()
+
     def read(self, name):
         """A file below /proc/net of the director."""
         with self.entered(), open(f"/proc/thread-self/net/{name}", encoding="ascii") as file:
             return file.read()
 
-    def inject(self, side, packet, mark=0, broadcast=False):
+    def inject(self, side, packet, mark=0, broadcast=False, offload=None):
         """Put a packet on a wire towards the director, or with a mark into it. What came of it: see `settle`."""
         if mark:
             self._put_marked(bytes(packet), mark)
+        elif offload is not None:
+            self._put_offloaded(side, packet, offload)
         else:
             self._put(side, bytes(packet), _BROADCAST if broadcast else None)
         return self.settle(side)
@@ -232,6 +245,7 @@ class Lab:
         data = _SENTINEL_DATA + str(self._sentinels).encode()
         other = "inside" if side == "outside" else "outside"
         self._put(side, bytes(wire.udp(SENTINEL[side], 9, SENTINEL[other], 9, data, summed=False)))
+        within = patiently(within)
         deadline, arrived = time.monotonic() + within, False
         while ready := self._epoll.poll(0 if arrived else max(deadline - time.monotonic(), 0)):
             for descriptor, _ in ready:
@@ -244,7 +258,7 @@ class Lab:
 
     def _await_wires(self):
         """Wait until packets pass: the kernel switches a wire on some time after both its ends were."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + patiently(10)
         while not all(self._passes(side, 0.02, {"outside": [], "inside": [], "local": []}) for side in SENTINEL):
             if time.monotonic() > deadline:
                 raise AssertionError("nothing passes the new lab's wires")
@@ -268,6 +282,14 @@ def _wires():
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(_ETH_P_ALL))
     made.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
     made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 24)
+    return made
+
+
+@functools.cache
+def _offloading():
+    """The socket for packets with work left to do."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    made.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     return made
 
 

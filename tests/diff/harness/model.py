@@ -149,17 +149,35 @@ class Sysctl:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReadSysctl:
+    """Note what a file below net/ipv4/vs says."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A message to the family IPVS as it is, with all its faults: number and attributes."""
+
+    number: int
+    attributes: bytes
+    dump: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class FromClient:
     """Packets put on the wire outside, towards the director, one after the other."""
 
     packets: tuple
     mark: int = 0  # the firewall mark they have when they reach the director; needs a lab with marks
     broadcast: bool = False  # in frames for everybody
+    offload: int | None = None  # as `wire.offloaded`: checksums still to be computed, to be cut into segments of so many bytes
 
-    def __init__(self, *packets, mark=0, broadcast=False):
+    def __init__(self, *packets, mark=0, broadcast=False, offload=None):
         object.__setattr__(self, "packets", packets)
         object.__setattr__(self, "mark", mark)
         object.__setattr__(self, "broadcast", broadcast)
+        object.__setattr__(self, "offload", offload)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,9 +185,11 @@ class FromServer:
     """Packets put on the wire inside."""
 
     packets: tuple
+    offload: int | None = None
 
-    def __init__(self, *packets):
+    def __init__(self, *packets, offload=None):
         object.__setattr__(self, "packets", packets)
+        object.__setattr__(self, "offload", offload)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,6 +247,14 @@ class UntilGone:
 
 
 @dataclasses.dataclass(frozen=True)
+class UntilFewer:
+    """Wait until there are fewer connections than this, `within` seconds at most."""
+
+    than: int
+    within: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Settle:
     """Wait until the counters tell what has happened so far: those of C ip_vs are two seconds late, rvs's never."""
 
@@ -235,8 +263,8 @@ class Settle:
 class Scenario:
     """One case: its name is a sentence, `covers` the rows of the specification it is about, each as "§3.1 ES I fin".
 
-    `lab` names a kind of lab (`lab.Lab`). Scenarios that say the same `shared` word play in one lab of their own; they keep apart by ports of
-    services, and by clients, and see only connections of their own services.
+    `lab` names a kind of lab (`lab.Lab`). Scenarios that say the same `shared` word play in one lab of their own; they keep apart by
+    ports of services, and by clients, and see only connections of their own services.
     """
 
     name: str
@@ -250,7 +278,8 @@ class Scenario:
     alone: bool = False  # it must not share a lab, whatever it looks like
     rules: str = ""  # for nft(8), in the director's namespace
     ignore: tuple[str, ...] = ()  # fields that are random in C ip_vs itself
-    expects: dict[str, str] = dataclasses.field(default_factory=dict)  # what the name promises: field (pattern of fnmatch) -> regular expression
+    # What the name promises: field (a pattern of fnmatch) -> regular expression.
+    expects: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def rows(self):
@@ -262,5 +291,6 @@ def scenario(name, covers, services=(), *steps, **more):
     return Scenario(name, covers, (services,) if isinstance(services, Service) else tuple(services), steps, **more)
 
 
-Step: typing.TypeAlias = (AddService | EditService | DeleteService | AddServer | EditServer | DeleteServer | Flush | Zero | Timeouts |
-                          Sysctl | FromClient | FromServer | FromDirector | Answer | ErrorAbout | Look | UntilGone | Settle)
+Step: typing.TypeAlias = (
+    AddService | EditService | DeleteService | AddServer | EditServer | DeleteServer | Flush | Zero | Timeouts | Sysctl | ReadSysctl |
+    Command | FromClient | FromServer | FromDirector | Answer | ErrorAbout | Look | UntilGone | UntilFewer | Settle)

@@ -106,7 +106,9 @@ class _Draw:
     def _fields(self):
         lots = self._lots
         fields = {"ttl": lots.choice((64, 64, 64, 64, 2, 1)), "tos": lots.choice((0, 0, 0, 2, 0xB8))}
-        return fields | ({"dont_fragment": lots.random() < 0.5, "identification": lots.randrange(1, 65536)} if self._family.number == 4 else {})
+        if self._family.number == 4:
+            fields |= {"dont_fragment": lots.random() < 0.5, "identification": lots.randrange(1, 65536)}
+        return fields
 
     def _segment(self, service):
         client, cport = self._client()

@@ -9,10 +9,10 @@ from . import model, wire
 _PER_LAB = 100  # scenarios
 _STRIDE = 200  # how far the ports of one are from those of the next
 _HIGHEST = 40200  # the highest port in a scenario that can move
-_ALONE = (model.Flush, model.DeleteService, model.Sysctl, model.Timeouts, model.Zero)
+_ALONE = (model.Flush, model.DeleteService, model.Sysctl, model.ReadSysctl, model.Command, model.Timeouts, model.Zero)
 # Settings that scenarios can share which all want the same.
-_SHARED_SYSCTLS = frozenset("pmtu_disc conn_reuse_mode expire_nodest_conn expire_quiescent_template nat_icmp_send schedule_icmp snat_reroute "
-                            "sloppy_tcp sloppy_sctp cache_bypass conntrack".split())
+_SHARED_SYSCTLS = frozenset("pmtu_disc conn_reuse_mode expire_nodest_conn expire_quiescent_template nat_icmp_send schedule_icmp "
+                            "snat_reroute sloppy_tcp sloppy_sctp cache_bypass conntrack".split())
 
 
 def packed(scenarios):

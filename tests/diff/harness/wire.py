@@ -8,13 +8,14 @@ import struct
 
 from lab.packet import ACK, FIN, ICMP, IPIP, PSH, RST, SYN, TCP, UDP, Ipv4, checksum
 
+ETHERNET = 14  # bytes of header
 IPV6, GRE, ESP, AH, ICMPV6, SCTP = 41, 47, 50, 51, 58, 132
 HOP_BY_HOP, ROUTING, FRAGMENT, NO_NEXT_HEADER, DESTINATION_OPTIONS = 0, 43, 44, 59, 60
 
 __all__ = [
     "ACK", "AH", "DESTINATION_OPTIONS", "ESP", "FIN", "FRAGMENT", "GRE", "HOP_BY_HOP", "ICMP", "ICMPV6", "IPIP", "IPV6", "Ipv4",
     "Ipv6", "NO_NEXT_HEADER", "PSH", "ROUTING", "RST", "SCTP", "SYN", "TCP", "UDP", "address_bytes", "checksum", "chunk", "crc32c",
-    "echo", "extended", "fragments", "icmp_error", "ip", "is_v6", "ports", "quoted", "sctp", "tcp", "udp", "with_ports",
+    "echo", "extended", "fragments", "icmp_error", "ip", "is_v6", "offloaded", "ports", "quoted", "sctp", "tcp", "udp", "with_ports",
 ]
 
 
@@ -138,6 +139,18 @@ def extended(packet, *headers):
     return packet.but(payload=payload, protocol=following)
 
 
+def offloaded(packet, size=0):
+    """A TCP or UDP packet as a device gives it that leaves work to the next: the header of struct virtio_net_hdr, and the packet with
+    only the pseudo-header summed up; to be cut into segments of `size` bytes of data unless that is 0."""
+    start, at = len(packet) - len(packet.payload), _CHECKSUM_AT[packet.protocol]
+    kinds = {TCP: 4 if isinstance(packet, Ipv6) else 1, UDP: 5}
+    header_length = start + ((packet.payload[12] >> 4) * 4 if packet.protocol == TCP else 8)
+    pseudo = ~checksum(_pseudo_header(packet.source, packet.destination, packet.protocol, len(packet.payload))) & 0xFFFF
+    payload = packet.payload[:at] + struct.pack("!H", pseudo) + packet.payload[at + 2:]
+    header = struct.pack("<BBHHHH", 1, kinds[packet.protocol] if size else 0, ETHERNET + header_length, size, ETHERNET + start, at)
+    return header, packet.but(payload=payload)
+
+
 _PORTS = (TCP, UDP, SCTP)
 _CHECKSUM_AT = {TCP: 16, UDP: 6}
 
@@ -167,11 +180,10 @@ def with_ports(packet, move):
         data = packet.payload
         start = len(data) - len(inner.payload)
         moved = data[:start] + with_ports(inner, move).payload
-        if packet.protocol == ICMP:
-            right = checksum(data) == 0
-            return packet.but(payload=moved[:2] + struct.pack("!H", checksum(moved[:2] + b"\0\0" + moved[4:])) + moved[4:] if right else moved)
-        right = checksum(_pseudo_header(packet.source, packet.destination, ICMPV6, len(data)) + data) == 0
-        return packet.but(payload=_summed(packet.source, packet.destination, ICMPV6, moved[:2] + b"\0\0" + moved[4:], 2) if right else moved)
+        pseudo = _pseudo_header(packet.source, packet.destination, ICMPV6, len(data)) if packet.protocol == ICMPV6 else b""
+        if checksum(pseudo + data) == 0:
+            moved = moved[:2] + struct.pack("!H", checksum(pseudo + moved[:2] + b"\0\0" + moved[4:])) + moved[4:]
+        return packet.but(payload=moved)
     if not (old := ports(packet)):
         return packet
     new = move(packet.source, old[0]), move(packet.destination, old[1])

@@ -2,8 +2,8 @@
 """Defences against floods (section 7): what is dropped, in which mode, and that the sysctls take what they should."""
 
 from harness.addresses import CLIENT, FAMILIES, RS1, VIP
-from harness.model import Answer, FromClient, Server, Sysctl, UntilGone, scenario, tcp_service, udp_service
-from harness.wire import ACK, RST, SYN, tcp, udp
+from harness.model import ONE_PACKET, Answer, FromClient, ReadSysctl, Server, Sysctl, UntilFewer, scenario, tcp_service, udp_service
+from harness.wire import ACK, FIN, SYN, tcp, udp
 
 
 def _both(f):
@@ -28,21 +28,38 @@ def _both(f):
                  sysctls={"am_droprate": 1, "drop_packet": 1}),
         scenario(f"drop_packet in mode 1 goes to 2 when memory is low over {f.word}", "§7 mode 1; §7 mode 2", web, syns(4),
                  sysctls={"amemthresh": 0x7FFFFFFF, "drop_packet": 1}),
-        scenario(f"drop_entry ends half-open connections over {f.word}", "§7 drop_entry SYN_RECV", web, syns(3), Sysctl("drop_entry", 3),
-                 UntilGone(60.0), expects={"*UntilGone": "all are gone"}, needs=("timers",)),
-        scenario(f"drop_entry spares connections that ended over {f.word}", "§7 drop_entry other TCP states", web, syns(1),
-                 FromClient(tcp(f.CLIENT, 40000, f.VIP, 80, ACK), tcp(f.CLIENT, 40000, f.VIP, 80, RST)), Sysctl("drop_entry", 3),
-                 UntilGone(2.0), expects={"*UntilGone": "some are left"}, needs=("timers",)),
-        scenario(f"a template that is not assured ends by drop_entry over {f.word}", "§7 drop_entry TPL not ASSURED",
-                 web.but(persistent=300), syns(2), Sysctl("drop_entry", 3), UntilGone(60.0), expects={"*UntilGone": "all are gone"},
-                 needs=("timers",)),
     ]
 
 
+def _drop_entry():
+    """Which connections drop_entry ends: a few of many in each second, by chance."""
+    web = tcp_service(VIP, 80, Server(RS1, 8080))
+    ports = range(1000, 1064)
+
+    def segments(flags):
+        return FromClient(*(tcp(CLIENT, port, VIP, 80, flags) for port in ports))
+    chance = {"ignore": ("end *",), "needs": ("timers",)}
+    return [
+        scenario("drop_entry ends half-open connections", "§7 drop_entry SYN_RECV", web, segments(SYN), Sysctl("drop_entry", 3),
+                 UntilFewer(len(ports), 20.0), expects={"* UntilFewer": "^fewer"}, **chance),
+        scenario("drop_entry spares connections that are open or were closed", "§7 drop_entry ESTABLISHED; §7 drop_entry other TCP states", web,
+                 segments(SYN), segments(ACK), FromClient(*(tcp(CLIENT, port, VIP, 80, FIN | ACK) for port in ports[::2])),
+                 Sysctl("drop_entry", 3), UntilFewer(len(ports), 4.0), expects={"* UntilFewer": "^not fewer"}, **chance),
+        scenario("drop_entry ends templates that are not assured", "§7 drop_entry TPL not ASSURED",
+                 udp_service(VIP, 53, Server(RS1), persistent=300, flags=ONE_PACKET),
+                 FromClient(*(udp(FAMILIES[0].far_client(number), 1, VIP, 53, b"a") for number in range(64))), Sysctl("drop_entry", 3),
+                 UntilFewer(64, 4.0), **chance),
+    ]
+
+
+_SETTINGS = ("amemthresh am_droprate drop_entry drop_packet secure_tcp conntrack snat_reroute sync_version sync_ports sync_persist_mode "
+             "sync_sock_size sync_threshold sync_refresh_period sync_retries cache_bypass expire_nodest_conn expire_quiescent_template "
+             "sloppy_tcp sloppy_sctp nat_icmp_send pmtu_disc backup_only conn_reuse_mode schedule_icmp ignore_tunneled run_estimation "
+             "est_cpulist est_nice conn_lfactor svc_lfactor lblc_expiration lblcr_expiration conn_max").split()
 _MODES = ("drop_entry", "drop_packet", "secure_tcp")
 
 SCENARIOS = [
-    *(one for f in FAMILIES for one in _both(f)),
+    *(one for f in FAMILIES for one in _both(f)), *_drop_entry(),
     *(scenario(f"{name} takes 0 to 3 and nothing else", "§7 Writes outside 0..3", (), *(Sysctl(name, value) for value in (0, 1, 2, 3, 4, -1)))
       for name in _MODES),
     *(scenario(f"{name} takes {values[0]}", f"§9.2 {name}", (), *(Sysctl(name, value) for value in values)) for name, values in (
@@ -55,5 +72,10 @@ SCENARIOS = [
     scenario("secure_tcp waits for low memory in mode 1", "§7 mode 1", tcp_service(VIP, 80, Server(RS1, 8080)), Sysctl("secure_tcp", 1),
              FromClient(tcp(CLIENT, 1, VIP, 80, SYN)), Answer(SYN | ACK), expects={"end connections": "SYN_RECV"}),
     scenario("secure_tcp is on in mode 1 when memory is low", "§7 mode 1; §7 mode 2", udp_service(VIP, 53),
-             Sysctl("amemthresh", 0x7FFFFFFF), Sysctl("secure_tcp", 1)),
+             Sysctl("amemthresh", 0x7FFFFFFF), Sysctl("secure_tcp", 1), ReadSysctl("secure_tcp"), Sysctl("amemthresh", 0),
+             Sysctl("secure_tcp", 1), ReadSysctl("secure_tcp")),
+    *(scenario(f"{name} in mode 1 shows mode 2 when memory is low", "§7 mode 1; §7 mode 2", (), Sysctl("amemthresh", 0x7FFFFFFF),
+               Sysctl(name, 1), ReadSysctl(name), Sysctl(name, 3), ReadSysctl(name), Sysctl(name, 0), ReadSysctl(name)) for name in _MODES),
+    *(scenario(f"{name} in mode 2 shows mode 1 when memory suffices", "§7 mode 2", (), Sysctl(name, 2), ReadSysctl(name)) for name in _MODES),
+    scenario("the settings' defaults", "§9.2 Default", (), *(ReadSysctl(name) for name in _SETTINGS)),
 ]

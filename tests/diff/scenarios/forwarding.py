@@ -216,8 +216,36 @@ def _foreign_hooks(f):
     ]
 
 
+def _offloads(f):
+    """Packets with a checksum to be computed, or to be cut into segments, as devices with offloads give them."""
+    fields = _dont_fragment(f)
+    syn, data = tcp(f.CLIENT, 40000, f.VIP, 80, SYN), tcp(f.CLIENT, 40000, f.VIP, 80, ACK, bytes(range(250)) * 16, **fields)
+    for word, method in _METHODS.items():
+        port = 8080 if method == NAT else 80
+        near, far = (tcp_service(f.VIP, 80, Server(address, port, method)) for address in (f.RS1, f.DISTANT))
+        yield scenario(f"a checksum still to be computed by {word} over {f.word}", "§6.2 CHECKSUM_PARTIAL", near,
+                       FromClient(syn, offload=0), FromServer(tcp(*((f.RS1, 8080) if method == NAT else (f.VIP, 80)), f.CLIENT, 40000, SYN | ACK),
+                                                              offload=0))
+        yield scenario(f"a checksum of UDP still to be computed by {word} over {f.word}", "§6.2 CHECKSUM_PARTIAL",
+                       udp_service(f.VIP, 53, Server(f.RS1, 5353 if method == NAT else 53, method)),
+                       FromClient(udp(f.CLIENT, 4000, f.VIP, 53, b"request"), offload=0))
+        yield scenario(f"segments to be cut by {word} over {f.word}", "§6.7 GSO; §10 a GSO skb is one packet", near, FromClient(syn),
+                       FromClient(data, offload=1000), FromServer(tcp(*((f.RS1, 8080) if method == NAT else (f.VIP, 80)), f.CLIENT, 40000,
+                                                                      ACK, bytes(range(200)) * 15), offload=1000))
+        for size in (1340, 1380, 1440):
+            yield scenario(f"segments of {size} bytes to be cut to a server behind {DISTANT_MTU} by {word} over {f.word}", "§6.7 GSO", far,
+                           FromClient(syn), FromClient(data, offload=size))
+    for kind, more in _TUNNELS.items():
+        near = Server(f.RS1, method=TUNNEL, **more)
+        yield scenario(f"{kind} of a checksum still to be computed over {f.word}", f"§6.5 {kind}; §6.2 CHECKSUM_PARTIAL",
+                       [tcp_service(f.VIP, 80, near), udp_service(f.VIP, 53, near)], FromClient(syn, offload=0),
+                       FromClient(udp(f.CLIENT, 4000, f.VIP, 53, b"request"), offload=0), needs=_needs(kind))
+        yield scenario(f"{kind} of segments to be cut over {f.word}", f"§6.5 GSO types; §6.5 {kind}", tcp_service(f.VIP, 80, near), FromClient(syn),
+                       FromClient(data, offload=1000), needs=_needs(kind))
+
+
 SCENARIOS = [
-    *(one for f in FAMILIES for make in (_common, _tunnels, _masquerading, _bypass, _foreign_hooks) for one in make(f)),
+    *(one for f in FAMILIES for make in (_common, _tunnels, _offloads, _masquerading, _bypass, _foreign_hooks) for one in make(f)),
     scenario("a datagram that was reassembled is sent on in fragments of its size", "§1.4 IPv6 defrag; §6.7 largest received fragment",
              udp_service(V6.VIP, 53, Server(V6.DISTANT, 53, DIRECT)),
              FromClient(*fragments(udp(V6.CLIENT, 4000, V6.VIP, 53, bytes(2400)), 1232)),

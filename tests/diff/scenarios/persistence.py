@@ -70,7 +70,7 @@ def _templates(f):
         scenario(f"a new persistence timeout holds from the next connection on over {f.word}", "§5.4 SET_SERVICE timeout; §2.5 TPL timeout",
                  web, FromClient(_syn(f, 1)), EditService(web.but(persistent=600)), Look(), FromClient(_syn(f, 2))),
         scenario(f"a template without connections ends with its timeout over {f.word}", "§2.5 TPL timeout; §2.7 controller",
-                 udp_service(f.VIP, 53, Server(f.RS1), flags=ONE_PACKET, persistent=1),
+                 udp_service(f.VIP, 53, Server(f.RS1), flags=ONE_PACKET, persistent=2),
                  FromClient(udp(f.CLIENT, 1, f.VIP, 53, b"request")), Look(), UntilGone(), needs=("timers",)),
         scenario(f"a persistence timeout of 0 gives templates that end at once over {f.word}", "§5.3 not validated",
                  web.but(persistent=0), FromClient(_syn(f, 1)), FromClient(_syn(f, 2)), ignore=("*connections", "*servers of*"),

@@ -3,7 +3,7 @@
 
 from harness.addresses import CLIENT, FAMILIES, RS1, RS2, RS3, VIP
 from harness.model import (DIRECT, FALLBACK, NAT, TUNNEL, WITH_PORT, AddServer, AddService, Answer, DeleteServer, EditServer, EditService,
-                           FromClient, FromServer, Look, Server, mark_service, scenario, tcp_service, udp_service)
+                           FromClient, FromServer, Look, Server, Timeouts, UntilGone, mark_service, scenario, tcp_service, udp_service)
 from harness.wire import ACK, FIN, RST, SYN, icmp_error, tcp, udp
 
 ALL = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf".split()  # without twos, which draws lots
@@ -104,6 +104,10 @@ def _thresholds(f):
                  tcp_service(f.VIP, 80, Server(f.RS1, 8080, upper=4)), _syns(f, 5),
                  EditServer(service, Server(f.RS1, 8080, upper=5)), _syns(f, 3, 5),
                  EditServer(service, Server(f.RS1, 8080, upper=8)), _syns(f, 3, 8)),
+        scenario(f"a server gets connections again when enough have ended ({f.word})", "§4.2 total falls",
+                 udp_service(f.VIP, 53, Server(f.RS1, 53, upper=4, lower=1)), Timeouts(0, 0, 2),
+                 FromClient(*(udp(f.CLIENT, port, f.VIP, 53, b"a") for port in range(1, 7))), UntilGone(),
+                 FromClient(udp(f.CLIENT, 1, f.VIP, 53, b"a")), needs=("timers",)),
         scenario(f"connections of a server at its threshold go on ({f.word})", "§4.2 existing entries unaffected", service,
                  _syns(f, 5), FromClient(*(tcp(f.CLIENT, 40000 + number, f.VIP, 80, ACK) for number in range(5))), close(0), close(1)),
     ]

@@ -5,15 +5,18 @@ Here live the topology, the programs on it, the ways to drive a balancer and to 
 balancer does not: that is for the scenarios in the folder above.
 """
 
-from .balancer import Connection, RealServer, Service, Stats
+from .balancer import Connection, Mark, RealServer, Service, Stats
 from .capture import Capture
 from .eventually import eventually
 from .ghost import Ghost
 from .namespace import CommandFailed, Namespace
+from .patience import patiently
 from .programs import TcpPrograms, UdpPrograms
-from .topology import CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, METHODS, VIP, Lab, whichever_method
+from .topology import (CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, IPV6, METHODS, VIP, VIP6, Lab, Plan, dual_stack,
+                       either_family, whichever_method)
 
 __all__ = [
-    "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "Lab", "METHODS",
-    "Namespace", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "eventually", "whichever_method",
+    "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "IPV4", "IPV6", "Lab",
+    "METHODS", "Mark", "Namespace", "Plan", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "VIP6", "dual_stack",
+    "either_family", "eventually", "patiently", "whichever_method",
 ]

@@ -5,16 +5,26 @@ import abc
 import dataclasses
 from typing import NamedTuple
 
+from .address import with_port
+
 
 class Service(NamedTuple):
     """What a virtual service is known by."""
 
-    protocol: str  # "tcp" or "udp"
+    protocol: str  # "tcp", "udp" or "sctp"
     address: str
     port: int
 
     def __str__(self):
-        return f"{self.address}:{self.port}"
+        return with_port(self.address, self.port)
+
+
+class Mark(NamedTuple):
+    """What a virtual service of marked packets is known by."""
+
+    mark: int
+    is_ipv6: bool = False
+    port: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +134,7 @@ class Balancer(abc.ABC):
         """A service with these machines as real servers, added in this order; its key."""
         service = self.add_service(protocol, address, port, scheduler)
         for server in servers:
-            self.add_server(service, server.address, method, port=server_port)
+            self.add_server(service, server.address_like(address), method, port=server_port)
         return service
 
     def counts(self, service):

@@ -5,21 +5,22 @@ import socket
 import time
 
 from . import packet
+from .patience import patiently
 
-_ETH_P_IP = 0x0800
+ETHERTYPES = {socket.AF_INET: 0x0800, socket.AF_INET6: 0x86DD}
 _SO_RCVBUFFORCE = 33  # not in Python's socket module
 
 
 class Capture:
-    """The IPv4 packets that arrived at a device since this was made, oldest first."""
+    """The packets of one family that arrived at a device, for its machine, since this was made; oldest first."""
 
-    def __init__(self, node, device="eth0", accept=lambda seen: True):
+    def __init__(self, node, device="eth0", accept=lambda seen: True, family=socket.AF_INET):
         self._accept = accept
         self._seen = []
         self._socket = node.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 22)
         with node:
-            self._socket.bind((device, _ETH_P_IP))
+            self._socket.bind((device, ETHERTYPES[family]))
 
     def close(self):
         self._socket.close()
@@ -32,6 +33,7 @@ class Capture:
 
     def first(self, wanted=lambda seen: True, within=5.0):
         """The first packet, past or to come, that `wanted` accepts; it and those before it are forgotten."""
+        within = patiently(within)
         deadline = time.monotonic() + within
         passed = 0
         while True:
@@ -66,8 +68,8 @@ class Capture:
             data, (_, _, kind, _, _) = self._socket.recvfrom(65535)
         except (BlockingIOError, TimeoutError):
             return False
-        if kind != socket.PACKET_OUTGOING:
-            arrived = packet.Ipv4.parse(data)
+        if kind not in (socket.PACKET_OUTGOING, socket.PACKET_OTHERHOST):  # bridges flood what they do not know yet
+            arrived = packet.parse(data)
             if self._accept(arrived):
                 self._seen.append(arrived)
         return True

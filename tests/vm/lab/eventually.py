@@ -3,12 +3,15 @@
 
 import time
 
+from .patience import patiently
+
 
 def eventually(probe, expected=None, within=5.0, every=0.02):
     """Call `probe` until it returns `expected` (or, without one, something true) and return that value.
 
     An assertion that fails inside `probe` counts as "not yet". After `within` seconds the last answer is the error.
     """
+    within = patiently(within)
     deadline = time.monotonic() + within
     while True:
         try:

@@ -23,9 +23,12 @@ class Flood:
         self._node, self._processors = node, processors
         for cpu in range(processors):
             generator = f"{device}@{cpu}"
+            source = source or node.address_like(service.address)
+            ends = [f"src_min {source}", f"src_max {source}", f"dst {service.address}"]
+            if ":" in source:
+                ends = [f"src6 {source}", f"dst6 {service.address}", "flag UDPCSUM"]
             self._write(f"kpktgend_{cpu}", "rem_device_all", f"add_device {generator}")
-            self._write(generator, f"count {count}", "clone_skb 0", "pkt_size 64", f"delay {gap}", f"dst_mac {towards.hex(':')}",
-                        f"src_min {source or node.address}", f"src_max {source or node.address}", f"dst {service.address}",
+            self._write(generator, f"count {count}", "clone_skb 0", "pkt_size 64", f"delay {gap}", f"dst_mac {towards.hex(':')}", *ends,
                         f"udp_dst_min {service.port}", f"udp_dst_max {service.port}", f"udp_src_min {first_port}",
                         f"udp_src_max {first_port + ports}")
         self._generators = [f"{device}@{cpu}" for cpu in range(processors)]

@@ -3,9 +3,8 @@
 
 import socket
 
-from .capture import Capture
-
-_ETH_P_IP = 0x0800
+from .address import family_of
+from .capture import ETHERTYPES, Capture
 
 
 class Ghost:
@@ -17,16 +16,17 @@ class Ghost:
 
     def __init__(self, node, address, peer, device="eth0", also=()):
         self.address = address
-        self._target = (device, _ETH_P_IP, 0, 0, peer)
+        family = family_of(address)
+        self._target = (device, ETHERTYPES[family], 0, 0, peer)
         self._socket = node.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-        self._arrived = Capture(node, device, accept=lambda seen: seen.destination in (address, *also))
+        self._arrived = Capture(node, device, accept=lambda seen: seen.destination in (address, *also), family=family)
 
     def close(self):
         self._socket.close()
         self._arrived.close()
 
     def send(self, *packets):
-        """Put packets, `bytes` or `packet.Ipv4`, on the wire towards the director."""
+        """Put packets, `bytes` or of `packet`, on the wire towards the director."""
         for sent in packets:
             self._socket.sendto(bytes(sent), self._target)
 

@@ -26,11 +26,11 @@ def load(balancer, *parameters):
         execute(["modprobe", "ip_vs", *parameters])
         execute(["modprobe", "-a", *_IP_VS])
     else:
-        execute(["insmod", _local_copy(), *parameters])
+        execute(["insmod", file(), *parameters])
 
 
 @functools.cache
-def _local_copy():
+def file():
     """The module's file, where the guest reads it fast; what it needs from other modules is loaded."""
     if not os.path.exists(RVS_KO):
         raise AssertionError(f"{RVS_KO} is missing; build it with: make")

@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+from .patience import patiently
+
 _LIMIT = "/proc/sys/user/max_net_namespaces"
 _home = os.open("/proc/self/ns/net", os.O_RDONLY)
 
@@ -107,10 +109,10 @@ class Namespace:
         with self:
             return subprocess.Popen([str(word) for word in argv], **options)
 
-    def ip(self, *lines):
-        """Commands of ip(8) without the leading "ip", all in one go."""
+    def ip(self, *lines, options=()):
+        """Commands of ip(8) without the leading "ip", all in one go. `options` such as "-6" are for all of them."""
         with self:
-            execute(["ip", "-batch", "-"], "\n".join(lines) + "\n")
+            execute(["ip", *options, "-batch", "-"], "\n".join(lines) + "\n")
 
     def sysctl(self, **values):
         with self:
@@ -153,6 +155,7 @@ def all_gone(limit, within=30.0):
     The kernel counts a namespace until every subsystem has left it and all grace periods are over; so under a limit of what there
     was before, a new one can be made only after that. `limit` is what `baseline` returned.
     """
+    within = patiently(within)
     deadline = time.monotonic() + within
     while not _creation_is_allowed(limit):
         if time.monotonic() > deadline:

@@ -9,7 +9,9 @@ import selectors
 import socket
 import threading
 
+from .address import family_of
 from .namespace import abort
+from .patience import patiently
 
 _CHUNK = 1 << 18
 
@@ -30,8 +32,10 @@ class TcpPrograms:
     def __init__(self, node, address, port):
         self.name = node.name
         self.connections = []
-        self._listener = node.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listener = node.socket(family_of(address), socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._listener.family == socket.AF_INET6:
+            self._listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self._listener.bind((address, port))
         self._listener.listen(512)
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -72,7 +76,7 @@ class TcpPrograms:
             case ["get", size]:
                 connection.sendall(pattern(int(size)))
             case ["from"]:
-                connection.sendall("{} {}\n".format(*connection.getpeername()).encode())
+                connection.sendall("{} {}\n".format(*connection.getpeername()[:2]).encode())
             case _:
                 return False
         return True
@@ -98,8 +102,8 @@ class TcpClient:
     """A connection to a `TcpPrograms` server, made from a machine's namespace."""
 
     def __init__(self, node, address, port, source=None, timeout=20):
-        self.socket = node.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
+        self.socket = node.socket(family_of(address), socket.SOCK_STREAM)
+        self.socket.settimeout(patiently(timeout))
         try:
             if source:
                 self.socket.bind((source, 0))
@@ -169,7 +173,7 @@ class UdpPrograms:
         self._stop, self._stopping = socket.socketpair()
         self._selector.register(self._stopping, selectors.EVENT_READ)
         for address in addresses:
-            bound = node.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            bound = node.socket(family_of(address), socket.SOCK_DGRAM)
             bound.bind((address, port))
             self.sockets.append(bound)
             self._selector.register(bound, selectors.EVENT_READ)
@@ -203,8 +207,8 @@ class UdpClient:
     """A connected UDP socket of a machine's namespace: ICMP errors about it come out as exceptions."""
 
     def __init__(self, node, address, port, source=None, timeout=5):
-        self.socket = node.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(timeout)
+        self.socket = node.socket(family_of(address), socket.SOCK_DGRAM)
+        self.socket.settimeout(patiently(timeout))
         if source:
             self.socket.bind((source, 0))
         self.socket.connect((address, port))

@@ -249,11 +249,12 @@ fn refused(errno: Errno, ack: &ExtendedAck, attempt: Attempt<'_>) -> Failure {
         .tip(format!("`rvsctl server set {key} {server} …` changes it")),
         (Errno::NOENT, Attempt::AddService(_, name) | Attempt::SetService(_, name)) => {
             let failure = Failure::new(Refused, format!("the kernel has no scheduler '{name}'"));
-            if words(ack).is_some() {
-                return failure;
+            let known = SCHEDULERS.map(|(name, _)| name);
+            match similar(name, &known) {
+                Some(similar) => failure.tip(format!("a similar one exists: '{similar}'")),
+                None if words(ack).is_some() => failure,
+                None => failure.tip(format!("schedulers of rvs: {}", known.join(", "))),
             }
-            let known: Vec<_> = SCHEDULERS.iter().map(|(name, _)| *name).collect();
-            failure.tip(format!("schedulers of rvs: {}", known.join(", ")))
         }
         (Errno::NOENT, Attempt::SetServer(key, server) | Attempt::DeleteServer(key, server)) => {
             Failure::no_server(key, server)
@@ -277,6 +278,18 @@ fn refused(errno: Errno, ack: &ExtendedAck, attempt: Attempt<'_>) -> Failure {
         }
         _ => generic(errno, ack, attempt),
     }
+}
+
+/// The name that is most like a misspelled one, if one is.
+fn similar<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    // From here on `clap` takes names for misspelled, too.
+    const LIKE: f64 = 0.7;
+    known
+        .iter()
+        .map(|known| (strsim::jaro(name, known), *known))
+        .filter(|(likeness, _)| *likeness > LIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known)
 }
 
 /// The text of a system error without its number.

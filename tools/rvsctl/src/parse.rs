@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Reading addresses and names as people type them, with errors that say what would be right.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::model::Endpoint;
+use crate::model::{Endpoint, Family, Netmask};
 
 /// Longest scheduler name the kernel takes, in bytes.
 const SCHEDULER_NAME: usize = 15;
 
-/// Reads `192.0.2.10:80` or `[2001:db8::1]:80`.
+/// Reads `192.0.2.10:80` or `[2001:db8::1]:80`; the port `any` is 0.
 pub fn endpoint(text: &str) -> Result<Endpoint, String> {
     let (address, port) = address_and_port(text)?;
     match port {
@@ -63,11 +63,14 @@ fn ipv4(text: &str) -> Result<IpAddr, String> {
 }
 
 fn port(text: &str) -> Result<u16, String> {
+    if text == "any" {
+        return Ok(0);
+    }
     // `parse` alone would take "+80".
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(port) if digits => Ok(port),
-        _ => Err(format!("'{text}' is not a port: 0 to 65535")),
+        _ => Err(format!("'{text}' is not a port: 1 to 65535, or any")),
     }
 }
 
@@ -80,6 +83,50 @@ pub fn fwmark(text: &str) -> Result<u32, String> {
     match parsed {
         Ok(mark) if mark != 0 => Ok(mark),
         _ => Err("a firewall mark is a number from 1 to 4294967295".to_string()),
+    }
+}
+
+/// Which part of a client's address persistence goes by, before the family is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mask {
+    /// A prefix length in bits, at most 128.
+    Length(u32),
+    /// An IPv4 netmask.
+    Ipv4(Netmask),
+}
+
+impl Mask {
+    /// The mask for this family, or what would be one.
+    pub fn of(self, family: Family) -> Result<Netmask, &'static str> {
+        match (self, family) {
+            (Self::Length(length @ 0..=32), Family::Ipv4) => Ok(Netmask::ipv4(length)),
+            (Self::Ipv4(mask), Family::Ipv4) => Ok(mask),
+            (Self::Length(length @ 1..=128), Family::Ipv6) => Ok(Netmask::Ipv6(length)),
+            (_, Family::Ipv4) => {
+                Err("IPv4 takes a netmask, such as 255.255.255.0, or a prefix length from 0 to 32")
+            }
+            (_, Family::Ipv6) => Err("IPv6 takes a prefix length from 1 to 128, such as 64"),
+        }
+    }
+}
+
+/// Reads `24`, `/24` or `255.255.255.0`.
+pub fn mask(text: &str) -> Result<Mask, String> {
+    if let Ok(mask) = text.parse::<Ipv4Addr>() {
+        let netmask = Netmask::ipv4(mask.to_bits().leading_ones());
+        if netmask != Netmask::Ipv4(mask) {
+            return Err("the ones of a netmask come first, as in 255.255.255.0".to_string());
+        }
+        return Ok(Mask::Ipv4(netmask));
+    }
+    let length = text.strip_prefix('/').unwrap_or(text);
+    let digits = length.bytes().all(|byte| byte.is_ascii_digit());
+    match length.parse() {
+        Ok(length @ 0..=128) if digits => Ok(Mask::Length(length)),
+        _ => Err(
+            "it is a netmask, such as 255.255.255.0, or a prefix length, such as 24 (64 for IPv6)"
+                .to_string(),
+        ),
     }
 }
 
@@ -142,7 +189,11 @@ mod tests {
             ("web:80", "'web' is not an IP address"),
             ("300.0.2.10:80", "'300.0.2.10' is not an IP address"),
             ("", "'' is not an IP address"),
-            ("192.0.2.10:http", "'http' is not a port: 0 to 65535"),
+            (
+                "192.0.2.10:http",
+                "'http' is not a port: 1 to 65535, or any",
+            ),
+            ("192.0.2.10:anyy", "'anyy' is not a port"),
             ("192.0.2.10:65536", "'65536' is not a port"),
             ("192.0.2.10:", "'' is not a port"),
             ("192.0.2.10:+80", "'+80' is not a port"),
@@ -162,6 +213,42 @@ mod tests {
         for text in ["0", "0x0", "-1", "4294967296", "web", ""] {
             assert!(fwmark(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn all_ports_are_written_any_or_0() {
+        for text in ["192.0.2.10:any", "192.0.2.10:0"] {
+            let endpoint = endpoint(text).unwrap();
+            assert_eq!(endpoint.port, 0);
+            assert_eq!(endpoint.to_string(), "192.0.2.10:any");
+        }
+    }
+
+    #[test]
+    fn masks_are_read_as_netmask_and_as_prefix_length() {
+        let class_c = Netmask::Ipv4([255, 255, 255, 0].into());
+        for text in ["24", "/24", "255.255.255.0"] {
+            assert_eq!(mask(text).unwrap().of(Family::Ipv4), Ok(class_c), "{text}");
+        }
+        assert_eq!(
+            mask("0").unwrap().of(Family::Ipv4),
+            Ok(Netmask::Ipv4([0; 4].into()))
+        );
+        assert_eq!(mask("64").unwrap().of(Family::Ipv6), Ok(Netmask::Ipv6(64)));
+    }
+
+    #[test]
+    fn masks_of_the_wrong_form_or_family_are_told_the_right_one() {
+        for text in ["255.0.255.0", "0.0.0.255"] {
+            assert!(mask(text).unwrap_err().contains("ones"), "{text}");
+        }
+        for text in ["129", "-1", "+24", "", "/", "web", "255.255.255"] {
+            assert!(mask(text).unwrap_err().contains("such as 24"), "{text}");
+        }
+        let wrong = |text: &str, family| mask(text).unwrap().of(family).unwrap_err();
+        assert!(wrong("33", Family::Ipv4).contains("0 to 32"));
+        assert!(wrong("0", Family::Ipv6).contains("1 to 128"));
+        assert!(wrong("255.255.255.0", Family::Ipv6).contains("1 to 128"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod cpu;
 pub mod heap;
+pub mod lockdep;
 pub mod memory;
 pub mod rcu;
 pub mod slab;

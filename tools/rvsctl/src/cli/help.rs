@@ -23,6 +23,11 @@ Exit status:
   6  the rvs module is not loaded";
 
 pub const SERVICE: &str = "\
+A service is named by
+  tcp|udp|sctp ADDRESS:PORT   tcp 192.0.2.10:80, udp [2001:db8::10]:53
+  tcp|udp|sctp ADDRESS:any    every port of the address
+  mark NUMBER [--ipv6]        packets that the firewall marked so
+
 Examples:
   rvsctl service add tcp 192.0.2.10:80 --scheduler wlc
   rvsctl service set tcp 192.0.2.10:80 --scheduler rr
@@ -46,22 +51,58 @@ Schedulers:
   nq     never queue: an idle server, else as sed
   twos   the less busy of two servers drawn by weight
 
+Options of schedulers:
+  sh-fallback, mh-fallback  where a client's server is not available (weight 0,
+                            over its threshold), another takes over
+  sh-port, mh-port          the client's port counts too, not only its address
+
 Examples:
   rvsctl service add tcp 192.0.2.10:80 --scheduler wlc
-  rvsctl service add udp 192.0.2.10:53 --scheduler rr
+  rvsctl service add sctp [2001:db8::10]:3868 --scheduler mh --option mh-port
+  Each client stays at its server for ten minutes after it was there last, and
+  so do all clients of a /24 together:
+    rvsctl service add tcp 192.0.2.10:443 --persistent=600 --persistence-mask 24
+  Every port of an address; that takes persistence:
+    rvsctl service add tcp 192.0.2.10:any --persistent
+  Whatever the firewall marks with 7, as by
+  `nft add rule ip filter prerouting tcp dport { 80, 443 } meta mark set 7`:
+    rvsctl service add mark 7 --persistent
+    rvsctl service add mark 7 --ipv6 --persistent
+  Each question to a name server by itself:
+    rvsctl service add udp 192.0.2.10:53 --scheduler rr --one-packet
 
 Then give it real servers with `rvsctl server add`.";
 
+pub const SERVICE_SET: &str = "\
+What is not named stays as it is; but options belong to their scheduler, and
+another scheduler begins without any. `--persistent` without =SECONDS keeps the
+timeout of a service that is persistent already.
+
+Examples:
+  rvsctl service set tcp 192.0.2.10:80 --scheduler sh --option sh-port
+  rvsctl service set tcp 192.0.2.10:80 --no-option sh-port
+  rvsctl service set tcp 192.0.2.10:443 --persistent=600
+  rvsctl service set mark 7 --no-persistent";
+
+pub const SERVICE_DEL: &str = "\
+Examples:
+  rvsctl service del tcp 192.0.2.10:80
+  rvsctl service del mark 7 --ipv6";
+
 pub const SERVICE_LIST: &str = "\
+Below a service and a server, in parentheses, stands what is not as usual.
+
 Columns:
   ACTIVE    connections in use (TCP: from the first SYN until one side closes)
   INACTIVE  connections that wait for their timeout; all of UDP
+  BOUND     clients that persistence binds to a server (its templates)
   IN, OUT   packets and bytes from clients to servers, and back
   Large figures are shortened: 12.3M is 12.3 million; --exact has all digits.
 
 Examples:
   rvsctl service list
   rvsctl service list tcp 192.0.2.10:80 --stats
+  rvsctl service list mark 7
   rvsctl service list --json | jq '.[].servers[].active_connections'";
 
 pub const SERVER: &str = "\
@@ -81,11 +122,20 @@ Methods:
   masquerading    addresses are rewritten; replies come back through this
                   machine. Any network, any port.
   Short: direct, tunnel, nat.
+  A server of another address family than its service takes tunneling. A server
+  on this machine takes masquerading or direct-routing: its packets are
+  delivered here.
+
+Thresholds:
+  At --upper-threshold connections a server gets no new ones, until it has
+  fewer than --lower-threshold; without that, than three quarters of the upper.
 
 Examples:
   rvsctl server add tcp 192.0.2.10:80 10.0.0.1:8080 --method nat --weight 5
   rvsctl server add tcp 192.0.2.10:80 10.0.0.1
-  rvsctl server add tcp 192.0.2.10:80 198.51.100.9 --method tunneling";
+  rvsctl server add tcp 192.0.2.10:80 198.51.100.9 --method tunneling
+  rvsctl server add tcp 192.0.2.10:80 [2001:db8::9] --method tunneling
+  rvsctl server add mark 7 10.0.0.1 --upper-threshold 1000";
 
 pub const SERVER_SET: &str = "\
 What is not named stays as it is. Connections that exist keep their method.
@@ -94,14 +144,19 @@ Examples:
   Give a server twice its share:
     rvsctl server set tcp 192.0.2.10:80 10.0.0.1:8080 --weight 2
   Take a server out of service without breaking its connections:
-    rvsctl server set tcp 192.0.2.10:80 10.0.0.1:8080 --weight 0";
+    rvsctl server set tcp 192.0.2.10:80 10.0.0.1:8080 --weight 0
+  No limit any more:
+    rvsctl server set mark 7 10.0.0.1 --upper-threshold 0 --lower-threshold 0";
 
 pub const CONN_LIST: &str = "\
-EXPIRES is the time until the entry goes away when no packet comes.
+EXPIRES is the time until the entry goes away when no packet comes. STATE is
+TEMPLATE where the entry is no connection but keeps a client, or a network of
+clients, at its server; the port `any` is one that does not matter there.
 
 Examples:
   rvsctl conn list
-  rvsctl conn list --json | jq '.[] | select(.server.address == \"10.0.0.1\")'";
+  rvsctl conn list --json | jq '.[] | select(.server.address == \"10.0.0.1\")'
+  rvsctl conn list --json | jq '.[] | select(.template)'";
 
 pub const STATS: &str = "\
 Counters run since the module was loaded or since `rvsctl zero`. \"In\" is from
@@ -129,7 +184,8 @@ Connections and their counts (active, inactive) are not touched.
 
 Examples:
   rvsctl zero
-  rvsctl zero tcp 192.0.2.10:80";
+  rvsctl zero tcp 192.0.2.10:80
+  rvsctl zero mark 7";
 
 pub const FLUSH: &str = "\
 On a terminal it asks first, unless --yes is given. Elsewhere it never asks and

@@ -4,13 +4,18 @@
 
 mod help;
 mod names;
+mod scheduling;
+mod service;
 #[cfg(test)]
 mod tests;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::names::{CompletionShell, Method, OptionalServiceName, ServerName, ServiceName};
-use crate::parse;
+pub use self::service::{ServiceChange, ServiceCommand, ServiceOptions};
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
 ///
@@ -37,9 +42,34 @@ impl Cli {
     /// Reads the command line of this process. A wrong one ends it with status 2, and `--help` with
     /// status 0.
     pub fn of_process() -> Self {
-        let matches = Self::command().get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let words: Vec<_> = std::env::args_os().collect();
+        Self::read(&words).unwrap_or_else(|error| error.exit())
     }
+
+    fn read(words: &[OsString]) -> Result<Self, clap::Error> {
+        Self::command()
+            .try_get_matches_from(words)
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .map_err(|error| with_equals_sign(error, words))
+    }
+}
+
+/// Adds to the error about `--persistent 300`, which other programs take, how it is written here.
+/// Without the sign, the number could be the next word of the command.
+fn with_equals_sign(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let seconds = words.windows(2).find_map(|pair| match pair {
+        [option, seconds] if option == "--persistent" => seconds.to_str(),
+        _ => None,
+    });
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(seconds) = seconds.filter(|text| is_number(text)) {
+        if error.kind() == ErrorKind::UnknownArgument {
+            let tip = format!("the seconds follow an equals sign: '--persistent={seconds}'");
+            let tip = ContextValue::StyledStrs(vec![tip.into()]);
+            error.insert(ContextKind::Suggested, tip);
+        }
+    }
+    error
 }
 
 /// Heading of the options that every command takes.
@@ -126,51 +156,6 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum ServiceCommand {
-    /// Add a virtual service
-    #[command(after_help = help::SERVICE_ADD)]
-    Add {
-        #[command(flatten)]
-        service: ServiceName,
-
-        /// How the server of a new connection is chosen
-        #[arg(
-            long,
-            short,
-            default_value = "wlc",
-            value_parser = parse::scheduler,
-            value_name = "NAME"
-        )]
-        scheduler: String,
-    },
-
-    /// Change a virtual service; its servers and connections stay
-    #[command(after_help = "Example:\n  rvsctl service set tcp 192.0.2.10:80 --scheduler rr")]
-    Set {
-        #[command(flatten)]
-        service: ServiceName,
-
-        /// How the server of a new connection is chosen; `rvsctl service add --help` lists them
-        #[arg(long, short, value_parser = parse::scheduler, value_name = "NAME")]
-        scheduler: String,
-    },
-
-    /// Delete a virtual service with its real servers
-    #[command(
-        alias = "delete",
-        after_help = "Example:\n  rvsctl service del tcp 192.0.2.10:80"
-    )]
-    Del {
-        #[command(flatten)]
-        service: ServiceName,
-    },
-
-    /// List services with their real servers
-    #[command(alias = "ls", after_help = help::SERVICE_LIST)]
-    List(ListArgs),
-}
-
-#[derive(Debug, Subcommand)]
 pub enum ServerCommand {
     /// Add a real server to a service
     #[command(after_help = help::SERVER_ADD)]
@@ -197,12 +182,19 @@ pub enum ServerCommand {
             value_name = "N"
         )]
         weight: u32,
+
+        #[command(flatten)]
+        thresholds: Thresholds,
     },
 
     /// Change a real server; its connections stay
     #[command(
         after_help = help::SERVER_SET,
-        override_usage = "rvsctl server set [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>"
+        override_usage = "rvsctl server set [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>",
+        group = ArgGroup::new("change")
+            .args(["method", "weight", "upper", "lower"])
+            .required(true)
+            .multiple(true)
     )]
     Set {
         #[command(flatten)]
@@ -233,9 +225,31 @@ pub enum ServerCommand {
 /// Largest weight the kernel takes.
 const MAX_WEIGHT: i64 = i32::MAX as i64;
 
-/// What `server set` changes; at least one of it.
+/// Largest threshold the kernel takes.
+const MAX_THRESHOLD: i64 = i32::MAX as i64;
+
+/// How many connections a real server has at most.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Thresholds {
+    /// No new connections at this many; 0: no limit
+    #[arg(
+        long = "upper-threshold",
+        value_parser = clap::value_parser!(u32).range(..=MAX_THRESHOLD),
+        value_name = "N"
+    )]
+    pub upper: Option<u32>,
+
+    /// New connections again below this many; 0: three quarters of the upper
+    #[arg(
+        long = "lower-threshold",
+        value_parser = clap::value_parser!(u32).range(..=MAX_THRESHOLD),
+        value_name = "N"
+    )]
+    pub lower: Option<u32>,
+}
+
+/// What `server set` changes.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub struct ServerChange {
     /// How packets reach the server: direct-routing, tunneling, masquerading
     #[arg(long, short, value_enum, hide_possible_values = true)]
@@ -249,6 +263,9 @@ pub struct ServerChange {
         value_name = "N"
     )]
     pub weight: Option<u32>,
+
+    #[command(flatten)]
+    pub thresholds: Thresholds,
 }
 
 #[derive(Debug, Subcommand)]

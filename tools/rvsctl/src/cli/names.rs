@@ -57,25 +57,31 @@ pub type ServerName = Named<ServerWords>;
 pub enum ServiceKind {
     Tcp,
     Udp,
-    /// A firewall mark, for kernels that balance by it; `rvs` does not yet.
-    #[value(hide = true)]
-    Fwmark,
+    Sctp,
+    /// A firewall mark in place of protocol and address.
+    #[value(alias = "fwmark")]
+    Mark,
 }
 
 #[derive(Debug, Args)]
 pub struct ServiceWords {
-    /// Protocol of the service: tcp or udp
+    /// Protocol of the service: tcp, udp or sctp; or mark
     #[arg(value_name = "PROTOCOL", value_enum, hide_possible_values = true)]
     kind: ServiceKind,
 
-    /// Virtual address, such as 192.0.2.10:80
+    /// Virtual address, such as 192.0.2.10:80; :any for all ports. With mark:
+    /// the firewall mark, a number
     #[arg(value_name = "ADDRESS:PORT")]
     address: String,
+
+    /// The service of packets of IPv6 that have the mark
+    #[arg(long)]
+    ipv6: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct OptionalServiceWords {
-    /// Only this service: its protocol, tcp or udp
+    /// Only this service: its protocol, tcp, udp or sctp; or mark
     #[arg(
         value_name = "PROTOCOL",
         value_enum,
@@ -84,9 +90,13 @@ pub struct OptionalServiceWords {
     )]
     kind: Option<ServiceKind>,
 
-    /// Its virtual address, such as 192.0.2.10:80
+    /// Its virtual address, such as 192.0.2.10:80; or its firewall mark
     #[arg(value_name = "ADDRESS:PORT")]
     address: Option<String>,
+
+    /// The service of packets of IPv6 that have the mark
+    #[arg(long, requires = "kind")]
+    ipv6: bool,
 }
 
 #[derive(Debug, Args)]
@@ -103,7 +113,7 @@ impl Words for ServiceWords {
     type Meaning = ServiceKey;
 
     fn meaning(self) -> Result<ServiceKey, clap::Error> {
-        service_key(self.kind, &self.address)
+        service_key(self.kind, &self.address, self.ipv6)
     }
 }
 
@@ -112,7 +122,7 @@ impl Words for OptionalServiceWords {
 
     fn meaning(self) -> Result<Option<ServiceKey>, clap::Error> {
         match (self.kind, self.address) {
-            (Some(kind), Some(address)) => service_key(kind, &address).map(Some),
+            (Some(kind), Some(address)) => service_key(kind, &address, self.ipv6).map(Some),
             _ => Ok(None),
         }
     }
@@ -138,20 +148,34 @@ fn wrong(argument: &str, value: &str, reason: &str) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message)
 }
 
-fn service_key(kind: ServiceKind, address: &str) -> Result<ServiceKey, clap::Error> {
-    let wrong = |reason: String| wrong("ADDRESS:PORT", address, &reason);
+fn service_key(kind: ServiceKind, address: &str, ipv6: bool) -> Result<ServiceKey, clap::Error> {
     let protocol = match kind {
         ServiceKind::Tcp => Protocol::TCP,
         ServiceKind::Udp => Protocol::UDP,
-        ServiceKind::Fwmark => {
+        ServiceKind::Sctp => Protocol::SCTP,
+        ServiceKind::Mark => {
             return Ok(ServiceKey::Fwmark {
-                fwmark: parse::fwmark(address).map_err(wrong)?,
-                family: Family::Ipv4,
+                fwmark: parse::fwmark(address).map_err(|reason| wrong("MARK", address, &reason))?,
+                family: if ipv6 { Family::Ipv6 } else { Family::Ipv4 },
             })
         }
     };
-    let endpoint = parse::endpoint(address).map_err(wrong)?;
+    let endpoint =
+        parse::endpoint(address).map_err(|reason| wrong("ADDRESS:PORT", address, &reason))?;
+    if ipv6 {
+        return Err(needless_family(endpoint));
+    }
     Ok(ServiceKey::Endpoint { protocol, endpoint })
+}
+
+/// `--ipv6` beside an address.
+fn needless_family(endpoint: Endpoint) -> clap::Error {
+    let message = format!(
+        "the argument '--ipv6' cannot be used with the address {endpoint}, which has its own family; \
+         it is for firewall marks, as in `mark 7 --ipv6`\n\n\
+         For more information, try '--help'.\n"
+    );
+    clap::Error::raw(ErrorKind::ArgumentConflict, message)
 }
 
 /// Forwarding methods a real server can be given.
@@ -163,6 +187,12 @@ pub enum Method {
     Tunneling,
     #[value(alias = "nat")]
     Masquerading,
+    /// Known, to say why nobody needs to choose it.
+    #[value(hide = true, alias = "local")]
+    LocalNode,
+    /// Known, to say that the kernel chooses it.
+    #[value(hide = true)]
+    Bypass,
 }
 
 impl From<Method> for ForwardingMethod {
@@ -171,6 +201,8 @@ impl From<Method> for ForwardingMethod {
             Method::DirectRouting => Self::DirectRouting,
             Method::Tunneling => Self::Tunneling,
             Method::Masquerading => Self::Masquerading,
+            Method::LocalNode => Self::LocalNode,
+            Method::Bypass => Self::Bypass,
         }
     }
 }

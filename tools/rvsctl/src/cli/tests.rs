@@ -8,7 +8,8 @@ use super::*;
 use crate::output::samples::fits;
 
 fn parse(line: &str) -> Result<Command, String> {
-    Cli::try_parse_from(line.split_whitespace())
+    let words: Vec<_> = line.split_whitespace().map(Into::into).collect();
+    Cli::read(&words)
         .map(|cli| cli.command)
         .map_err(|error| error.to_string())
 }
@@ -21,11 +22,60 @@ fn the_declaration_is_consistent() {
 #[test]
 fn a_service_is_named_by_protocol_and_address() {
     let line = "rvsctl service add tcp 192.0.2.10:80";
-    let Ok(Command::Service(ServiceCommand::Add { service, scheduler })) = parse(line) else {
+    let Ok(Command::Service(ServiceCommand::Add {
+        service, scheduler, ..
+    })) = parse(line)
+    else {
         panic!("{line}");
     };
     assert_eq!(service.0.to_string(), "tcp 192.0.2.10:80");
     assert_eq!(scheduler, "wlc");
+}
+
+#[test]
+fn a_service_is_named_by_firewall_mark_and_for_all_ports_too() {
+    for (name, expected) in [
+        ("sctp [2001:db8::10]:3868", "sctp [2001:db8::10]:3868"),
+        ("tcp 192.0.2.10:any", "tcp 192.0.2.10:any"),
+        ("tcp 192.0.2.10:0", "tcp 192.0.2.10:any"),
+        ("mark 7", "mark 7"),
+        ("mark 0x10", "mark 16"),
+        ("fwmark 7", "mark 7"),
+        ("mark 7 --ipv6", "mark 7 --ipv6"),
+        ("--ipv6 mark 7", "mark 7 --ipv6"),
+    ] {
+        for command in ["service del", "zero", "service list", "server list"] {
+            let line = format!("rvsctl {command} {name}");
+            let key = match parse(&line) {
+                Ok(Command::Service(ServiceCommand::Del { service })) => service.0,
+                Ok(Command::Zero(service)) => service.0.unwrap(),
+                Ok(
+                    Command::Service(ServiceCommand::List(arguments))
+                    | Command::Server(ServerCommand::List(arguments)),
+                ) => arguments.service.0.unwrap(),
+                other => panic!("{line}: {other:?}"),
+            };
+            assert_eq!(key.to_string(), expected, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_server_of_a_mark_has_no_port_unless_it_is_given() {
+    for (line, expected) in [
+        ("rvsctl server del mark 7 10.0.0.1", "10.0.0.1:any"),
+        ("rvsctl server del mark 7 10.0.0.1:any", "10.0.0.1:any"),
+        ("rvsctl server del mark 7 10.0.0.1:8080", "10.0.0.1:8080"),
+        (
+            "rvsctl server del mark 7 --ipv6 [2001:db8::2]",
+            "[2001:db8::2]:any",
+        ),
+    ] {
+        let Ok(Command::Server(ServerCommand::Del { server })) = parse(line) else {
+            panic!("{line}");
+        };
+        assert_eq!(server.0 .1.to_string(), expected, "{line}");
+    }
 }
 
 #[test]
@@ -35,6 +85,7 @@ fn a_server_without_port_has_that_of_its_service() {
         server,
         method,
         weight,
+        ..
     })) = parse(line)
     else {
         panic!("{line}");
@@ -82,17 +133,17 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
         (
             "rvsctl service add icmp 192.0.2.10:80",
             "'icmp' for '<PROTOCOL>'",
-            "tcp, udp]",
+            "tcp, udp, sctp, mark]",
         ),
         (
             "rvsctl service add 192.0.2.10:80",
             "'192.0.2.10:80' for '<PROTOCOL>'",
-            "tcp, udp]",
+            "tcp, udp, sctp, mark]",
         ),
         ("rvsctl service add tcp", "<ADDRESS:PORT>", "required"),
         (
-            "rvsctl service add fwmark web",
-            "'web' for '<ADDRESS:PORT>'",
+            "rvsctl service add mark web",
+            "'web' for '<MARK>'",
             "1 to 4294967295",
         ),
         (
@@ -130,6 +181,57 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
             "rvsctl service list --stats --rate",
             "--rate",
             "cannot be used with",
+        ),
+        (
+            "rvsctl service add tpcp 192.0.2.10:80",
+            "'tpcp' for '<PROTOCOL>'",
+            "a similar value exists: 'tcp'",
+        ),
+        (
+            "rvsctl service add tcp 192.0.2.10:80 --ipv6",
+            "'--ipv6' cannot be used with the address 192.0.2.10:80",
+            "mark 7 --ipv6",
+        ),
+        ("rvsctl service list --ipv6", "<PROTOCOL>", "required"),
+        (
+            "rvsctl service add tcp 192.0.2.10:80 --option sh-prt",
+            "'sh-prt' for '--option <NAME>'",
+            "a similar value exists: 'sh-port'",
+        ),
+        (
+            "rvsctl service add tcp 192.0.2.10:80 --persistent=0",
+            "'0' for '--persistent[=<SECONDS>]'",
+            "1..=2678400",
+        ),
+        (
+            "rvsctl service add tcp 192.0.2.10:80 --persistent 300",
+            "'300'",
+            "'--persistent=300'",
+        ),
+        (
+            "rvsctl service add tcp 192.0.2.10:80 --persistence-mask 255.0.0.255",
+            "'255.0.0.255' for '--persistence-mask <MASK>'",
+            "ones of a netmask come first",
+        ),
+        (
+            "rvsctl service add tcp 192.0.2.10:80 --persistance",
+            "'--persistance'",
+            "'--persistent'",
+        ),
+        (
+            "rvsctl service set tcp 192.0.2.10:80",
+            "--no-persistent",
+            "required",
+        ),
+        (
+            "rvsctl service set tcp 192.0.2.10:80 --no-persistent --persistent",
+            "--no-persistent",
+            "cannot be used with",
+        ),
+        (
+            "rvsctl server add tcp 192.0.2.10:80 10.0.0.1 --upper-threshold 2147483648",
+            "'2147483648' for '--upper-threshold <N>'",
+            "0..=2147483647",
         ),
         ("rvsctl timeout set", "--tcp-fin", "required"),
         ("rvsctl timeout set --udp 0", "'0' for '--udp", "1.."),
@@ -187,6 +289,26 @@ fn the_schedulers_of_the_help_are_those_of_the_model() {
     for (name, meaning) in crate::model::SCHEDULERS {
         let line = format!("  {name:<7}{meaning}\n");
         assert!(help::SERVICE_ADD.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn every_option_of_a_scheduler_is_in_the_help_and_in_the_completions() {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        clap_complete::Shell::Bash,
+        &mut Cli::command(),
+        "rvsctl",
+        &mut script,
+    );
+    let script = String::from_utf8(script).unwrap();
+    for option in crate::model::OPTIONS {
+        assert!(help::SERVICE_ADD.contains(option.name), "{}", option.name);
+        assert!(script.contains(option.name), "{}", option.name);
+    }
+    for (scheduler, _) in crate::model::SCHEDULERS {
+        let mut words = script.split(|c: char| !c.is_ascii_alphanumeric());
+        assert!(words.any(|word| word == scheduler), "{scheduler}");
     }
 }
 

@@ -2,6 +2,7 @@
 //! What the commands do: one file per noun. They ask the kernel through `netlink` and print through
 //! `output`.
 
+mod checks;
 mod connection;
 mod flush;
 mod server;
@@ -94,12 +95,12 @@ fn print_completions(out: &mut dyn Write, shell: Shell) -> Result<(), Error> {
 fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Result<(), Error> {
     match command {
         Command::Service(command) => match command {
-            ServiceCommand::Add { service, scheduler } => {
-                service::add(session, &service.0, &scheduler)
-            }
-            ServiceCommand::Set { service, scheduler } => {
-                service::set(session, &service.0, &scheduler)
-            }
+            ServiceCommand::Add {
+                service,
+                scheduler,
+                options,
+            } => service::add(session, &service.0, &scheduler, &options),
+            ServiceCommand::Set { service, change } => service::set(session, &service.0, &change),
             ServiceCommand::Del { service } => service::delete(session, &service.0),
             ServiceCommand::List(arguments) => service::list(session, &arguments),
         },
@@ -108,7 +109,8 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
                 server,
                 method,
                 weight,
-            } => server::add(session, &server.0, method.into(), weight),
+                thresholds,
+            } => server::add(session, &server.0, method.into(), weight, thresholds),
             ServerCommand::Set { server, change } => server::set(session, &server.0, &change),
             ServerCommand::Del { server } => server::delete(session, &server.0),
             ServerCommand::List(arguments) => server::list(session, &arguments),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `rvsctl server`.
 
+use super::checks::{check_choice, check_families, check_port, check_thresholds};
 use super::{explained, performed, service, Session};
-use crate::cli::{ListArgs, ServerChange};
-use crate::error::{Attempt, Error, ExitStatus, Failure};
+use crate::cli::{ListArgs, ServerChange, Thresholds};
+use crate::error::{Attempt, Error, Failure};
 use crate::model::{Endpoint, ForwardingMethod, ServerOfService, ServiceKey};
 use crate::netlink::{ServerSettings, Transport};
 use crate::output::json;
@@ -13,9 +14,11 @@ pub fn add<T: Transport>(
     &(key, endpoint): &(ServiceKey, Endpoint),
     method: ForwardingMethod,
     weight: u32,
+    thresholds: Thresholds,
 ) -> Result<(), Error> {
-    check_port(&key, endpoint, method)?;
-    let settings = ServerSettings::new(method, weight);
+    check_method(&key, endpoint, method)?;
+    let mut settings = ServerSettings::new(method, weight);
+    apply(thresholds, &mut settings)?;
     let result = session.client.add_server(&key, endpoint, &settings);
     Ok(performed(result, Attempt::AddServer(&key, endpoint))?)
 }
@@ -35,13 +38,35 @@ pub fn set<T: Transport>(
     let mut settings = ServerSettings::of(server);
     if let Some(method) = change.method {
         settings.method = method.into();
-        check_port(&key, endpoint, settings.method)?;
+        check_method(&key, endpoint, settings.method)?;
     }
     if let Some(weight) = change.weight {
         settings.weight = weight;
     }
+    apply(change.thresholds, &mut settings)?;
     let result = session.client.set_server(&key, endpoint, &settings);
     Ok(performed(result, attempt)?)
+}
+
+fn check_method(
+    key: &ServiceKey,
+    endpoint: Endpoint,
+    method: ForwardingMethod,
+) -> Result<(), Failure> {
+    check_choice(method)?;
+    check_families(key, endpoint, method)?;
+    check_port(key, endpoint, method)
+}
+
+/// Sets the thresholds that are given.
+fn apply(thresholds: Thresholds, settings: &mut ServerSettings) -> Result<(), Failure> {
+    let Thresholds { upper, lower } = thresholds;
+    if upper.is_none() && lower.is_none() {
+        return Ok(());
+    }
+    settings.upper_threshold = upper.unwrap_or(settings.upper_threshold);
+    settings.lower_threshold = lower.unwrap_or(settings.lower_threshold);
+    check_thresholds(settings)
 }
 
 pub fn delete<T: Transport>(
@@ -67,23 +92,4 @@ pub fn list<T: Transport>(session: &mut Session<'_, T>, arguments: &ListArgs) ->
         })
         .collect();
     Ok(json::print(session.out, &servers)?)
-}
-
-/// Refuses a port that the method would ignore: without rewriting, packets keep the service's port.
-fn check_port(
-    service: &ServiceKey,
-    server: Endpoint,
-    method: ForwardingMethod,
-) -> Result<(), Failure> {
-    let port = service.port();
-    if method.translates_ports() || port == 0 || server.port == port {
-        return Ok(());
-    }
-    let message = format!(
-        "{method} cannot change the port: {server} would get packets for port {port} of {service}"
-    );
-    Err(Failure::new(ExitStatus::Usage, message).tip(format!(
-        "leave the port out, or take `--method {}`",
-        ForwardingMethod::Masquerading
-    )))
 }

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `rvsctl service`.
 
+use super::checks::{check_all_ports, check_mask, check_one_packet, check_option};
 use super::{explained, performed, Session};
-use crate::cli::ListArgs;
-use crate::error::{Attempt, Error, Failure};
-use crate::model::{ServiceKey, ServiceWithServers};
+use crate::cli::{ListArgs, ServiceChange, ServiceOptions};
+use crate::error::{Attempt, Error, ExitStatus, Failure};
+use crate::model::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 use crate::netlink::{ServiceSettings, Transport};
 use crate::output::services::{Figures, View};
 use crate::output::{json, services};
+
+/// Persistence timeout in seconds where none is given, as with `ipvsadm`.
+const PERSISTENCE: u32 = 300;
 
 pub fn add<T: Transport>(
     session: &mut Session<'_, T>,
     key: &ServiceKey,
     scheduler: &str,
+    options: &ServiceOptions,
 ) -> Result<(), Error> {
-    let settings = ServiceSettings::new(key.family(), scheduler);
+    let mut settings = ServiceSettings::new(key.family(), scheduler);
+    apply(options, key, &mut settings)?;
+    check_all_ports(key, options.persistent.is_some())?;
     let result = session.client.add_service(key, &settings);
     Ok(performed(result, Attempt::AddService(key, scheduler))?)
 }
@@ -22,14 +29,81 @@ pub fn add<T: Transport>(
 pub fn set<T: Transport>(
     session: &mut Session<'_, T>,
     key: &ServiceKey,
-    scheduler: &str,
+    change: &ServiceChange,
 ) -> Result<(), Error> {
+    let scheduler = change.scheduler.as_deref().unwrap_or_default();
     let attempt = Attempt::SetService(key, scheduler);
     let service = explained(session.client.service(key), attempt)?;
-    let mut settings = ServiceSettings::of(&service);
-    settings.scheduler = scheduler.to_string();
+    let settings = changed(&service, change)?;
     let result = session.client.set_service(key, &settings);
-    Ok(performed(result, attempt)?)
+    Ok(performed(
+        result,
+        Attempt::SetService(key, &settings.scheduler),
+    )?)
+}
+
+/// The settings of a service after a change. Options belong to their scheduler: another one begins
+/// without any.
+fn changed(service: &Service, change: &ServiceChange) -> Result<ServiceSettings, Failure> {
+    let mut settings = ServiceSettings::of(service);
+    match &change.scheduler {
+        Some(scheduler) if *scheduler != settings.scheduler => {
+            settings.scheduler.clone_from(scheduler);
+            settings.set_flags(ServiceFlags::SCHEDULER, false);
+        }
+        _ => {}
+    }
+    for option in &change.no_options {
+        check_option("--no-option", option, &settings.scheduler)?;
+        settings.set_flags(option.flag, false);
+    }
+    if change.no_one_packet {
+        settings.set_flags(ServiceFlags::ONE_PACKET, false);
+    }
+    if change.no_persistent {
+        check_all_ports(&service.key, false)?;
+        settings.set_flags(ServiceFlags::PERSISTENT, false);
+        settings.timeout = 0;
+        settings.netmask = Netmask::whole(service.key.family());
+    }
+    apply(&change.options, &service.key, &mut settings)?;
+    Ok(settings)
+}
+
+/// Adds what the options say to settings, which are those of a new service or the present ones.
+fn apply(
+    options: &ServiceOptions,
+    key: &ServiceKey,
+    settings: &mut ServiceSettings,
+) -> Result<(), Failure> {
+    for option in &options.options {
+        check_option("--option", option, &settings.scheduler)?;
+        settings.set_flags(option.flag, true);
+    }
+    if options.one_packet {
+        check_one_packet(key)?;
+        settings.set_flags(ServiceFlags::ONE_PACKET, true);
+    }
+    let was_persistent = settings.flags.has(ServiceFlags::PERSISTENT);
+    if let Some(timeout) = options.persistent {
+        if let Some(timeout) = timeout.or((!was_persistent).then_some(PERSISTENCE)) {
+            settings.timeout = timeout;
+        }
+        settings.set_flags(ServiceFlags::PERSISTENT, true);
+    }
+    if let Some(mask) = options.persistence_mask {
+        check_mask(key, settings.flags.has(ServiceFlags::PERSISTENT))?;
+        settings.netmask = mask
+            .of(key.family())
+            .map_err(|right| wrong_mask(key, right))?;
+    }
+    Ok(())
+}
+
+/// The mask is not one for the family of the service.
+fn wrong_mask(key: &ServiceKey, right: &str) -> Failure {
+    let message = format!("the argument '--persistence-mask' does not fit the family of {key}");
+    Failure::new(ExitStatus::Usage, message).tip(right)
 }
 
 pub fn delete<T: Transport>(session: &mut Session<'_, T>, key: &ServiceKey) -> Result<(), Error> {

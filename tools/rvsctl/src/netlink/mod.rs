@@ -40,7 +40,7 @@ pub mod decode {
 #[cfg(test)]
 pub mod samples {
     pub use super::connection::tests::connection_body;
-    pub use super::server::tests::server_body;
-    pub use super::service::tests::service_body;
+    pub use super::server::tests::{server_body, server_sent};
+    pub use super::service::tests::{body_of_service, service_body, service_sent};
     pub use super::statistics::tests::totals_body;
 }

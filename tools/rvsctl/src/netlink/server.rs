@@ -147,6 +147,20 @@ pub mod tests {
         encode(&[Attribute::nest(rvs::SERVER, attributes)])
     }
 
+    /// The settings of a server in a request.
+    pub fn server_sent(body: &[u8]) -> ServerSettings {
+        let top = Attributes::parse(&rvs::SET, body).unwrap();
+        let sent = top.require_nest(rvs::SERVER).unwrap();
+        let number = |id| sent.require_u32(id).unwrap();
+        ServerSettings {
+            method: ForwardingMethod::from_number(number(server::FWD_METHOD)),
+            weight: number(server::WEIGHT),
+            upper_threshold: number(server::U_THRESH),
+            lower_threshold: number(server::L_THRESH),
+            encapsulation: decode_encapsulation(&sent).unwrap(),
+        }
+    }
+
     fn settings() -> ServerSettings {
         ServerSettings::new(ForwardingMethod::Masquerading, 5)
     }

@@ -29,10 +29,7 @@ impl ServiceSettings {
             flags: ServiceFlags::default(),
             flags_mask: u32::MAX,
             timeout: 0,
-            netmask: match family {
-                Family::Ipv4 => Netmask::Ipv4(Ipv4Addr::BROADCAST),
-                Family::Ipv6 => Netmask::Ipv6(128),
-            },
+            netmask: Netmask::whole(family),
         }
     }
 
@@ -44,6 +41,16 @@ impl ServiceSettings {
             flags_mask: 0,
             timeout: service.timeout,
             netmask: service.netmask,
+        }
+    }
+
+    /// Sets or clears flags.
+    pub fn set_flags(&mut self, flags: u32, on: bool) {
+        self.flags_mask |= flags;
+        if on {
+            self.flags.0 |= flags;
+        } else {
+            self.flags.0 &= !flags;
         }
     }
 }
@@ -147,6 +154,7 @@ pub mod tests {
     use super::super::attribute::encode;
     use super::super::statistics::tests::{expected_counting_from, statistics_counting_from};
     use super::*;
+    use crate::model::Statistics;
 
     pub fn key() -> ServiceKey {
         ServiceKey::Endpoint {
@@ -158,29 +166,63 @@ pub mod tests {
         }
     }
 
+    /// The body of the kernel's answer about a service without persistence: see
+    /// [`body_of_service`].
+    pub fn service_body(key: &ServiceKey, scheduler: &str) -> Vec<u8> {
+        body_of_service(&Service {
+            key: *key,
+            scheduler: scheduler.to_string(),
+            flags: ServiceFlags(2),
+            timeout: 0,
+            netmask: Netmask::whole(key.family()),
+            statistics: Statistics::default(),
+        })
+    }
+
     /// The body of the kernel's answer about a service: 16-byte address, flags with full mask, and
     /// counters from 100 up.
-    pub fn service_body(key: &ServiceKey, scheduler: &str) -> Vec<u8> {
-        let mut attributes = key_attributes(key);
-        if let ServiceKey::Endpoint { endpoint, .. } = key {
+    pub fn body_of_service(service: &Service) -> Vec<u8> {
+        let mut attributes = key_attributes(&service.key);
+        if let ServiceKey::Endpoint { endpoint, .. } = &service.key {
             if let std::net::IpAddr::V4(v4) = endpoint.address {
                 let mut padded = [0; 16];
                 padded[..4].copy_from_slice(&v4.octets());
                 attributes[2] = Attribute::bytes(service::ADDR, &padded);
             }
         }
-        let netmask = match key.family() {
-            Family::Ipv4 => [255; 4],
-            Family::Ipv6 => 128u32.to_ne_bytes(),
+        let mut flags = [255; 8];
+        flags[..4].copy_from_slice(&service.flags.0.to_ne_bytes());
+        let netmask = match service.netmask {
+            Netmask::Ipv4(mask) => mask.octets(),
+            Netmask::Ipv6(length) => length.to_ne_bytes(),
         };
         attributes.extend([
-            Attribute::string(service::SCHED_NAME, scheduler),
-            Attribute::bytes(service::FLAGS, &[2, 0, 0, 0, 255, 255, 255, 255]),
-            Attribute::u32(service::TIMEOUT, 0),
+            Attribute::string(service::SCHED_NAME, &service.scheduler),
+            Attribute::bytes(service::FLAGS, &flags),
+            Attribute::u32(service::TIMEOUT, service.timeout),
             Attribute::bytes(service::NETMASK, &netmask),
             statistics_counting_from(service::STATS64, 100),
         ]);
         encode(&[Attribute::nest(rvs::SERVICE, attributes)])
+    }
+
+    /// The settings of a service in a request.
+    pub fn service_sent(body: &[u8]) -> ServiceSettings {
+        let top = Attributes::parse(&rvs::SET, body).unwrap();
+        let sent = top.require_nest(rvs::SERVICE).unwrap();
+        let netmask = sent.require_bytes::<4>(service::NETMASK).unwrap();
+        let number = |bytes: &[u8]| u32::from_ne_bytes(bytes.try_into().unwrap());
+        let flags = sent.require_bytes::<8>(service::FLAGS).unwrap();
+        ServiceSettings {
+            scheduler: sent.require_string(service::SCHED_NAME).unwrap(),
+            flags: ServiceFlags(number(&flags[..4])),
+            flags_mask: number(&flags[4..]),
+            timeout: sent.require_u32(service::TIMEOUT).unwrap(),
+            netmask: match decode_family(&sent).unwrap() {
+                Family::Ipv4 => Netmask::Ipv4(netmask.into()),
+                Family::Ipv6 => Netmask::Ipv6(number(&netmask)),
+            },
+        }
     }
 
     #[test]

@@ -69,12 +69,20 @@ impl<'a> Printer<'a> {
 }
 
 fn row(connection: &Connection) -> Vec<String> {
+    let service = match connection.fwmark() {
+        Some(mark) => format!("mark {mark}"),
+        None => connection.r#virtual.to_string(),
+    };
+    let state = match connection.is_template() {
+        true => "TEMPLATE".to_string(),
+        false => connection.state.clone(),
+    };
     vec![
         connection.protocol.to_string(),
         connection.client.to_string(),
-        connection.r#virtual.to_string(),
+        service,
         connection.server.to_string(),
-        connection.state.clone(),
+        state,
         expiry(connection.expires),
     ]
 }
@@ -112,6 +120,20 @@ tcp    198.51.100.7:80     192.0.2.10:80  10.0.0.1:8080  ESTABLISHED    15:00
         let text = printed([connection(51234), connection(80)].into_iter());
         assert_eq!(text, expected);
         fits(80, &text);
+    }
+
+    #[test]
+    fn a_template_says_so_and_names_its_mark() {
+        use crate::output::samples::template;
+        let expected = "\
+PROTO  CLIENT              VIRTUAL        SERVER         STATE        EXPIRES
+tcp    198.51.100.7:51234  192.0.2.10:80  10.0.0.1:8080  ESTABLISHED    15:00
+ip     198.51.100.0:any    mark 7         10.0.0.1:any   TEMPLATE        5:00
+";
+        assert_eq!(
+            printed([connection(51234), template()].into_iter()),
+            expected
+        );
     }
 
     #[test]

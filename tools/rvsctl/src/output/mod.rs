@@ -63,6 +63,20 @@ pub mod samples {
         decode::connection(&samples::connection_body(client_port)).unwrap()
     }
 
+    /// The template of a client of the service of mark 7.
+    pub fn template() -> Connection {
+        Connection {
+            protocol: Protocol(0),
+            client: parse::endpoint("198.51.100.0:any").unwrap(),
+            r#virtual: parse::endpoint("0.0.0.7:any").unwrap(),
+            server: parse::endpoint("10.0.0.1:any").unwrap(),
+            method: ForwardingMethod::Masquerading,
+            state: "NONE".to_string(),
+            expires: 300_000,
+            flags: 0x1000,
+        }
+    }
+
     /// Fails when a line is wider than `columns`.
     pub fn fits(columns: usize, text: &str) {
         for line in text.lines() {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::number::short;
 use super::table::{Align, Column, Style, Table};
-use crate::model::{Server, Service, ServiceWithServers, Traffic};
+use crate::model::{Netmask, Server, Service, ServiceFlags, ServiceWithServers, Traffic};
 
 /// Which figures are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +26,13 @@ pub struct View {
 
 const NAME: Column = ("SERVICE / SERVER", Align::Left);
 
-const SETTINGS: [Column; 5] = [
+const SETTINGS: [Column; 6] = [
     NAME,
     ("SCHEDULER / METHOD", Align::Left),
     ("WEIGHT", Align::Right),
     ("ACTIVE", Align::Right),
     ("INACTIVE", Align::Right),
+    ("BOUND", Align::Right),
 ];
 
 const COUNTERS: [Column; 6] = [
@@ -60,18 +61,80 @@ pub fn print(
     style: Style,
 ) -> io::Result<()> {
     let mut table = match view.figures {
-        Figures::Settings => Table::new(&SETTINGS),
+        Figures::Settings => Table::new(settings_columns(services)),
         Figures::Counters => Table::new(&COUNTERS),
         Figures::Rates => Table::new(&RATES),
     };
     for ServiceWithServers { service, servers } in services {
         table.row(service_row(service, servers, view));
+        note(&mut table, view, "  ", service_notes(service));
         for server in servers {
             table.row(server_row(server, view));
+            note(&mut table, view, "    ", server_notes(server));
         }
     }
     table.print(out, style)?;
     Ok(())
+}
+
+/// The last column is there only if there is persistence.
+fn settings_columns(services: &[ServiceWithServers]) -> &'static [Column] {
+    let bound = services
+        .iter()
+        .any(|ServiceWithServers { service, servers }| {
+            let templates = |server: &Server| server.persistent_connections != 0;
+            service.is_persistent() || servers.iter().any(templates)
+        });
+    let count = if bound {
+        SETTINGS.len()
+    } else {
+        SETTINGS.len() - 1
+    };
+    &SETTINGS[..count]
+}
+
+/// Adds remarks among the settings.
+fn note(table: &mut Table, view: View, indent: &str, words: Vec<String>) {
+    if view.figures == Figures::Settings && !words.is_empty() {
+        table.note(format!("{indent}({})", words.join(", ")));
+    }
+}
+
+/// What a service has besides its scheduler.
+fn service_notes(service: &Service) -> Vec<String> {
+    let mut words = Vec::new();
+    if service.is_persistent() {
+        let whole = service.netmask == Netmask::whole(service.key.family());
+        words.push(match whole {
+            true => format!("persistent {} s", service.timeout),
+            false => format!("persistent {} s by {}", service.timeout, service.netmask),
+        });
+    }
+    if service.flags.has(ServiceFlags::ONE_PACKET) {
+        words.push("one-packet".to_string());
+    }
+    let options = service.scheduler_options();
+    if options.is_empty() {
+        // Of a scheduler that this program does not know.
+        let other = service
+            .flags
+            .names()
+            .filter(|name| name.starts_with("sched-"));
+        words.extend(other.map(str::to_string));
+    }
+    words.extend(options.into_iter().map(str::to_string));
+    words
+}
+
+/// What a server has besides method and weight.
+fn server_notes(server: &Server) -> Vec<String> {
+    match (server.upper_threshold, server.lower_threshold) {
+        (0, _) => Vec::new(),
+        (upper, 0) => vec![format!("at most {upper} connections")],
+        (upper, lower) => vec![format!(
+            "at most {upper} connections, then none until below {lower}"
+        )],
+    }
 }
 
 fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String> {
@@ -84,10 +147,11 @@ fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String>
             };
             vec![
                 name,
-                scheduling(service),
+                service.scheduler.clone(),
                 String::new(),
                 sum(|server| server.active_connections),
                 sum(|server| server.inactive_connections),
+                sum(|server| server.persistent_connections),
             ]
         }
         Figures::Counters => traffic_row(name, &service.statistics.counters, view),
@@ -104,22 +168,11 @@ fn server_row(server: &Server, view: View) -> Vec<String> {
             server.weight.to_string(),
             server.active_connections.to_string(),
             server.inactive_connections.to_string(),
+            server.persistent_connections.to_string(),
         ],
         Figures::Counters => traffic_row(name, &server.statistics.counters, view),
         Figures::Rates => traffic_row(name, &server.statistics.rates, view),
     }
-}
-
-/// The scheduler and whatever else is not as usual.
-fn scheduling(service: &Service) -> String {
-    let mut words = vec![service.scheduler.clone()];
-    for flag in service.flags.names() {
-        words.push(flag.to_string());
-        if flag == "persistent" {
-            words.push(format!("{}s", service.timeout));
-        }
-    }
-    words.join(" ")
 }
 
 fn traffic_row(name: String, traffic: &Traffic, view: View) -> Vec<String> {
@@ -145,7 +198,7 @@ fn traffic_row(name: String, traffic: &Traffic, view: View) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Family, ServiceFlags, Statistics};
+    use crate::model::{Family, ServiceKey, Statistics};
     use crate::output::samples::{fits, services};
 
     fn printed(services: &[ServiceWithServers], figures: Figures, exact: bool) -> String {
@@ -157,6 +210,10 @@ mod tests {
 
     #[test]
     fn services_are_shown_with_their_servers_below_and_the_sums_of_their_connections() {
+        let mut services = services();
+        for server in services.iter_mut().flat_map(|service| &mut service.servers) {
+            server.persistent_connections = 0;
+        }
         let expected = "\
 SERVICE / SERVER       SCHEDULER / METHOD  WEIGHT  ACTIVE  INACTIVE
 tcp 192.0.2.10:80      wlc                             24         6
@@ -166,7 +223,7 @@ udp 192.0.2.10:53      rr                               0         0
 tcp [2001:db8::10]:80  rr                              12         3
   [2001:db8::2]:80     tunneling                1      12         3
 ";
-        assert_eq!(printed(&services(), Figures::Settings, false), expected);
+        assert_eq!(printed(&services, Figures::Settings, false), expected);
     }
 
     #[test]
@@ -204,7 +261,8 @@ tcp 192.0.2.10:80     105       106        107        108         109
         services.truncate(1);
         let ServiceWithServers { service, servers } = &mut services[0];
         let widest = "255.255.255.255:65535";
-        service.key = crate::model::ServiceKey::Endpoint {
+        service.flags = ServiceFlags(0x01);
+        service.key = ServiceKey::Endpoint {
             protocol: crate::model::Protocol::TCP,
             endpoint: crate::parse::endpoint(widest).unwrap(),
         };
@@ -228,21 +286,42 @@ tcp 192.0.2.10:80     105       106        107        108         109
     }
 
     #[test]
-    fn persistence_and_other_flags_stand_beside_the_scheduler() {
+    fn what_is_not_as_usual_stands_below_in_parentheses() {
         let mut services = services();
         services.truncate(1);
-        let service = &mut services[0].service;
-        service.flags = ServiceFlags(0x01 | 0x02 | 0x04);
-        service.timeout = 300;
-        service.key = crate::model::ServiceKey::Fwmark {
+        let ServiceWithServers { service, servers } = &mut services[0];
+        service.key = ServiceKey::Fwmark {
             fwmark: 7,
             family: Family::Ipv4,
         };
+        service.scheduler = "sh".to_string();
+        service.flags = ServiceFlags(0x01 | 0x02 | 0x04 | 0x18);
+        service.timeout = 300;
+        service.netmask = Netmask::ipv4(24);
+        servers[0].upper_threshold = 100;
+        servers[1].upper_threshold = 2_147_483_647;
+        servers[1].lower_threshold = 2_147_483_646;
+        let expected = "\
+SERVICE / SERVER  SCHEDULER / METHOD  WEIGHT  ACTIVE  INACTIVE  BOUND
+mark 7            sh                              24         6      2
+  (persistent 300 s by /24, one-packet, sh-fallback, sh-port)
+  10.0.0.1:8080   masquerading             5      12         3      1
+    (at most 100 connections)
+  10.0.0.2:8080   direct-routing           0      12         3      1
+    (at most 2147483647 connections, then none until below 2147483646)
+";
+        assert_eq!(printed(&services, Figures::Settings, false), expected);
+        fits(80, expected);
+        let counters = printed(&services, Figures::Counters, false);
+        assert!(!counters.contains('('), "{counters}");
+    }
+
+    #[test]
+    fn flags_of_schedulers_it_does_not_know_are_shown_by_number() {
+        let mut services = services();
+        services.truncate(1);
+        services[0].service.flags = ServiceFlags(0x20);
         let text = printed(&services, Figures::Settings, false);
-        let line = text.lines().nth(1).unwrap();
-        assert!(
-            line.starts_with("fwmark 7          wlc persistent 300s one-packet"),
-            "{line}"
-        );
+        assert_eq!(text.lines().nth(2), Some("  (sched-3)"));
     }
 }

@@ -19,7 +19,14 @@ pub type Column = (&'static str, Align);
 /// A table that is printed as it fills, or whole.
 pub struct Table {
     columns: Vec<Column>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
+}
+
+/// A line of a table.
+enum Row {
+    Cells(Vec<String>),
+    /// A remark on the row above it, across the columns.
+    Note(String),
 }
 
 impl Table {
@@ -32,7 +39,12 @@ impl Table {
 
     /// Adds a row. Cells that are left out at its end are empty.
     pub fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(Row::Cells(cells));
+    }
+
+    /// Adds a remark on the row before.
+    pub fn note(&mut self, text: String) {
+        self.rows.push(Row::Note(text));
     }
 
     /// Prints the rows so far under their heading. The widths that came out are returned, for rows
@@ -49,14 +61,18 @@ impl Table {
             .map(|(name, align)| (name.len(), *align))
             .collect();
         for row in &self.rows {
-            for ((width, _), cell) in columns.iter_mut().zip(row) {
+            let Row::Cells(cells) = row else { continue };
+            for ((width, _), cell) in columns.iter_mut().zip(cells) {
                 *width = (*width).max(cell.chars().count());
             }
         }
         let widths = Widths { columns };
         writeln!(out, "{}", style.heading(&widths.line(&headings)))?;
         for row in &self.rows {
-            writeln!(out, "{}", widths.line(row))?;
+            match row {
+                Row::Cells(cells) => writeln!(out, "{}", widths.line(cells))?,
+                Row::Note(text) => writeln!(out, "{}", style.aside(text))?,
+            }
         }
         Ok(widths)
     }
@@ -100,6 +116,11 @@ impl Style {
     /// Bold red.
     pub fn alarm(self, text: &str) -> String {
         self.paint("1;31", text)
+    }
+
+    /// Dim.
+    pub fn aside(self, text: &str) -> String {
+        self.paint("2", text)
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -167,6 +188,18 @@ bare
             text.starts_with("\x1b[1mNAME       N\x1b[0m\na"),
             "{text:?}"
         );
+    }
+
+    #[test]
+    fn a_note_goes_across_the_columns_and_is_dim() {
+        let mut table = sample();
+        table.note("  (a remark that is wider than the table)".into());
+        assert!(
+            printed(&table, PLAIN).ends_with("bare\n  (a remark that is wider than the table)\n")
+        );
+        assert!(printed(&table, PLAIN).starts_with("NAME       N\n"));
+        let text = printed(&table, Style { color: true });
+        assert!(text.ends_with("\x1b[2m  (a remark that is wider than the table)\x1b[0m\n"));
     }
 
     #[test]

@@ -5,49 +5,18 @@
 //! listing (`docs/rvsctl.md`). How the types travel over netlink lives in `netlink`, how they look
 //! to people in `output`.
 
+mod connection;
+mod scheduler;
+mod service;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
-/// Schedulers of the module and what each does. The kernel may have more: it decides.
-pub const SCHEDULERS: [(&str, &str); 14] = [
-    ("rr", "round robin: one server after the other"),
-    ("wrr", "weighted round robin: in proportion to the weights"),
-    ("lc", "least connections, whatever the weights"),
-    (
-        "wlc",
-        "weighted least connections: fewest connections per weight",
-    ),
-    ("fo", "failover: the heaviest server that is available"),
-    (
-        "ovf",
-        "overflow: the heaviest with no more connections than its weight",
-    ),
-    (
-        "lblc",
-        "locality: one server for each destination, until it is congested",
-    ),
-    (
-        "lblcr",
-        "locality with replication: a set of servers for each destination",
-    ),
-    (
-        "dh",
-        "destination hashing: by the address that is asked for",
-    ),
-    ("sh", "source hashing: by the client's address"),
-    (
-        "mh",
-        "Maglev hashing: by the client's address, few move on a change",
-    ),
-    (
-        "sed",
-        "shortest expected delay: fewest connections per weight with the new one",
-    ),
-    ("nq", "never queue: an idle server, else as sed"),
-    ("twos", "the less busy of two servers drawn by weight"),
-];
+pub use connection::Connection;
+pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
+pub use service::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 
 /// Transport protocol of a service or connection, an IP protocol number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +25,7 @@ pub struct Protocol(pub u16);
 impl Protocol {
     pub const TCP: Self = Self(6);
     pub const UDP: Self = Self(17);
+    pub const SCTP: Self = Self(132);
 }
 
 impl fmt::Display for Protocol {
@@ -78,7 +48,8 @@ impl Serialize for Protocol {
     }
 }
 
-/// An address and a port, written `192.0.2.10:80` or `[2001:db8::1]:80`.
+/// An address and a port, written `192.0.2.10:80` or `[2001:db8::1]:80`. Port 0 stands for any, or
+/// for one that is not known, and is written `192.0.2.10:any`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Endpoint {
     pub address: IpAddr,
@@ -88,11 +59,14 @@ pub struct Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self.address {
-            IpAddr::V4(address) => format!("{address}:{}", self.port),
-            IpAddr::V6(address) => format!("[{address}]:{}", self.port),
+        let port = match self.port {
+            0 => "any".to_string(),
+            port => port.to_string(),
         };
-        f.pad(&text)
+        f.pad(&match self.address {
+            IpAddr::V4(address) => format!("{address}:{port}"),
+            IpAddr::V6(address) => format!("[{address}]:{port}"),
+        })
     }
 }
 
@@ -113,89 +87,6 @@ impl Family {
     }
 }
 
-/// What identifies a virtual service: a protocol and an endpoint, or a firewall mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(untagged)]
-pub enum ServiceKey {
-    Endpoint {
-        protocol: Protocol,
-        #[serde(flatten)]
-        endpoint: Endpoint,
-    },
-    Fwmark {
-        fwmark: u32,
-        family: Family,
-    },
-}
-
-impl ServiceKey {
-    pub fn family(&self) -> Family {
-        match self {
-            Self::Endpoint { endpoint, .. } => Family::of(endpoint.address),
-            Self::Fwmark { family, .. } => *family,
-        }
-    }
-
-    /// The port clients connect to; 0 where the service has no single one.
-    pub fn port(&self) -> u16 {
-        match self {
-            Self::Endpoint { endpoint, .. } => endpoint.port,
-            Self::Fwmark { .. } => 0,
-        }
-    }
-}
-
-/// As it is typed on the command line: `tcp 192.0.2.10:80`, `fwmark 7`.
-impl fmt::Display for ServiceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Endpoint { protocol, endpoint } => f.pad(&format!("{protocol} {endpoint}")),
-            Self::Fwmark { fwmark, family } => match family {
-                Family::Ipv4 => f.pad(&format!("fwmark {fwmark}")),
-                Family::Ipv6 => f.pad(&format!("fwmark {fwmark} (IPv6)")),
-            },
-        }
-    }
-}
-
-/// Service flags as on the wire. JSON shows the names of those a person may set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ServiceFlags(pub u32);
-
-impl ServiceFlags {
-    const NAMES: [(u32, &'static str); 5] = [
-        (0x01, "persistent"),
-        (0x04, "one-packet"),
-        (0x08, "sched-1"),
-        (0x10, "sched-2"),
-        (0x20, "sched-3"),
-    ];
-
-    /// Names of the flags that are set. The kernel's own "hashed" (0x02) is left out: every service
-    /// has it.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES
-            .into_iter()
-            .filter(move |(bit, _)| self.0 & bit != 0)
-            .map(|(_, name)| name)
-    }
-}
-
-impl Serialize for ServiceFlags {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.names())
-    }
-}
-
-/// Which part of a client's address persistence goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Netmask {
-    Ipv4(Ipv4Addr),
-    /// Prefix length in bits.
-    Ipv6(u32),
-}
-
 /// Counters since creation or the last zeroing, and how fast they grow now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Statistics {
@@ -213,21 +104,6 @@ pub struct Traffic {
     /// Bytes of whole IP packets.
     pub bytes_in: u64,
     pub bytes_out: u64,
-}
-
-/// A virtual service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Service {
-    #[serde(flatten)]
-    pub key: ServiceKey,
-    /// Scheduler name, `none` if the service has none.
-    pub scheduler: String,
-    pub flags: ServiceFlags,
-    #[serde(rename = "persistence_timeout_seconds")]
-    pub timeout: u32,
-    pub netmask: Netmask,
-    #[serde(flatten)]
-    pub statistics: Statistics,
 }
 
 /// How packets reach a real server.
@@ -319,37 +195,12 @@ pub struct Server {
     pub statistics: Statistics,
 }
 
-/// A service with its real servers, as listings show them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServiceWithServers {
-    #[serde(flatten)]
-    pub service: Service,
-    pub servers: Vec<Server>,
-}
-
 /// A real server with the service it belongs to, for listings of servers alone.
 #[derive(Debug, Serialize)]
 pub struct ServerOfService<'a> {
     pub service: ServiceKey,
     #[serde(flatten)]
     pub server: &'a Server,
-}
-
-/// An entry of the connection table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Connection {
-    pub protocol: Protocol,
-    pub client: Endpoint,
-    pub r#virtual: Endpoint,
-    pub server: Endpoint,
-    pub method: ForwardingMethod,
-    /// State name as in `/proc/net/ip_vs_conn`.
-    pub state: String,
-    /// Milliseconds until the entry goes away when no packet comes.
-    #[serde(rename = "expires_milliseconds")]
-    pub expires: u32,
-    /// Connection flags as on the synchronisation wire.
-    pub flags: u32,
 }
 
 /// Why packets were dropped, and how many.
@@ -423,35 +274,6 @@ mod tests {
     use crate::output::samples;
 
     #[test]
-    fn a_service_has_its_documented_json() {
-        let services = samples::services();
-        let expected = json!({
-            "protocol": "tcp",
-            "address": "192.0.2.10",
-            "port": 80,
-            "scheduler": "wlc",
-            "flags": [],
-            "persistence_timeout_seconds": 0,
-            "netmask": "255.255.255.255",
-            "counters": {
-                "connections": 100,
-                "packets_in": 101,
-                "packets_out": 102,
-                "bytes_in": 103,
-                "bytes_out": 104
-            },
-            "rates": {
-                "connections": 105,
-                "packets_in": 106,
-                "packets_out": 107,
-                "bytes_in": 108,
-                "bytes_out": 109
-            },
-        });
-        assert_eq!(to_value(&services[0].service).unwrap(), expected);
-    }
-
-    #[test]
     fn a_server_has_its_documented_json() {
         let services = samples::services();
         let expected = json!({
@@ -485,42 +307,6 @@ mod tests {
             server: &services[0].servers[0],
         };
         assert_eq!(to_value(server).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_listed_service_nests_its_servers() {
-        let services = to_value(samples::services()).unwrap();
-        assert_eq!(services[0]["port"], 80);
-        assert_eq!(services[0]["servers"][1]["address"], "10.0.0.2");
-        assert_eq!(services[1]["servers"], json!([]));
-        assert_eq!(services[2]["netmask"], 128);
-    }
-
-    #[test]
-    fn a_firewall_mark_service_has_its_documented_json() {
-        let key = ServiceKey::Fwmark {
-            fwmark: 7,
-            family: Family::Ipv4,
-        };
-        assert_eq!(
-            to_value(key).unwrap(),
-            json!({"fwmark": 7, "family": "ipv4"})
-        );
-    }
-
-    #[test]
-    fn a_connection_has_its_documented_json() {
-        let expected = json!({
-            "protocol": "tcp",
-            "client": {"address": "198.51.100.7", "port": 51234},
-            "virtual": {"address": "192.0.2.10", "port": 80},
-            "server": {"address": "10.0.0.1", "port": 8080},
-            "method": "masquerading",
-            "state": "ESTABLISHED",
-            "expires_milliseconds": 899_250,
-            "flags": 256,
-        });
-        assert_eq!(to_value(samples::connection(51234)).unwrap(), expected);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Commands from the line typed to what is sent, printed and returned, against a scripted kernel.
 
+mod settings;
+
 use clap::Parser;
 
 use super::{dispatch, Session};
@@ -115,13 +117,14 @@ fn an_unknown_scheduler_is_named_with_the_kernels_words_or_else_those_known() {
     assert_eq!(failure.status, ExitStatus::Refused);
     assert_eq!(
         failure.to_string(),
-        "the kernel has no scheduler 'wlx'\n  kernel: use wlc"
+        "the kernel has no scheduler 'wlx'\n  kernel: use wlc\n  tip: a similar one exists: 'wlc'"
     );
 
+    let line = "rvsctl service add tcp 192.0.2.10:80 --scheduler best";
     let failure = run(line, vec![vec![capped_error(2, ENOENT, &[])]]).failure();
     assert_eq!(
         failure.to_string(),
-        "the kernel has no scheduler 'wlx'\n  tip: schedulers of rvs: \
+        "the kernel has no scheduler 'best'\n  tip: schedulers of rvs: \
          rr, wrr, lc, wlc, fo, ovf, lblc, lblcr, dh, sh, mh, sed, nq, twos"
     );
 }

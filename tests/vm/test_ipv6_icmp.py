@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""ICMPv6: errors about balanced flows reach the side they are meant for; everything else is none of the balancer's business."""
+
+import socket
+
+import pytest
+
+from lab import IPV6, VIP6, dual_stack, eventually, packet
+from lab.programs import UdpClient
+
+pytestmark = dual_stack
+
+CLIENT_PORT, PORT, SERVER_PORT = 40000, 53, 5353
+NAT = VIP6["masquerading"]
+ROUTER_ON_THE_WAY = "2001:db8:77::7"
+
+
+@pytest.fixture
+def masqueraded(lab, balancer):
+    """A flow between two ghosts through masquerading, one request old."""
+    client, server = lab.ghost_client(IPV6), lab.ghost_server(IPV6)
+    lab.offloads(False, [lab.director])  # its devices may be left to compute checksums
+    service = balancer.add_service("udp", NAT, PORT, "rr")
+    balancer.add_server(service, server.address, "masquerading", port=SERVER_PORT)
+    client.send(packet.udp(client.address, CLIENT_PORT, NAT, PORT, b"request"))
+    server.receive()
+    return client, server
+
+
+def test_errors_from_the_servers_side_are_rewritten_for_the_client(masqueraded):
+    client, server = masqueraded
+    about = packet.udp(client.address, CLIENT_PORT, server.address, SERVER_PORT, b"request", ttl=60)
+    for sender in (server.address, ROUTER_ON_THE_WAY):
+        for kind, rest in ((packet.PORT_UNREACHABLE_6, 0), (packet.TOO_BIG_6, 1310), (packet.TIME_EXCEEDED_6, 0),
+                           (packet.BAD_HEADER_6, 6)):
+            server.send(packet.icmp_error(sender, client.address, *kind, about, rest=rest))
+            answer = client.receive()
+            assert answer.source == NAT and answer.transport_valid and answer.icmp_type_code == kind
+            assert answer.icmp_mtu == rest and answer.ttl == 63
+            inner = answer.inner
+            assert (inner.source, inner.destination, inner.ports) == (client.address, NAT, (CLIENT_PORT, PORT))
+
+
+def test_errors_from_the_clients_side_are_rewritten_for_the_masqueraded_server(masqueraded):
+    client, server = masqueraded
+    server.send(packet.udp(server.address, SERVER_PORT, client.address, CLIENT_PORT, b"reply"))
+    about = client.receive()
+    for kind, rest in ((packet.PORT_UNREACHABLE_6, 0), (packet.TOO_BIG_6, 1310), (packet.TIME_EXCEEDED_6, 0)):
+        client.send(packet.icmp_error(ROUTER_ON_THE_WAY, NAT, *kind, about, rest=rest))
+        arrived = server.receive()
+        assert arrived.source == ROUTER_ON_THE_WAY and arrived.transport_valid and arrived.icmp_type_code == kind
+        assert arrived.icmp_mtu == rest
+        inner = arrived.inner
+        assert (inner.source, inner.destination, inner.ports) == (server.address, client.address, (SERVER_PORT, CLIENT_PORT))
+
+
+def test_errors_about_unknown_flows_are_left_alone_and_damaged_ones_go_nowhere(masqueraded):
+    client, server = masqueraded
+    unknown = packet.udp(NAT, PORT, client.address, CLIENT_PORT + 1, b"never sent")
+    client.send(packet.icmp_error(ROUTER_ON_THE_WAY, NAT, *packet.TOO_BIG_6, unknown, rest=1310),
+                packet.udp(client.address, CLIENT_PORT, NAT, PORT, b"after it"))
+    assert server.receive().udp_data == b"after it"
+    about = packet.udp(client.address, CLIENT_PORT, server.address, SERVER_PORT, b"request")
+    good = packet.icmp_error(server.address, client.address, *packet.PORT_UNREACHABLE_6, about)
+    damaged = good.but(payload=good.payload[:2] + b"\x12\x34" + good.payload[4:])
+    server.send(damaged, packet.udp(server.address, SERVER_PORT, client.address, CLIENT_PORT, b"after it"))
+    assert client.receive().udp_data == b"after it"
+
+
+@pytest.mark.parametrize("method", ["tunneling", "direct-routing"])
+def test_an_error_from_the_clients_side_reaches_the_flows_server_as_it_is(lab, balancer, method):
+    client, server = lab.ghost_client(IPV6), lab.ghost_server(IPV6)
+    service = balancer.add_service("udp", VIP6[method], PORT, "rr")
+    balancer.add_server(service, lab.rs2.address6, method)  # would be the next one
+    balancer.add_server(service, server.address, method)
+    client.send(packet.udp(client.address, CLIENT_PORT, VIP6[method], PORT, b"request"))
+    server.receive()
+    about = packet.udp(VIP6[method], PORT, client.address, CLIENT_PORT, b"reply")
+    sent = packet.icmp_error(ROUTER_ON_THE_WAY, VIP6[method], *packet.TOO_BIG_6, about, rest=1310)
+    client.send(sent)
+    arrived = server.receive()
+    assert (arrived.inner if method == "tunneling" else arrived) == sent.but(ttl=63)
+
+
+def test_programs_on_both_sides_learn_of_each_others_errors(lab, balancer):
+    lab.udp_programs(PORT)
+    balancer.balance("udp", NAT, PORT, [lab.rs1], "masquerading")
+    balancer.balance("udp", NAT, PORT + 1, [lab.rs1], "masquerading")
+    with UdpClient(lab.client, NAT, PORT + 1) as client, pytest.raises(ConnectionRefusedError):
+        client.ask(b"anybody there")
+    ghost = lab.ghost_client(IPV6)
+    ghost.send(packet.udp(ghost.address, CLIENT_PORT, NAT, PORT, b"request"))
+    reply = ghost.receive()
+    ghost.send(packet.icmp_error(ROUTER_ON_THE_WAY, NAT, *packet.TOO_BIG_6, reply, rest=1300))
+    ghost.send(packet.udp(ghost.address, CLIENT_PORT, NAT, PORT, bytes(1350)))
+    first = ghost.receive()
+    assert first.more_fragments and len(first) <= 1300
+
+
+def test_neighbours_are_found_and_echo_requests_answered_while_there_are_services(lab, balancer, method):
+    lab.udp_programs(PORT)
+    balancer.balance("udp", VIP6[method], PORT, [lab.rs1], method)
+    for node, device in ((lab.director, "eth0"), (lab.director, "eth1"), (lab.client, "eth0"), (lab.rs1, "eth0")):
+        node.ip(f"neigh flush dev {device}")
+    lab.client.run("ping", "-c", "1", "-W", "5", VIP6[method])
+    with UdpClient(lab.client, VIP6[method], PORT) as client:
+        assert client.ask(b"hello") == ("rs1", b"hello")
+    seen = lab.client.capture(family=socket.AF_INET6)
+    lab.client.ip("neigh flush dev eth0")
+    lab.client.run("ping", "-c", "1", "-W", "5", IPV6.outside)
+    advertised = seen.first(lambda one: one.protocol == packet.ICMPV6 and one.icmp_type_code[0] == 136)
+    assert advertised.ttl == 255 and advertised.transport_valid
+    assert eventually(lambda: balancer.connections())[0].virtual == (VIP6[method], PORT)

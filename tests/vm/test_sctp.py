@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SCTP: associations of the kernel's own implementation through the balancer, and packets that make none."""
+
+import hashlib
+import selectors
+import socket
+import threading
+
+import pytest
+
+from lab import VIP, either_family, eventually, namespace, packet, sysctl
+from lab.address import family_of
+from lab.programs import pattern
+
+PORT = 7000
+CONTENT = pattern(200_000)
+INIT, DATA, ABORT = 1, 0, 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def protocol():
+    namespace.execute(["modprobe", "sctp"])
+
+
+class Echo:
+    """An SCTP server: it says its name to each association, then sends back what it receives."""
+
+    def __init__(self, node, address, port):
+        self._name = node.name.encode()
+        self._selector = selectors.DefaultSelector()
+        self._stop, self._stopping = socket.socketpair()
+        self._listener = sctp_socket(node, address)
+        self._listener.bind((address, port))
+        self._listener.listen(5)
+        for one in (self._stopping, self._listener):
+            self._selector.register(one, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self._stop.close()
+        self._thread.join()
+        self._stopping.close()
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()
+        self._selector.close()
+
+    def _serve(self):
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._stopping:
+                    return
+                if key.fileobj is self._listener:
+                    association, _ = self._listener.accept()
+                    association.settimeout(20)
+                    association.sendall(self._name)
+                    self._selector.register(association, selectors.EVENT_READ)
+                else:
+                    self._answer(key.fileobj)
+
+    def _answer(self, association):
+        try:
+            data = association.recv(65535)
+            association.sendall(data)
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(association)
+            association.close()
+
+
+def sctp_socket(node, address):
+    made = node.socket(family_of(address), socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+    made.settimeout(20)
+    return made
+
+
+def associate(node, source, address, port):
+    """An association from one address, so that the other side knows no second one."""
+    client = sctp_socket(node, address)
+    client.bind((source, 0))
+    client.connect((address, port))
+    return client, client.recv(100).decode()
+
+
+def echoed(client, data):
+    """The digest of what comes back of `data`."""
+    sender = threading.Thread(target=client.sendall, args=[data])
+    sender.start()
+    digest, left = hashlib.sha256(), len(data)
+    while left > 0:
+        got = client.recv(65535)
+        digest.update(got)
+        left -= len(got)
+    sender.join()
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("method", ["masquerading", "direct-routing"])
+@either_family
+def test_associations_are_balanced_and_their_data_arrives_whole(lab, balancer, plan, method):
+    vip, port = plan.vip[method], PORT + 1 if method == "masquerading" else PORT
+    service = balancer.add_service("sctp", vip, PORT, "rr")
+    for server in lab.servers[:2]:
+        balancer.add_server(service, server.address_like(vip), method, port=port)
+        lab.run_program(Echo(server, server.address_like(vip) if method == "masquerading" else vip, port))
+    (one, first), (other, second) = [associate(lab.client, plan.client, vip, PORT) for _ in range(2)]
+    assert [first, second] == ["rs2", "rs1"]
+    assert echoed(one, CONTENT) == echoed(other, CONTENT) == hashlib.sha256(CONTENT).hexdigest()
+    assert balancer.counts(service) == {server.address_like(vip): (1, 0) for server in lab.servers[:2]}
+    assert [(one.protocol, one.state) for one in balancer.connections()] == [("sctp", "ESTABLISHED")] * 2
+    number = one.getsockname()[1]
+    one.close()
+    eventually(lambda: balancer.state_of(number), "CLOSED")
+    assert balancer.counts(service)[lab.rs2.address_like(vip)] == (0, 1)
+
+
+def test_only_an_init_makes_an_entry_unless_sloppiness_is_asked_for_and_checksums_follow_the_port(lab, balancer):
+    client, server = lab.ghost_client(), lab.ghost_server()
+    vip = VIP["masquerading"]
+    service = balancer.add_service("sctp", vip, PORT, "rr")
+    balancer.add_server(service, server.address, "masquerading", port=PORT + 1)
+    init, data = packet.chunk(INIT, bytes(16)), packet.chunk(DATA, b"data" * 10)
+
+    def sent(port, *chunks):
+        client.send(packet.sctp(client.address, port, vip, PORT, *chunks))
+        return packet.sctp(client.address, port, server.address, PORT + 1, *chunks, ttl=63)
+
+    wanted = sent(4000, init)
+    assert server.receive() == wanted and balancer.state_of(4000) == "INIT1"
+    reply = packet.sctp(server.address, PORT + 1, client.address, 4000, packet.chunk(2, bytes(16)))
+    server.send(reply)
+    assert client.receive() == packet.sctp(vip, PORT, client.address, 4000, packet.chunk(2, bytes(16)), ttl=63)
+    assert balancer.state_of(4000) == "C-SENT"
+    sent(4001, data)
+    with lab.director:
+        assert sysctl.write("sloppy_sctp", "1") == "ok"
+    sent(4002, packet.chunk(ABORT))
+    wanted = sent(4003, data)
+    assert server.receive() == wanted and balancer.state_of(4003) == "ESTABLISHED"
+    assert sorted(one.client[1] for one in balancer.connections()) == [4000, 4003]
