@@ -5,8 +5,10 @@
 //! and how a new flow begins, in `open`.
 
 mod ftp;
+mod initiate;
 mod open;
 mod segment;
+mod templates;
 
 pub use open::Cause;
 pub use segment::Segment;
@@ -228,13 +230,35 @@ impl Balancer {
         let hash = connections.hash(&segment.flow);
         match connections.find(&segment.flow, hash, context.rcu) {
             Some((connection, Way::Out)) => self.answer(skb, &segment, connection, context),
-            None if self.is_stray(&segment, context) => self.refuse_stray::<A>(skb, context),
+            None => match self.initiator(&segment, context) {
+                None => self.without_connection(skb, &segment, hash, context),
+                Some(initiator) => self
+                    .initiate(skb, &segment, initiator, context)
+                    .unwrap_or_else(|skb| self.without_connection(skb, &segment, hash, context)),
+            },
             _ if !takes_requests(&skb, context) => skb.accept(),
             Some((connection, Way::In)) if self.is_over(&connection, &segment) => {
                 self.reopen(skb, &segment, hash, connection, context)
             }
             Some((connection, Way::In)) => self.request(skb, &segment, connection, context),
-            None => self.open(skb, Cause::Segment(&segment), hash, context),
+        }
+    }
+
+    /// A packet without a connection: one may begin with it if it is a request.
+    #[inline]
+    fn without_connection<'a, A: Balanced>(
+        &'a self,
+        skb: Skb<'a>,
+        segment: &Segment<A>,
+        hash: u64,
+        context: Context<'a>,
+    ) -> Verdict<'a> {
+        if self.is_stray(segment, context) {
+            self.refuse_stray::<A>(skb, context)
+        } else if takes_requests(&skb, context) {
+            self.open(skb, Cause::Segment(segment), hash, context)
+        } else {
+            skb.accept()
         }
     }
 

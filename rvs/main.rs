@@ -7,7 +7,6 @@
 // The pure rooms are also part of the host tests, where `pub` reaches further.
 #![allow(unreachable_pub)]
 
-#[allow(dead_code)]
 mod app;
 mod conn;
 mod control;

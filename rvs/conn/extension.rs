@@ -4,11 +4,31 @@
 
 use crate::app::ftp::Passive;
 use core::sync::atomic::{AtomicU8, Ordering};
+use kernel::prelude::*;
 
 /// What a connection has besides what all have.
 pub enum Extension {
     /// A control connection of FTP, whose words announce data connections.
     Ftp(FtpControl),
+    /// A template of the flows of one call of SIP.
+    Call(Call),
+}
+
+/// The Call-ID of a call.
+pub struct Call(KVec<u8>);
+
+impl Call {
+    /// A copy of a Call-ID. Never sleeps; fails when memory is out.
+    pub fn new(call_id: &[u8]) -> Result<Self> {
+        let mut copy = KVec::new();
+        copy.extend_from_slice(call_id, GFP_ATOMIC)?;
+        Ok(Self(copy))
+    }
+
+    /// The Call-ID.
+    pub fn id(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// What was said last on a control connection of FTP about the data connection to come.

@@ -14,9 +14,9 @@ pub mod wheel;
 
 pub use budget::{Account, Budget, Share};
 pub use commons::Commons;
-pub use extension::{Extension, FtpControl};
+pub use extension::{Call, Extension, FtpControl};
 pub use status::Status;
-pub use table::{Connections, CreateError};
+pub use table::{Connections, CreateError, PinnedTemplate};
 
 use crate::{
     packet::{Address, Endpoint, FlowKey},
@@ -295,18 +295,20 @@ impl<A: Address> Connection<A> {
             && self.virt == other.virt
             && self.status().is_template() == other.status().is_template()
             && self.status().is_unclaimed() == other.status().is_unclaimed()
+            && self.call() == other.call()
             && is_valid(self)
             && is_valid(other)
     }
 
-    /// Whether it is the valid template of this key.
-    fn is_template_of(&self, key: &FlowKey<A>) -> bool {
+    /// Whether it is the valid template of this key, and of this call if it is one for calls.
+    fn is_template_of(&self, key: &FlowKey<A>, call: Option<&[u8]>) -> bool {
         let status = self.status();
         self.protocol == key.protocol
             && self.client == key.src
             && self.virt == key.dst
             && status.is_template()
             && !status.is_over()
+            && self.call() == call
     }
 
     /// Whether it waits for a packet with this key, whose source port is 0.
@@ -329,6 +331,15 @@ impl<A: Address> Connection<A> {
     pub fn ftp_control(&self) -> Option<&FtpControl> {
         match self.extension()? {
             Extension::Ftp(control) => Some(control),
+            Extension::Call(_) => None,
+        }
+    }
+
+    /// The Call-ID of the flows that this is the template of, if it is one for a call.
+    pub fn call(&self) -> Option<&[u8]> {
+        match self.extension()? {
+            Extension::Call(call) => Some(call.id()),
+            Extension::Ftp(_) => None,
         }
     }
 

@@ -104,14 +104,32 @@ impl<A: Address> Connections<A> {
         Some((connection, way))
     }
 
-    /// The valid template of a key, pinned.
+    /// The hash of a template's key, and of the Call-ID besides for one of a call: one client may make all of
+    /// them.
+    pub fn template_hash(&self, key: &FlowKey<A>, call: Option<&[u8]>) -> u64 {
+        let start = self.hash(key);
+        let Some(call) = call else {
+            return start;
+        };
+        call.chunks(8).fold(start, |hash, chunk| {
+            let mut word = [0; 8];
+            for (byte, from) in word.iter_mut().zip(chunk) {
+                *byte = *from;
+            }
+            self.secret.hash([hash, u64::from_le_bytes(word)])
+        })
+    }
+
+    /// The valid template of a key with this hash, and of a call if that is given, pinned.
     pub fn find_template<'a>(
         &'a self,
         key: &FlowKey<A>,
+        call: Option<&[u8]>,
+        hash: u64,
         rcu: Held<'a>,
     ) -> Option<PinnedTemplate<'a, A>> {
-        let is_it = |connection: &Connection<A>, _| connection.is_template_of(key);
-        let (template, _) = self.table.lookup(self.hash(key), is_it, rcu)?;
+        let is_it = |connection: &Connection<A>, _| connection.is_template_of(key, call);
+        let (template, _) = self.table.lookup(hash, is_it, rcu)?;
         Some((template, template.pin()?))
     }
 

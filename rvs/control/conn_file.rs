@@ -8,6 +8,7 @@ use crate::{
     conn::{Connection, Connections},
     netns::Netns,
     packet::{Address, Endpoint},
+    service::Engine,
     sys::{
         net::Net,
         procfs::{Contents, Text},
@@ -18,6 +19,7 @@ use crate::{
 use core::{
     fmt::{self, Write},
     net::IpAddr,
+    str,
 };
 use kernel::{c_str, prelude::*};
 
@@ -34,7 +36,7 @@ pub fn next_bucket(net: Net<'_>, place: u32) -> Option<u32> {
 }
 
 /// What of a connection stands in a line.
-pub struct Line {
+pub struct Line<'a> {
     protocol: u8,
     client: Endpoint<IpAddr>,
     virt: Endpoint<IpAddr>,
@@ -43,10 +45,12 @@ pub struct Line {
     pub state: &'static str,
     /// Seconds until it ends.
     pub seconds: u32,
+    /// What a persistence engine goes by, if one does.
+    engine: Option<(Engine, &'a str)>,
 }
 
-impl Line {
-    fn new<A: Address>(connection: &Connection<A>, now: u32) -> Self {
+impl<'a> Line<'a> {
+    fn new<A: Address>(connection: &'a Connection<A>, now: u32) -> Self {
         Self {
             protocol: connection.protocol,
             client: connection.client.ip(),
@@ -54,6 +58,9 @@ impl Line {
             server: connection.server_endpoint(),
             state: connection.state_name(),
             seconds: connection.ticks_left(now) / time::HZ,
+            engine: connection
+                .call()
+                .map(|call| (Engine::Sip, str::from_utf8(call).unwrap_or("ERR!"))),
         }
     }
 
@@ -67,7 +74,7 @@ impl Line {
 pub fn for_each(
     net: Net<'_>,
     bucket: u32,
-    mut write: impl FnMut(&Line) -> fmt::Result,
+    mut write: impl FnMut(&Line<'_>) -> fmt::Result,
 ) -> fmt::Result {
     let Some(balancer) = Netns::of(net).ok().and_then(Netns::balancer) else {
         return Ok(());
@@ -82,7 +89,7 @@ pub fn for_each(
 fn for_each_of<A: Address>(
     connections: &Connections<A>,
     bucket: u32,
-    write: &mut dyn FnMut(&Line) -> fmt::Result,
+    write: &mut dyn FnMut(&Line<'_>) -> fmt::Result,
 ) -> fmt::Result {
     let now = time::jiffies();
     let guard = rcu::read_lock();
@@ -108,7 +115,7 @@ impl fmt::Display for HexEndpoint {
 }
 
 /// Protocol and the three ends of a connection.
-pub struct Ends<'a>(&'a Line);
+pub struct Ends<'a>(&'a Line<'a>);
 
 impl fmt::Display for Ends<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,7 +151,11 @@ impl Contents for ConnFile {
         };
         for_each(net, bucket, |line| {
             let (ends, state, seconds) = (line.ends(), line.state, line.seconds);
-            writeln!(text, "{ends} {state:<11} {seconds:7}")
+            write!(text, "{ends} {state:<11} {seconds:7}")?;
+            if let Some((engine, data)) = line.engine {
+                write!(text, " {} {data}", engine.name())?;
+            }
+            text.write_char('\n')
         })
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     packet::{Endpoint, Family, Mask, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP},
     sched::Scheduler,
-    service::{Method, ServerSettings, ServiceKey, ServiceSettings, Tunnel, GUE},
+    service::{Engine, Method, ServerSettings, ServiceKey, ServiceSettings, Tunnel, GUE},
     sys::ip,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -256,13 +256,14 @@ pub fn service_settings<'a>(service: Attrs<'a>, key: ServiceKey) -> Parsed<'a, S
             });
         }
     };
-    refuse_engine(service)?;
+    let engine = engine(service)?;
     Ok(ServiceChange {
         settings: ServiceSettings {
             scheduler,
             flags: 0,
             timeout,
             mask,
+            engine,
         },
         flags,
     })
@@ -297,17 +298,18 @@ fn scheduler<'a>(service: Attrs<'a>, name: &[u8]) -> Parsed<'a, Option<Scheduler
     }
 }
 
-fn refuse_engine(service: Attrs<'_>) -> Parsed<'_, ()> {
-    let named = service
-        .get(svc::PE_NAME)
-        .filter(|attr| attr.text(PE_NAME_MAX) != Some(b""));
-    match named {
-        Some(attr) => Err(Fault::at(
+fn engine(service: Attrs<'_>) -> Parsed<'_, Option<Engine>> {
+    let Some(attr) = service.get(svc::PE_NAME) else {
+        return Ok(None);
+    };
+    let name = attr.text(PE_NAME_MAX);
+    match name.and_then(Engine::from_name) {
+        None if name != Some(b"") => Err(Fault::at(
             ENOENT,
-            c_str!("the persistence engine is not known"),
+            c_str!("the persistence engine is not known; use sip or none"),
             attr,
         )),
-        None => Ok(()),
+        engine => Ok(engine),
     }
 }
 

@@ -125,6 +125,9 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> R
         }
         let scheduler = settings.scheduler.map_or("none", |it| it.name());
         text_attr(message, svc::SCHED_NAME, scheduler)?;
+        if let Some(engine) = settings.engine {
+            text_attr(message, svc::PE_NAME, engine.name())?;
+        }
         let [f0, f1, f2, f3] = (settings.flags | SVC_F_HASHED).to_ne_bytes();
         message.put(svc::FLAGS, &[f0, f1, f2, f3, 0xff, 0xff, 0xff, 0xff])?;
         u32_attr(message, svc::TIMEOUT, settings.timeout)?;

@@ -3,19 +3,18 @@
 //! How a new flow begins: which service it is for, which real server it gets,
 //! and what is remembered of that.
 
-use super::{ftp, Balanced, Balancer, Segment};
+use super::{ftp, templates::read_call, Balanced, Balancer, Segment};
 use crate::{
     conn::{self, Connection, CreateError, Plan},
     icmp::{self, Quote},
-    packet::{Complaint, Endpoint, FlowKey, IPPROTO_UDP},
-    sched::Candidate,
-    service::{Method, RealServer, Service, ServiceKey, ServiceSettings, Wanted, FTP, FTP_DATA},
+    packet::{Complaint, FlowKey, IPPROTO_UDP},
+    service::{Method, RealServer, Service, ServiceKey, Wanted, FTP, FTP_DATA},
     stats::drops::Reason,
     sys::{
         flow_table::{Lent, Pinned},
         netfilter::Context,
         skb::{Skb, Verdict},
-        time, Arc,
+        Arc,
     },
     xmit::{self, Path, Tracking},
 };
@@ -55,19 +54,19 @@ impl<A: Balanced> Cause<'_, A> {
 }
 
 /// Which real server a new flow gets.
-struct Choice<'a, A: Balanced> {
-    server: &'a Arc<RealServer>,
+pub(super) struct Choice<'a, A: Balanced> {
+    pub(super) server: &'a Arc<RealServer>,
     /// The port that masqueraded packets get.
-    port: u16,
+    pub(super) port: u16,
     /// The template by which it was chosen.
-    template: Option<Pinned<Connection<A>>>,
+    pub(super) template: Option<Pinned<Connection<A>>>,
 }
 
 impl Balancer {
     /// A packet without a connection: makes one if it is for a service and may do so.
     pub fn open<'a, A: Balanced>(
         &'a self,
-        skb: Skb<'a>,
+        mut skb: Skb<'a>,
         cause: Cause<'_, A>,
         hash: u64,
         context: Context<'a>,
@@ -106,7 +105,8 @@ impl Balancer {
             return self.drop(skb, Reason::TableFull);
         }
         let choice = if settings.is_persistent() {
-            self.choose_by_template(service, settings, &flow, context)
+            read_call(&mut skb, cause, settings)
+                .and_then(|call| self.choose_by_template(service, settings, &flow, call, context))
         } else {
             choose(service, &flow, context).ok_or(Reason::NoServer)
         };
@@ -286,75 +286,6 @@ impl Balancer {
         }
         self.drop(skb, Reason::NoServer)
     }
-
-    /// Whether the real server of a template takes further connections of its client.
-    fn is_usable<A: Balanced>(&self, template: Lent<'_, Connection<A>>) -> bool {
-        let expires_quiescent = self.settings.expire_quiescent_template.is_on();
-        template
-            .available_server()
-            .is_some_and(|server| server.weight() != 0 || !expires_quiescent)
-    }
-
-    /// The real server that a client of a persistent service has, or gets now (reference §2.5).
-    fn choose_by_template<'a, A: Balanced>(
-        &'a self,
-        service: &'a Service,
-        settings: &ServiceSettings,
-        flow: &FlowKey<A>,
-        context: Context<'a>,
-    ) -> Result<Choice<'a, A>, Reason> {
-        let connections = A::connections(self);
-        let is_exact = flow.dst.port == service.key.port();
-        let key = template_key(service.key, settings, flow);
-        let timeout = time::seconds(settings.timeout);
-        let found = connections.find_template(&key, context.rcu);
-        let (template, pinned) = match found {
-            Some((template, pinned)) if self.is_usable(template) => (template, pinned),
-            unusable => {
-                if let Some((template, _)) = unusable {
-                    template.invalidate();
-                }
-                let server = service
-                    .schedule(flow, context.rcu)
-                    .ok_or(Reason::NoServer)?;
-                let template = Connection::template(
-                    Plan {
-                        flow: key,
-                        server: Some(server.clone()),
-                        method: server.method(),
-                        addr: None,
-                        port: if is_exact && flow.dst.port != FTP {
-                            server.endpoint.port
-                        } else {
-                            0
-                        },
-                        controller: None,
-                        is_tracked: false,
-                        extension: None,
-                    },
-                    timeout,
-                );
-                let hash = connections.hash(&key);
-                let template = match connections.add(template, hash, context.rcu) {
-                    Ok(template) | Err(CreateError::Exists(template)) => template,
-                    Err(CreateError::NoMemory) => return Err(Reason::NoMemory),
-                    Err(CreateError::TableFull) => return Err(Reason::TableFull),
-                };
-                (template, template.pin().ok_or(Reason::NoMemory)?)
-            }
-        };
-        template.renew();
-        let server = template.get().server.as_ref().ok_or(Reason::NoServer)?;
-        let port = match server.endpoint.port {
-            port if is_exact && port != 0 => port,
-            _ => flow.dst.port,
-        };
-        Ok(Choice {
-            server,
-            port,
-            template: Some(pinned),
-        })
-    }
 }
 
 /// The real server that the scheduler gives a flow.
@@ -380,39 +311,4 @@ fn choose<'a, A: Balanced>(
         port,
         template: None,
     })
-}
-
-/// What the template of a flow stands for: one port, or all that a client may use.
-fn template_key<A: Balanced>(
-    key: ServiceKey,
-    settings: &ServiceSettings,
-    flow: &FlowKey<A>,
-) -> FlowKey<A> {
-    let src = Endpoint {
-        addr: flow.src.addr.masked(settings.mask),
-        port: 0,
-    };
-    let is_exact = flow.dst.port == key.port();
-    match key {
-        ServiceKey::Mark { mark, .. } if !is_exact => FlowKey {
-            protocol: 0,
-            src,
-            dst: Endpoint {
-                addr: A::from_mark(mark),
-                port: 0,
-            },
-        },
-        _ => FlowKey {
-            protocol: flow.protocol,
-            src,
-            dst: Endpoint {
-                addr: flow.dst.addr,
-                port: if is_exact && flow.dst.port != FTP {
-                    flow.dst.port
-                } else {
-                    0
-                },
-            },
-        },
-    }
 }

@@ -338,7 +338,29 @@ impl Config {
         let services = self.services_like(key);
         *services = services.saturating_add(1);
         self.tidy();
+        self.publish_engines(settings.engine.is_some());
         Ok(())
+    }
+
+    /// Has packets find the services with an engine, if these are others than before. Sleeps.
+    fn publish_engines(&self, have_changed: bool) {
+        if !have_changed {
+            return;
+        }
+        let mut services = KVVec::new();
+        for (key, record) in self.services.iter() {
+            let has_place =
+                matches!(key, ServiceKey::Address { endpoint, .. } if endpoint.port != 0);
+            if has_place && record.settings.engine.is_some() {
+                let pushed = services.push(record.service.clone(), GFP_KERNEL_ACCOUNT);
+                if pushed.is_err() {
+                    break;
+                }
+            }
+        }
+        // When memory is out, flows that real servers begin are not taken for those of a service, or no
+        // more than until now: servers that are not configured do not count.
+        let _ = self.published.publish_engines(services);
     }
 
     /// Sees to it that the service has the cache that its scheduler wants, if it wants one. Sleeps.
@@ -378,7 +400,9 @@ impl Config {
         if is_other_scheduler {
             record.service.localities.forget();
         }
+        let engines_change = record.settings.engine != settings.engine;
         record.settings = settings;
+        self.publish_engines(engines_change);
         Ok(())
     }
 
@@ -406,10 +430,12 @@ impl Config {
         }
         self.retired = self.retired.plus(record.totals());
         let generation = record.generation;
+        let had_engine = record.settings.engine.is_some();
         for server in record.servers {
             self.places.strike(server.place(key));
             self.retire(key, generation, server);
         }
+        self.publish_engines(had_engine);
         Ok(())
     }
 

@@ -5,11 +5,13 @@
 //! configuration.
 
 pub mod config;
+mod engine;
 mod locality;
 mod places;
 mod server;
 mod tunnel;
 
+pub use engine::Engine;
 pub use locality::{Assignment, Crowd, Supply};
 pub use places::{PlaceBook, PlaceEntry, Places};
 pub use server::{Method, RealServer, ServerSettings};
@@ -113,6 +115,8 @@ pub struct ServiceSettings {
     pub timeout: u32,
     /// Which part of their addresses tells persistent clients apart.
     pub mask: Mask,
+    /// What else does, if anything.
+    pub engine: Option<Engine>,
 }
 
 impl ServiceSettings {
@@ -210,6 +214,20 @@ impl Service {
     #[inline]
     pub fn settings<'a>(&'a self, rcu: Held<'a>) -> Option<&'a ServiceSettings> {
         self.snapshot.read(rcu).map(|snapshot| &snapshot.settings)
+    }
+
+    /// The masqueraded real server at a place, if it is configured.
+    fn server_at<'a>(
+        &'a self,
+        place: Endpoint<IpAddr>,
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
+        let mut servers = self.snapshot.read(rcu)?.servers.iter();
+        servers.find(|server| {
+            server.endpoint == place
+                && server.is_available()
+                && server.method() == Method::Masquerading
+        })
     }
 
     /// The real server for a new connection, opened by a packet with this key.
@@ -361,6 +379,8 @@ pub struct Services {
     by_mark: AtomicU32,
     ftp: AtomicU32,
     all_ports: AtomicU32,
+    /// Those with an engine; nothing if there are none.
+    with_engine: Cell<KVVec<Arc<Service>>>,
 }
 
 impl Services {
@@ -372,6 +392,7 @@ impl Services {
             by_mark: AtomicU32::new(0),
             ftp: AtomicU32::new(0),
             all_ports: AtomicU32::new(0),
+            with_engine: Cell::empty(),
         }
     }
 
@@ -433,6 +454,35 @@ impl Services {
         ]
         .into_iter()
         .flatten()
+    }
+
+    /// The service with an engine that a packet from this place belongs to, and its real server there: such
+    /// servers begin flows of their own.
+    #[inline]
+    pub fn of_server<'a>(
+        &'a self,
+        protocol: u8,
+        place: Endpoint<IpAddr>,
+        rcu: Held<'a>,
+    ) -> Option<(&'a Service, &'a Arc<RealServer>)> {
+        let mut services = self.with_engine.read(rcu)?.iter();
+        services.find_map(|service| {
+            let is_of_protocol = matches!(
+                service.key,
+                ServiceKey::Address { protocol: own, .. } if own == protocol
+            );
+            let server = is_of_protocol.then(|| service.server_at(place, rcu))??;
+            Some((&**service, server))
+        })
+    }
+
+    /// Says which services have an engine. May sleep.
+    fn publish_engines(&self, services: KVVec<Arc<Service>>) -> Result {
+        if services.is_empty() {
+            self.with_engine.clear();
+            return Ok(());
+        }
+        self.with_engine.replace(services, GFP_KERNEL_ACCOUNT)
     }
 
     /// Lets packets find a service. `EEXIST` if they find one of its key already.

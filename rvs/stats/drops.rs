@@ -37,6 +37,7 @@ reasons! {
     DropPacket, "drop-packet", "The defence drop_packet was on, and it was this packet's turn not to create a connection.";
     NoMemory, "no-memory", "Memory was out: for a connection, or for a header to be rewritten.";
     TableFull, "table-full", "As many connections exist already as may exist in memory of this size.";
+    NoCallId, "no-call-id", "The service goes by the Call-ID of SIP, and the packet has none.";
     NoServer, "no-server", "Every real server of the service has weight 0, is over its threshold, or there is none.";
     ServerRemoved, "server-removed", "The connection's real server is no longer configured.";
     TtlExceeded, "ttl-exceeded", "The packet's time to live ran out at the director.";

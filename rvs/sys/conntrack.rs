@@ -155,11 +155,11 @@ impl Tracked<'_> {
         }
     }
 
-    /// Whether the flow has ports: that of an ICMP query has an identifier instead.
+    /// Whether the flow has ports: that of an ICMP query has an identifier instead, one of ESP nothing.
     fn has_ports(&self) -> bool {
         // SAFETY: live by the type invariants; the protocol never changes.
         let protocol = unsafe { (*self.tuple(ORIGINAL)).dst.protonum };
-        ![IPPROTO_ICMP, IPPROTO_ICMPV6].contains(&protocol)
+        [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP].contains(&protocol)
     }
 
     /// Whether the flow began just as `flow` says, in the zone that packets are in if no rule says
@@ -394,5 +394,6 @@ fn tcp_payload_len(segment: &[u8]) -> Option<usize> {
     segment.len().checked_sub(header)
 }
 
-const IPPROTO_ICMP: u8 = 1;
-const IPPROTO_ICMPV6: u8 = 58;
+const IPPROTO_TCP: u8 = 6;
+const IPPROTO_UDP: u8 = 17;
+const IPPROTO_SCTP: u8 = 132;
