@@ -26,33 +26,32 @@ def pair(lab, balancer, method):
     return client, old, new, prefer
 
 
-@pytest.mark.parametrize("mode", BEGINS_ANEW)
 @whichever_method
-def test_a_port_is_used_again_with_another_server_in_the_states_that_conn_reuse_mode_names(lab, balancer, pair, method, mode):
+def test_a_port_is_used_again_with_another_server_in_the_states_that_conn_reuse_mode_names(lab, balancer, pair, method):
     client, old, new, prefer = pair
     arriving = new.capture()
-    with lab.director:
-        assert sysctl.write("conn_reuse_mode", mode) == "ok"
-    begun_anew = set()
-    for number, (state, story) in enumerate(STORIES.items()):
-        def send(flags):
-            client.send(packet.tcp(client.address, 40000 + number, VIP[method], 80, flags))
-
-        prefer(old)
-        for flags in story:
-            send(flags)
-            old.receive()
-        assert balancer.state_of(40000 + number) == state
-        prefer(new)
-        send(SYN)
-        eventually(lambda: balancer.state_of(40000 + number) != state or state == "ESTABLISHED")
-        if balancer.connection_of(40000 + number).server[0] == new.address:
-            begun_anew.add(state)
-            assert arriving.first(lambda seen: seen.protocol == packet.TCP).tcp_flags == SYN  # the very same packet
-        else:
-            assert old.receive().tcp_flags == SYN
-        assert balancer.state_of(40000 + number) == ("ESTABLISHED" if state == "ESTABLISHED" else "SYN_RECV")
-    assert begun_anew == BEGINS_ANEW[mode]
+    port = 40000
+    for mode, expected in BEGINS_ANEW.items():
+        with lab.director:
+            assert sysctl.write("conn_reuse_mode", mode) == "ok"
+        begun_anew = set()
+        for state, story in STORIES.items():
+            port += 1
+            prefer(old)
+            for flags in story:
+                client.send(packet.tcp(client.address, port, VIP[method], 80, flags))
+                old.receive()
+            assert balancer.state_of(port) == state
+            prefer(new)
+            client.send(packet.tcp(client.address, port, VIP[method], 80, SYN))
+            eventually(lambda: balancer.state_of(port), "ESTABLISHED" if state == "ESTABLISHED" else "SYN_RECV")
+            if balancer.connection_of(port).server[0] == new.address:
+                begun_anew.add(state)
+                arrived = arriving.first(lambda seen: seen.protocol == packet.TCP)  # the very same packet
+            else:
+                arrived = old.receive()
+            assert (arrived.ports[0], arrived.tcp_flags) == (port, SYN)
+        assert (mode, begun_anew) == (mode, expected)
     assert old.received() == []
 
 
