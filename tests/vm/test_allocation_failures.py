@@ -82,8 +82,8 @@ def test_a_namespace_without_memory_is_not_made(lab, failing):
 
 def test_the_module_without_memory_is_not_loaded(lab):
     module.unload("rvs")
+    failing = Faults("rvs")
     try:
-        failing = Faults("rvs")
         for nth in itertools.count(1):
             done, has_failed = failing.run(lab.client, nth, "insmod", module.file())
             if not has_failed:
