@@ -71,9 +71,9 @@ _MODES = ("drop_entry", "drop_packet", "secure_tcp")
 
 SCENARIOS = [
     *(one for f in FAMILIES for one in _both(f)), *_drop_entry(),
-    *(scenario(f"{name} takes 0 to 3 and nothing else", "§7 Writes outside 0..3", (), *(Sysctl(name, value) for value in (0, 1, 2, 3, 4, -1)))
+    *(scenario(f"{name} takes 0 to 3 and nothing else", "§7 Writes outside 0..3", (), *(Sysctl(name, value) for value in (0, 1, 2, 3, 4, -1)), shared="modes")
       for name in _MODES),
-    *(scenario(f"{name} takes {values[0]}", f"§9.2 {name}", (), *(Sysctl(name, value) for value in values)) for name, values in (
+    *(scenario(f"{name} takes {values[0]}", f"§9.2 {name}", (), *(Sysctl(name, value) for value in values), shared="settings") for name, values in (
         ("am_droprate", (-1, 0, 1 << 30)), ("amemthresh", (-1, 0, 1 << 30)), ("conn_reuse_mode", (-1, 0, 7)), ("conn_max", (-1, 0, 1 << 30)),
         ("expire_nodest_conn", (2, 0)), ("sloppy_tcp", (2, 0)), ("schedule_icmp", (2, 0)), ("pmtu_disc", (2, 0)), ("snat_reroute", (2, 0)),
         ("nat_icmp_send", (2, 0)), ("cache_bypass", (2, 0)), ("ignore_tunneled", (2, 0)), ("backup_only", (2, 0)),
