@@ -11,6 +11,7 @@ from .model import (DIRECT, FALLBACK, NAT, TUNNEL, WITH_PORT, AddServer, Answer,
 from .wire import ACK, FIN, PSH, RST, SYN
 
 _SCHEDULERS = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf".split()
+_BY_DESTINATION = ("lblc", "lblcr", "dh")  # whose choice for an error (schedule_icmp) differs on purpose
 # Without expire_nodest_conn: when connections of a removed server end is up to both modules.
 _SYSCTLS = {"conn_reuse_mode": (0, 1, 2, 3), "expire_quiescent_template": (0, 1), "sloppy_tcp": (0, 1),
             "sloppy_sctp": (0, 1), "nat_icmp_send": (0, 1), "schedule_icmp": (0, 1), "pmtu_disc": (0, 1), "secure_tcp": (0, 3)}
@@ -27,15 +28,18 @@ def sequence(seed, number, missing=frozenset()):
     family = group.choice(FAMILIES)
     sysctls = {name: group.choice(values) for name, values in _SYSCTLS.items()
                if group.random() < 0.5 and f"sysctl {name}" not in missing}
-    drawn = _Draw(random.Random(f"{seed} {number}"), family, number % _PER_LAB, missing)
+    drawn = _Draw(random.Random(f"{seed} {number}"), family, number % _PER_LAB, missing, sysctls)
     services = drawn.services()
     return model.Scenario(f"random sequence {number} of seed {seed}", "§0 random", services, tuple(drawn.steps(services)), sysctls,
                           shared=f"random {number // _PER_LAB}")
 
 
 class _Draw:
-    def __init__(self, lots, family, place, missing):
+    def __init__(self, lots, family, place, missing, sysctls):
         self._lots, self._family, self._missing = lots, family, missing
+        self._schedulers = [name for name in _SCHEDULERS if self._has(f"scheduler {name}") and
+                            not (sysctls.get("schedule_icmp") and name in _BY_DESTINATION)]
+        self._opened = set()  # flows that a packet has opened
         self._vport, self._cport = 1000 + place * 4, 20000 + place * _CLIENT_PORTS
         self._addresses = [family.RS1, family.RS2, family.RS3, family.RS4, family.LOCAL, family.DISTANT]
         self._server_port = 5000 + place
@@ -50,7 +54,7 @@ class _Draw:
     def _service(self, port):
         lots = self._lots
         protocols = [wire.TCP] * 5 + [wire.UDP] * 3 + [wire.SCTP] * (2 if self._has("sctp") else 0)
-        scheduler = lots.choice([name for name in _SCHEDULERS if self._has(f"scheduler {name}")])
+        scheduler = lots.choice(self._schedulers)
         flags = lots.choice((0, FALLBACK, WITH_PORT, FALLBACK | WITH_PORT)) if scheduler in ("sh", "mh") else 0
         protocol = lots.choice(protocols)
         if protocol == wire.UDP and lots.random() < 0.15 and self._has("one-packet scheduling"):
@@ -70,7 +74,7 @@ class _Draw:
         method = lots.choice((NAT, NAT, NAT, DIRECT, TUNNEL))
         upper = lots.choice((0, 0, 0, 2, 3))
         kinds = [(model.IPIP, 0, 0)] * 2
-        kinds += [(model.GUE, 6080, flags) for flags in (0, 1)] if self._has("tunnel gue") else []
+        kinds += [(model.GUE, 6080, flags) for flags in (0, 1, 2)] if self._has("tunnel gue") else []
         kinds += [(model.GRE, 0, flags) for flags in (0, 1)] if self._has("tunnel gre") else []
         kind, tunnel_port, flags = lots.choice(kinds) if method == TUNNEL else (model.IPIP, 0, 0)
         return Server(address, self._server_port if method == NAT else port, method, lots.choice((0, 1, 1, 1, 2, 5)), upper,
@@ -80,12 +84,24 @@ class _Draw:
         """Up to forty of them."""
         servers = {service.key: list(service.servers) for service in services}
         for _ in range(self._lots.randint(5, 40)):
-            yield self._step(self._lots.choice(services), servers)
+            yield (step := self._step(self._lots.choice(services), servers))
+            if self._opens_again(step):
+                yield Look()  # ip_vs ends the connection of before a moment later, and counts it until then
+
+    def _opens_again(self, step):
+        """Whether a packet may replace a connection."""
+        packet = step.packets[0] if isinstance(step, FromClient) else None
+        if packet is None or not wire.ports(packet) or packet.protocol == wire.UDP:
+            return False
+        flow = packet.protocol, packet.source, *wire.ports(packet)
+        was_open = flow in self._opened
+        self._opened.add(flow)
+        return was_open and wire.opens(packet)
 
     def _step(self, service, servers):
         lot = self._lots.random()
         if lot < 0.55:
-            return FromClient(self._segment(service))
+            return self._from_client(self._segment(service))
         if lot < 0.75:
             return Answer(self._lots.choice(_FLAGS), self._payload(), (self._chunk(),))
         if lot < 0.80:
@@ -95,8 +111,18 @@ class _Draw:
         if lot < 0.88:
             return Look()
         if lot < 0.90:
-            return EditService(service.but(scheduler=self._lots.choice([one for one in _SCHEDULERS if self._has(f"scheduler {one}")])))
+            return EditService(service.but(scheduler=self._lots.choice(self._schedulers)))
         return self._change_of_servers(service, servers[service.key])
+
+    def _from_client(self, packet):
+        """A packet as it is, with its checksum left to whom it may concern, or in fragments: through a tunnel these differ on purpose."""
+        lot = self._lots.random()
+        if lot < 0.1 and packet.protocol in (wire.TCP, wire.UDP):
+            return FromClient(packet, offload=0)
+        is_large = packet.protocol == wire.UDP and len(packet.payload) > 512
+        if lot < 0.2 and is_large and all(server.method != TUNNEL for server in self._made.values()):
+            return FromClient(*wire.fragments(packet.but(dont_fragment=False) if self._family.number == 4 else packet, 512))
+        return FromClient(packet)
 
     def _client(self):
         return self._lots.choice((self._family.CLIENT, self._family.CLIENT2)), self._cport + self._lots.randrange(_CLIENT_PORTS)

@@ -4,7 +4,7 @@
 from harness.addresses import (CLIENT, DIRECTOR_INSIDE, FAMILIES, GUE_PORT, INTERNET, ROUTER_INSIDE, RS1, VIP, V4)
 from harness.model import (DIRECT, GRE, GUE, SUM, TUNNEL, Answer, ErrorAbout, FromClient, FromDirector, FromServer, Server, mark_service,
                            scenario, sctp_service, tcp_service, udp_service)
-from harness.wire import SYN, chunk, echo, fragments, icmp_error, ip, sctp, tcp, udp
+from harness.wire import ACK, SYN, chunk, echo, fragments, icmp_error, ip, sctp, tcp, udp
 
 # kind, code, second word, words
 _ERRORS_4 = [(3, 0, 0, "network unreachable"), (3, 1, 0, "host unreachable"), (3, 3, 0, "port unreachable"),
@@ -104,6 +104,16 @@ def _from_clients_side(f):
                    lab="transparent")
 
 
+def _scheduled(f):
+    """Errors about flows that nobody knows, where the scheduler goes by destinations."""
+    clients = f.CLIENT, f.CLIENT2, f.CLIENT3, f.far_client(1), f.far_client(2)
+    for scheduler in ("dh", "lblc", "lblcr"):
+        service = tcp_service(f.VIP, 80, *(Server(address, 80) for address in (f.RS1, f.RS2, f.RS3)), scheduler=scheduler)
+        yield scenario(f"errors about unknown flows are for one destination by {scheduler} over {f.word}", "§3.6 ICMP error; §4.3 " + scheduler,
+                       service, FromClient(*(icmp_error(client, f.VIP, *_errors(f)[1][:2], tcp(f.VIP, 80, client, 40000, ACK))
+                                             for client in clients)), sysctls={"schedule_icmp": 1})
+
+
 def _spoiled(packet):
     return packet.but(payload=packet.payload[:2] + b"\xde\xad" + packet.payload[4:])
 
@@ -138,7 +148,7 @@ def _about_tunnels():
 
 
 SCENARIOS = [
-    *(one for f in FAMILIES for make in (_from_servers_side, _from_clients_side) for one in make(f)),
+    *(one for f in FAMILIES for make in (_from_servers_side, _from_clients_side, _scheduled) for one in make(f)),
     *_about_tunnels(),
     scenario("an error to the director about a tunnel nobody has is left to it", "§6.8 RS known", udp_service(VIP, 53, Server(RS1)),
              FromServer(icmp_error(ROUTER_INSIDE, DIRECTOR_INSIDE, 3, 1, ip(
