@@ -223,9 +223,11 @@ impl<A: Address> Connection<A> {
         self.target
     }
 
-    /// The real server as listings show it: its own address, whatever its family.
+    /// The real server as listings show it: where packets go, or, if it is of another family than the client,
+    /// its own address.
     pub fn server_endpoint(&self) -> Endpoint<IpAddr> {
         let addr = match &self.server {
+            Some(server) if A::from_ip(server.endpoint.addr).is_some() => self.target.addr.ip(),
             Some(server) => server.endpoint.addr,
             None => A::UNSPECIFIED.ip(),
         };

@@ -112,8 +112,14 @@ impl Balancer {
         } else {
             None
         };
+        if self.is_full() {
+            return Ok(self.drop(skb, Reason::TableFull));
+        }
         server.counters.count_connection();
         if settings.is_one_packet() {
+            if let Some(template) = &template {
+                template.assure();
+            }
             return Ok(self.answer_once(skb, segment, server, virt, context));
         }
         let plan = |controller| Plan {

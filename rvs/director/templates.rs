@@ -81,6 +81,9 @@ impl Balancer {
                     template.invalidate();
                 }
                 let server = choose().ok_or(Reason::NoServer)?;
+                if self.is_full() {
+                    return Err(Reason::TableFull);
+                }
                 let fresh = new_template(wanted, server)?;
                 let template = match connections.add(fresh, hash, context.rcu) {
                     Ok(template) | Err(CreateError::Exists(template)) => template,
