@@ -140,7 +140,7 @@ fn new_template<A: Balanced>(
     let extension = match wanted.call {
         Some(call_id) => {
             let call = Extension::Call(Call::new(call_id).map_err(no_memory)?);
-            Some(KBox::new(call, GFP_ATOMIC).map_err(|_| Reason::NoMemory)?)
+            Some(KBox::new(call, GFP_ATOMIC | __GFP_NOWARN).map_err(|_| Reason::NoMemory)?)
         }
         None => None,
     };
