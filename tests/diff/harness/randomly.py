@@ -12,8 +12,9 @@ from .wire import ACK, FIN, PSH, RST, SYN
 
 _SCHEDULERS = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf".split()
 _BY_DESTINATION = ("lblc", "lblcr", "dh")  # whose choice for an error (schedule_icmp) differs on purpose
+_BY_COUNT = ("lc", "wlc", "sed", "nq", "lblc", "lblcr", "ovf")  # who, like thresholds, may count a connection that is replaced
 # Without expire_nodest_conn: when connections of a removed server end is up to both modules.
-_SYSCTLS = {"conn_reuse_mode": (0, 1, 2, 3), "expire_quiescent_template": (0, 1), "sloppy_tcp": (0, 1),
+_SYSCTLS = {"expire_quiescent_template": (0, 1), "sloppy_tcp": (0, 1),
             "sloppy_sctp": (0, 1), "nat_icmp_send": (0, 1), "schedule_icmp": (0, 1), "pmtu_disc": (0, 1), "secure_tcp": (0, 3)}
 _FLAGS = (SYN, SYN, ACK, ACK, ACK | PSH, FIN | ACK, RST, RST | ACK, SYN | ACK, SYN | FIN, 0, FIN)
 _CHUNKS = (0, 1, 1, 2, 3, 6, 7, 8, 9, 10, 11, 14)
@@ -26,7 +27,8 @@ def sequence(seed, number, missing=frozenset()):
     Features that are `missing` are not drawn."""
     group = random.Random(f"{seed} {number // _PER_LAB}")
     family = group.choice(FAMILIES)
-    sysctls = {name: group.choice(values) for name, values in _SYSCTLS.items()
+    sysctls = {"conn_reuse_mode": group.choice((0, 0, 0, 1, 2, 3))}
+    sysctls |= {name: group.choice(values) for name, values in _SYSCTLS.items()
                if group.random() < 0.5 and f"sysctl {name}" not in missing}
     drawn = _Draw(random.Random(f"{seed} {number}"), family, number % _PER_LAB, missing, sysctls)
     services = drawn.services()
@@ -37,9 +39,11 @@ def sequence(seed, number, missing=frozenset()):
 class _Draw:
     def __init__(self, lots, family, place, missing, sysctls):
         self._lots, self._family, self._missing = lots, family, missing
+        self._reuses = sysctls["conn_reuse_mode"] != 0
         self._schedulers = [name for name in _SCHEDULERS if self._has(f"scheduler {name}") and
-                            not (sysctls.get("schedule_icmp") and name in _BY_DESTINATION)]
-        self._opened = set()  # flows that a packet has opened
+                            not (sysctls.get("schedule_icmp") and name in _BY_DESTINATION) and
+                            not (self._reuses and name in _BY_COUNT)]
+        self._lost = set()  # services that lost a server: errors about its connections differ on purpose
         self._vport, self._cport = 1000 + place * 4, 20000 + place * _CLIENT_PORTS
         self._addresses = [family.RS1, family.RS2, family.RS3, family.RS4, family.LOCAL, family.DISTANT]
         self._server_port = 5000 + place
@@ -72,7 +76,7 @@ class _Draw:
     def _new_server(self, address, port):
         lots = self._lots
         method = lots.choice((NAT, NAT, NAT, DIRECT, TUNNEL))
-        upper = lots.choice((0, 0, 0, 2, 3))
+        upper = lots.choice((0, 0, 0, 2, 3)) * (not self._reuses)
         kinds = [(model.IPIP, 0, 0)] * 2
         kinds += [(model.GUE, 6080, flags) for flags in (0, 1, 2)] if self._has("tunnel gue") else []
         kinds += [(model.GRE, 0, flags) for flags in (0, 1)] if self._has("tunnel gre") else []
@@ -84,19 +88,7 @@ class _Draw:
         """Up to forty of them."""
         servers = {service.key: list(service.servers) for service in services}
         for _ in range(self._lots.randint(5, 40)):
-            yield (step := self._step(self._lots.choice(services), servers))
-            if self._opens_again(step):
-                yield Look()  # ip_vs ends the connection of before a moment later, and counts it until then
-
-    def _opens_again(self, step):
-        """Whether a packet may replace a connection."""
-        packet = step.packets[0] if isinstance(step, FromClient) else None
-        if packet is None or not wire.ports(packet) or packet.protocol == wire.UDP:
-            return False
-        flow = packet.protocol, packet.source, *wire.ports(packet)
-        was_open = flow in self._opened
-        self._opened.add(flow)
-        return was_open and wire.opens(packet)
+            yield self._step(self._lots.choice(services), servers)
 
     def _step(self, service, servers):
         lot = self._lots.random()
@@ -106,7 +98,7 @@ class _Draw:
             return Answer(self._lots.choice(_FLAGS), self._payload(), (self._chunk(),))
         if lot < 0.80:
             return self._stray(service)
-        if lot < 0.86:
+        if lot < 0.86 and service.key not in self._lost:
             return self._error(service)
         if lot < 0.88:
             return Look()
@@ -173,10 +165,11 @@ class _Draw:
         if lot < 0.4 and servers:
             server = self._lots.choice(servers)
             servers.remove(server)
+            self._lost.add(service.key)
             return DeleteServer(service, server)
         if lot < 0.7 and servers:
             server = self._lots.choice(servers)
-            edited = server.but(weight=self._lots.choice((0, 1, 3)), upper=self._lots.choice((0, 1, 4)), lower=0)
+            edited = server.but(weight=self._lots.choice((0, 1, 3)), upper=self._lots.choice((0, 1, 4)) * (not self._reuses), lower=0)
             servers[servers.index(server)] = edited
             return EditServer(service, edited)
         server = self._server(self._lots.choice(self._addresses), service.port)

@@ -162,11 +162,6 @@ def ports(packet):
     return struct.unpack_from("!HH", packet.payload)
 
 
-def opens(packet):
-    """Whether it is a SYN or an INIT."""
-    return packet.payload[13] & SYN != 0 if packet.protocol == TCP else packet.payload[12] == 1
-
-
 def quoted(packet):
     """The packet that an ICMP error quotes, as far as it does, or None: if it is none, or too little is quoted to tell."""
     data = packet.payload[8:]

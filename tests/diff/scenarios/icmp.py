@@ -2,8 +2,8 @@
 """ICMP and ICMPv6 errors about balanced flows, from both sides, about tunnels, cut short and corrupted (section 6.8)."""
 
 from harness.addresses import (CLIENT, DIRECTOR_INSIDE, FAMILIES, GUE_PORT, INTERNET, ROUTER_INSIDE, RS1, VIP, V4)
-from harness.model import (DIRECT, GRE, GUE, SUM, TUNNEL, Answer, ErrorAbout, FromClient, FromDirector, FromServer, Server, mark_service,
-                           scenario, sctp_service, tcp_service, udp_service)
+from harness.model import (DIRECT, GRE, GUE, SUM, TUNNEL, Answer, DeleteServer, ErrorAbout, FromClient, FromDirector, FromServer,
+                           Server, mark_service, scenario, sctp_service, tcp_service, udp_service)
 from harness.wire import ACK, SYN, chunk, echo, fragments, icmp_error, ip, sctp, tcp, udp
 
 # kind, code, second word, words
@@ -77,6 +77,9 @@ def _from_clients_side(f):
     yield scenario(f"a large error to a distant masqueraded server over {f.word}", "§6.7 not for forwarded ICMP errors",
                    udp_service(f.VIP, 53, Server(f.DISTANT, 53)), FromClient(udp(f.CLIENT, 4000, f.VIP, 53, b"a")),
                    FromClient(icmp_error(f.CLIENT, f.VIP, *_errors(f)[2][:2], udp(f.VIP, 53, f.CLIENT, 4000, bytes(1400)))))
+    yield scenario(f"an error from the client's side about a removed server's flow over {f.word}", "§6.8 in; §5.5 packets dropped", _dns(f),
+                   FromClient(request), DeleteServer(_dns(f), _dns(f).servers[0]),
+                   FromClient(icmp_error(f.CLIENT, f.VIP, *_errors(f)[2][:2], answer)))
     yield scenario(f"errors count as packets in over {f.word}", "§6.8 Counted as in packet", _dns(f), FromClient(request),
                    FromClient(*[icmp_error(f.CLIENT, f.VIP, *_errors(f)[2][:2], answer)] * 3), expects={"end counters*": "packets in 4"})
     yield scenario(f"an error about an unknown flow is the local stack's over {f.word}", "§6.8 in, unknown flow", _dns(f),
