@@ -7,7 +7,9 @@ mod budget;
 mod commons;
 mod expiry;
 mod extension;
+pub mod filter;
 pub mod hash;
+mod selection;
 mod status;
 mod table;
 pub mod wheel;
@@ -15,6 +17,7 @@ pub mod wheel;
 pub use budget::{Account, Budget, Share};
 pub use commons::Commons;
 pub use extension::{Call, Extension, FtpControl};
+pub use selection::{age_ticks, Selection};
 pub use status::Status;
 pub use table::{Connections, CreateError, PinnedTemplate};
 
@@ -564,6 +567,11 @@ impl<A: Address> Drop for Connection<A> {
 
 impl<A: Address> Entry for Connection<A> {
     type Owner = Arc<Commons>;
+
+    /// The tick at which it was made.
+    fn stamp(&self) -> u32 {
+        self.last_seen.load(Ordering::Relaxed)
+    }
 
     fn removed(&self, commons: &Arc<Commons>) {
         self.end(commons);

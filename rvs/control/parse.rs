@@ -37,16 +37,26 @@ impl<'a> Fault<'a> {
         }
     }
 
-    fn at(errno: Error, message: &'static CStr, attribute: Attr<'a>) -> Self {
+    /// A fault of one attribute.
+    pub const fn at(errno: Error, message: &'static CStr, attribute: Attr<'a>) -> Self {
+        Self::about(errno, message, Some(attribute))
+    }
+
+    /// A fault of one attribute, if that is there.
+    pub const fn about(errno: Error, message: &'static CStr, attribute: Option<Attr<'a>>) -> Self {
         Self {
             errno,
             message,
-            attribute: Some(attribute.whole),
+            attribute: match attribute {
+                Some(attribute) => Some(attribute.whole),
+                None => None,
+            },
         }
     }
 }
 
-type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
+/// What was read, or why it was refused.
+pub type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
 
 /// The attributes of a request.
 pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
@@ -60,7 +70,11 @@ pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
 
 /// The nest of a kind, which must be there.
 fn nest<'a>(attrs: Attrs<'a>, kind: u16, missing: &'static CStr) -> Parsed<'a, Attrs<'a>> {
-    let attr = attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?;
+    nested(attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?)
+}
+
+/// What an attribute holds.
+pub fn nested(attr: Attr<'_>) -> Parsed<'_, Attrs<'_>> {
     attr.nested()
         .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))
 }
@@ -86,10 +100,19 @@ fn optional<'a, T: Default>(
     kind: u16,
     read: impl FnOnce(Attr<'a>) -> Option<T>,
 ) -> Parsed<'a, T> {
+    if_given(attrs, kind, read).map(Option::unwrap_or_default)
+}
+
+/// A value of an attribute, if that is there.
+pub fn if_given<'a, T>(
+    attrs: Attrs<'a>,
+    kind: u16,
+    read: impl FnOnce(Attr<'a>) -> Option<T>,
+) -> Parsed<'a, Option<T>> {
     let Some(attr) = attrs.get(kind) else {
-        return Ok(T::default());
+        return Ok(None);
     };
-    read(attr).ok_or(Fault::at(
+    read(attr).map(Some).ok_or(Fault::at(
         EINVAL,
         c_str!("the attribute's length does not fit its type"),
         attr,
@@ -97,7 +120,7 @@ fn optional<'a, T: Default>(
 }
 
 /// An address of a family out of up to 16 bytes; of one of IPv4 the first four count.
-fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
+pub fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
     move |attr| {
         let bytes = attr.padded::<16>()?;
         let [a, b, c, d, ..] = bytes;
@@ -108,8 +131,12 @@ fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
     }
 }
 
+/// What is said about a family that is none.
+pub const NO_FAMILY: &CStr =
+    c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
+
 /// The family of this number.
-fn family(number: Option<u16>) -> Option<Family> {
+pub fn family(number: Option<u16>) -> Option<Family> {
     match number? {
         AF_INET => Some(Family::V4),
         AF_INET6 if ip::has_ipv6() => Some(Family::V6),
@@ -134,9 +161,7 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         c_str!("the service's address family is missing"),
     ))?;
     let Some(family) = family(attr.u16()) else {
-        let message =
-            c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
-        return Err(Fault::at(EAFNOSUPPORT, message, attr));
+        return Err(Fault::at(EAFNOSUPPORT, NO_FAMILY, attr));
     };
     if let Some(mark) = service.get(svc::FWMARK) {
         let message = c_str!("the attribute's length does not fit its type");

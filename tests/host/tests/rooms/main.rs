@@ -6,6 +6,7 @@ mod attributes;
 mod checksum;
 mod defense;
 mod extension;
+mod filter;
 mod flow_hash;
 mod ftp;
 mod fuzz;

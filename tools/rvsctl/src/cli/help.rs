@@ -10,7 +10,7 @@ Examples:
   See what is configured, and what it does:
     rvsctl service list
     rvsctl service list --rate
-    rvsctl conn list
+    rvsctl conn list --client 203.0.113.0/24
     rvsctl stats
 
 Exit status:
@@ -162,9 +162,19 @@ EXPIRES is the time until the entry goes away when no packet comes. STATE is
 TEMPLATE where the entry is no connection but keeps a client, or a network of
 clients, at its server; the port `any` is one that does not matter there.
 
+The kernel looks at each entry once and hands out what filters select, however
+the table changes meanwhile. A connection is of the service whose server it
+has, even if that service or server was removed. A listing that is not sorted
+needs no memory; one with --sort and --limit only for what it shows.
+
 Examples:
   rvsctl conn list
-  rvsctl conn list --json | jq '.[] | select(.server.address == \"10.0.0.1\")'
+  rvsctl conn list --service tcp 192.0.2.10:80 --server 10.0.0.1
+  rvsctl conn list --client 203.0.113.0/24 --state established,fin_wait
+  rvsctl conn list --state template
+  rvsctl conn list --service mark 7 --min-idle 5m --count
+  The ten oldest:
+    rvsctl conn list --sort age --reverse --limit 10 --times
   rvsctl conn list --json | jq '.[] | select(.template)'";
 
 pub const STATS: &str = "\
@@ -176,6 +186,15 @@ Examples:
   rvsctl stats
   rvsctl stats --all
   rvsctl stats --json | jq '.drops[] | select(.count > 0)'";
+
+pub const DROPS: &str = "\
+Every reason there is, with its name for programs and its meaning; those that
+occurred stand in `rvsctl stats` too. Counts run since the first service was
+added.
+
+Examples:
+  rvsctl drops
+  rvsctl drops --json | jq -r '.[] | select(.count > 0) | .reason'";
 
 pub const TIMEOUT: &str = "\
 Examples:

@@ -75,6 +75,11 @@ impl Attribute {
         Self::bytes(id, &value.to_ne_bytes())
     }
 
+    /// Host byte order.
+    pub fn u64(id: AttributeId, value: u64) -> Self {
+        Self::bytes(id, &value.to_ne_bytes())
+    }
+
     /// NUL-terminated.
     pub fn string(id: AttributeId, value: &str) -> Self {
         let mut bytes = value.as_bytes().to_vec();

@@ -28,6 +28,8 @@ pub mod command {
     pub const NEW_CONNECTION: u8 = 19;
     pub const GET_TOTALS: u8 = 20;
     pub const NEW_TOTALS: u8 = 21;
+    pub const COUNT_CONNECTIONS: u8 = 26;
+    pub const NEW_COUNT: u8 = 27;
 }
 
 /// One attribute: its number on the wire, its name in the specification, and the set its value
@@ -90,6 +92,8 @@ attribute_set! {
         TIMEOUT_UDP = 6 "timeout-udp",
         CONNECTION = 7 "connection" => connection,
         TOTALS = 8 "totals" => totals,
+        FILTER = 13 "filter" => filter,
+        COUNT = 14 "count",
     }
 }
 
@@ -169,6 +173,31 @@ attribute_set! {
         EXPIRES = 11 "expires",
         FLAGS = 12 "flags",
         SERVER_AF = 13 "server-af",
+        AGE = 14 "age",
+        IDLE = 15 "idle",
+    }
+}
+
+attribute_set! {
+    /// Which entries of the connection table are meant.
+    filter {
+        SERVICE = 1 "service" => service,
+        PROTOCOL = 2 "protocol",
+        AF = 3 "af",
+        CLIENT_ADDR = 4 "client-addr",
+        CLIENT_PREFIX = 5 "client-prefix",
+        CLIENT_PORT = 6 "client-port",
+        SERVER_AF = 7 "server-af",
+        SERVER_ADDR = 8 "server-addr",
+        SERVER_PORT = 9 "server-port",
+        FWD_METHOD = 10 "fwd-method",
+        STATE = 11 "state",
+        MIN_AGE = 12 "min-age",
+        MAX_AGE = 13 "max-age",
+        MIN_IDLE = 14 "min-idle",
+        MAX_IDLE = 15 "max-idle",
+        LIMIT = 16 "limit",
+        ALL = 17 "all",
     }
 }
 
@@ -233,6 +262,7 @@ mod tests {
             server::SET,
             stats64::SET,
             connection::SET,
+            filter::SET,
             totals::SET,
             drop::SET,
         ] {
@@ -279,6 +309,11 @@ mod tests {
                 Some(command::NEW_CONNECTION),
             ),
             ("get-totals", command::GET_TOTALS, Some(command::NEW_TOTALS)),
+            (
+                "count-connections",
+                command::COUNT_CONNECTIONS,
+                Some(command::NEW_COUNT),
+            ),
         ] {
             let entry = operations
                 .split("\n    -")
