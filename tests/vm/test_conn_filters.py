@@ -14,7 +14,7 @@ from lab.topology import VIP6
 
 pytestmark = pytest.mark.rvs_only
 
-RESIDENTS, GUESTS = 4000, 25_000
+RESIDENTS, GUESTS = 2000, 12_000
 
 
 @pytest.fixture
