@@ -403,6 +403,21 @@ impl<A: Address> Connection<A> {
         }
     }
 
+    /// Has the ends of a connection of TCP be told that it is over, from its next packet on. `false` if they are
+    /// already, or it has ended.
+    pub fn begin_reset(&self) -> bool {
+        loop {
+            let status = self.status();
+            if status.is_reset() || status.is_dead() {
+                return false;
+            }
+            let closed = status.with_state(tcp::State::Close as u8, false);
+            if self.advance(status, closed.reset()) {
+                return true;
+            }
+        }
+    }
+
     /// Takes a template out of use: no further connection is made under it.
     pub fn invalidate(&self) {
         self.set(Status::invalidated);

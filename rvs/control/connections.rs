@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The commands of the family `RVS` about entries of the connection table:
-//! listing and counting those that a filter selects.
+//! listing, counting and ending those that a filter selects.
 
 use super::{
     family::Outcome,
     filter::{self, Selected},
-    parse,
+    parse::{self, Fault},
     uapi::{cmd, top},
     write::{self, Style},
 };
 use crate::{
     conn::Connections,
+    director::Ending,
     netns::Netns,
     packet::Address,
     sys::{
@@ -21,6 +22,7 @@ use crate::{
         rcu::{self, Held},
     },
 };
+use kernel::{c_str, prelude::*};
 
 /// Lists connections, those of IPv4 first. The position tells which table is being listed, what place
 /// its walk has come to, and how many entries were listed.
@@ -110,6 +112,30 @@ pub fn count<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     let count = netns.balancer().map_or(0, |balancer| {
         let v4 = balancer.connections4.count_selected(&entries);
         v4.saturating_add(balancer.connections6.count_selected(&entries))
+    });
+    request.reply(cmd::NEW_COUNT, |message| {
+        write::u64_attr(message, top::COUNT, count)
+    })?;
+    Ok(())
+}
+
+/// Ends the selected entries, and answers how many. Sleeps.
+pub fn kill<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
+    let attrs = parse::attributes(request.attributes)?;
+    let Selected {
+        entries, says_all, ..
+    } = filter::selected(attrs)?;
+    if entries.is_open() && !says_all {
+        let message =
+            c_str!("nothing says which connections to end; the flag `all` means every one");
+        return Err(Fault::new(EINVAL, message));
+    }
+    let ending = match attrs.get(top::SILENT) {
+        Some(_) => Ending::Silent,
+        None => Ending::Reset,
+    };
+    let count = netns.balancer().map_or(0, |balancer| {
+        balancer.end_selected(request.net, &entries, ending)
     });
     request.reply(cmd::NEW_COUNT, |message| {
         write::u64_attr(message, top::COUNT, count)

@@ -105,10 +105,11 @@ impl Dialect for Rvs {
     const REPORTED_VERSION: u32 = RVS_VERSION;
 }
 
-const RVS_COMMANDS: [Command; 16] = with([
+const RVS_COMMANDS: [Command; 17] = with([
     command(cmd::GET_CONNECTION, Kind::Dump),
     command(cmd::GET_TOTALS, Kind::Do),
     command(cmd::COUNT_CONNECTIONS, Kind::Do),
+    command(cmd::KILL_CONNECTIONS, Kind::Do),
 ]);
 
 /// Answers the commands of a family in its dialect.
@@ -241,6 +242,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::FLUSH => netns.flush(),
         cmd::GET_TOTALS => get_totals::<D>(netns, request)?,
         cmd::COUNT_CONNECTIONS => connections::count(netns, request)?,
+        cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
         cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));

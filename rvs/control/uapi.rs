@@ -30,6 +30,7 @@ pub mod cmd {
     pub const NEW_TOTALS: u8 = 21;
     pub const COUNT_CONNECTIONS: u8 = 26;
     pub const NEW_COUNT: u8 = 27;
+    pub const KILL_CONNECTIONS: u8 = 28;
 }
 
 /// Attributes at the top of a message.
@@ -43,6 +44,7 @@ pub mod top {
     pub const TOTALS: u16 = 8;
     pub const FILTER: u16 = 13;
     pub const COUNT: u16 = 14;
+    pub const SILENT: u16 = 18;
 }
 
 /// Attributes of the answer to [`cmd::GET_INFO`].

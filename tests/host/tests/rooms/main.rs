@@ -18,6 +18,7 @@ mod network;
 mod proc_text;
 mod proto;
 mod quote;
+mod reset;
 mod rewrite;
 mod sched_fo;
 mod sched_hash;
