@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The numbers of the netlink families `IPVS` (`include/uapi/linux/ip_vs.h`)
-//! and `RVS` (`docs/netlink/rvs.yaml`), under their UAPI names.
+//! and `RVS` (`docs/netlink/rvs.yaml`), under their UAPI names. Plain
+//! constants and nothing else: the module and the command `rvsctl` are
+//! compiled from this very file, and a test compares it with the
+//! specification.
 
 #![forbid(unsafe_code)]
 
@@ -156,6 +159,8 @@ pub mod drop {
     pub const MEANING: u16 = 3;
 }
 
+/// Version of both families, in the header of every message.
+pub const FAMILY_VERSION: u8 = 1;
 /// The version of IPVS that clients expect: 1.2.1.
 pub const IPVS_VERSION: u32 = 0x01_02_01;
 /// The version of this module: 0.1.0.

@@ -14,6 +14,13 @@ pub enum ConnCommand {
     /// List connections: all, or those that filters select
     #[command(alias = "ls", after_help = help::CONN_LIST)]
     List(ConnListArgs),
+
+    /// End the connections that filters select
+    #[command(
+        after_help = help::CONN_KILL,
+        override_usage = "rvsctl conn kill [FILTERS] [OPTIONS]\n       rvsctl conn kill --all [--yes]"
+    )]
+    Kill(ConnKillArgs),
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +47,27 @@ pub struct ConnListArgs {
     /// Also show how long ago they were made and had their last packet
     #[arg(long)]
     pub times: bool,
+
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct ConnKillArgs {
+    #[command(flatten)]
+    pub filter: names::Named<FilterWords>,
+
+    /// Every connection and template there is
+    #[arg(long)]
+    pub all: bool,
+
+    /// With --all: do not ask
+    #[arg(long, requires = "all")]
+    pub yes: bool,
+
+    /// Tell nobody: do not reset the ends of connections of TCP
+    #[arg(long)]
+    pub silent: bool,
 
     #[command(flatten)]
     pub format: Format,
@@ -154,7 +182,8 @@ impl Words for FilterWords {
             max_age: milliseconds(self.max_age),
             min_idle: milliseconds(self.min_idle),
             max_idle: milliseconds(self.max_idle),
-            ..ConnectionFilter::default()
+            limit: None,
+            all: false,
         })
     }
 }

@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use self::connection::{ConnCommand, ConnListArgs, SortKey};
+pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
 pub use self::names::{
     CompletionShell, Method, OptionalServiceName, ServerName, ServiceName, TunnelChecksum,
     TunnelType,
@@ -118,8 +118,8 @@ pub enum Command {
     #[command(subcommand, after_help = help::SERVER)]
     Server(ServerCommand),
 
-    /// Connections: list
-    #[command(subcommand)]
+    /// Connections: list, kill
+    #[command(subcommand, after_help = help::CONN)]
     Conn(ConnCommand),
 
     /// Show totals, and why packets were dropped

@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use super::{explained, Session};
-use crate::cli::{ConnListArgs, SortKey};
-use crate::error::{Attempt, Error, Failure};
+use super::{confirm, explained, Session};
+use crate::cli::{ConnKillArgs, ConnListArgs, SortKey};
+use crate::error::{Attempt, Error, ExitStatus, Failure};
 use crate::model::Connection;
 use crate::netlink::{self, Client, ConnectionFilter, Transport};
 use crate::output::connections::{Columns, Printer};
@@ -63,6 +63,49 @@ fn count<T: Transport>(
         return Ok(json::print(session.out, &Count { connections })?);
     }
     Ok(writeln!(session.out, "{connections}")?)
+}
+
+pub fn kill<T: Transport>(
+    session: &mut Session<'_, T>,
+    arguments: &ConnKillArgs,
+) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct Killed {
+        killed: u64,
+    }
+    let mut filter = arguments.filter.0.clone();
+    if filter.is_open() && !arguments.all {
+        return Err(undirected().into());
+    }
+    if filter.is_open() && !arguments.yes {
+        if !confirm::can_ask() {
+            return Err(unasked().into());
+        }
+        let counted = session.client.count_connections(&filter);
+        let connections = explained(counted, Attempt::KillConnections)?;
+        let question = format!("End all connections and templates ({connections})?");
+        confirm::ask(&question, "nothing was ended")?;
+    }
+    filter.all = arguments.all;
+    let result = session.client.kill_connections(&filter, arguments.silent);
+    let killed = explained(result, Attempt::KillConnections)?;
+    if arguments.format.json {
+        return Ok(json::print(session.out, &Killed { killed })?);
+    }
+    Ok(writeln!(session.out, "{killed} ended")?)
+}
+
+fn undirected() -> Failure {
+    Failure::new(ExitStatus::Usage, "nothing says which connections to end")
+        .tip("name a filter, such as `--client 203.0.113.7`, or `--all` for every one")
+}
+
+fn unasked() -> Failure {
+    Failure::new(
+        ExitStatus::Usage,
+        "`conn kill --all` ends every connection, and there is no terminal to ask on",
+    )
+    .tip("`rvsctl conn kill --all --yes` does not ask")
 }
 
 /// Where connections are shown.

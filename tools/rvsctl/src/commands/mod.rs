@@ -3,6 +3,7 @@
 //! `output`.
 
 mod checks;
+mod confirm;
 mod connection;
 mod flush;
 mod server;
@@ -125,6 +126,7 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
             ServerCommand::List(arguments) => server::list(session, &arguments),
         },
         Command::Conn(ConnCommand::List(arguments)) => connection::list(session, &arguments),
+        Command::Conn(ConnCommand::Kill(arguments)) => connection::kill(session, &arguments),
         Command::Stats { all, format } => statistics::show(session, all, &format),
         Command::Drops(format) => statistics::drops(session, &format),
         Command::Timeout(TimeoutCommand::Show(format)) => timeout::show(session, &format),

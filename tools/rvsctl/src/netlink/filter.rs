@@ -24,6 +24,15 @@ pub struct ConnectionFilter {
     pub max_idle: Option<u64>,
     /// How many at most.
     pub limit: Option<u64>,
+    /// Everything is meant, where that has to be said.
+    pub all: bool,
+}
+
+impl ConnectionFilter {
+    /// Whether it selects everything.
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The container that says what is selected.
@@ -61,6 +70,7 @@ pub fn encode_filter(wanted: &ConnectionFilter) -> Attribute {
     ] {
         attributes.extend(value.map(|value| Attribute::u64(id, value)));
     }
+    attributes.extend(wanted.all.then(|| Attribute::flag(filter::ALL)));
     Attribute::nest(rvs::FILTER, attributes)
 }
 

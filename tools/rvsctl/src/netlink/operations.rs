@@ -78,7 +78,7 @@ impl<T: Transport> Client<T> {
         settings: &ServerSettings,
     ) -> Result<Remark, Error> {
         let server = server::encode_server(endpoint, settings);
-        self.perform(command::NEW_SERVER, &[service::encode_key(service), server])
+        self.perform(command::NEW_DEST, &[service::encode_key(service), server])
     }
 
     pub fn set_server(
@@ -88,7 +88,7 @@ impl<T: Transport> Client<T> {
         settings: &ServerSettings,
     ) -> Result<Remark, Error> {
         let server = server::encode_server(endpoint, settings);
-        self.perform(command::SET_SERVER, &[service::encode_key(service), server])
+        self.perform(command::SET_DEST, &[service::encode_key(service), server])
     }
 
     pub fn delete_server(
@@ -97,7 +97,7 @@ impl<T: Transport> Client<T> {
         endpoint: Endpoint,
     ) -> Result<Remark, Error> {
         let server = server::encode_key(endpoint);
-        self.perform(command::DEL_SERVER, &[service::encode_key(service), server])
+        self.perform(command::DEL_DEST, &[service::encode_key(service), server])
     }
 
     /// The real servers of a service, in the kernel's order. A service that does not exist may
@@ -105,9 +105,9 @@ impl<T: Transport> Client<T> {
     pub fn servers(&mut self, service: &ServiceKey) -> Result<Vec<Server>, Error> {
         let family = service.family();
         self.list(
-            command::GET_SERVER,
+            command::GET_DEST,
             &[service::encode_key(service)],
-            command::NEW_SERVER,
+            command::NEW_DEST,
             |body| decode_server(body, family),
         )
     }
@@ -169,6 +169,22 @@ impl<T: Transport> Client<T> {
         self.get(
             command::COUNT_CONNECTIONS,
             &[encode_filter(filter)],
+            command::NEW_COUNT,
+            decode_count,
+        )
+    }
+
+    /// Ends the connections that the filter selects, `silent` without telling their ends. How many.
+    pub fn kill_connections(
+        &mut self,
+        filter: &ConnectionFilter,
+        silent: bool,
+    ) -> Result<u64, Error> {
+        let mut attributes = vec![encode_filter(filter)];
+        attributes.extend(silent.then(|| Attribute::flag(rvs::SILENT)));
+        self.get(
+            command::KILL_CONNECTIONS,
+            &attributes,
             command::NEW_COUNT,
             decode_count,
         )

@@ -88,3 +88,40 @@ fn a_filter_that_the_kernel_refuses_is_explained_in_its_words() {
     assert_eq!(failure.status, ExitStatus::Refused);
     assert!(failure.to_string().contains("no such state"), "{failure}");
 }
+
+#[test]
+fn killing_sends_the_filter_and_says_how_many_were_ended() {
+    let answer = || {
+        let count = [&[12, 0, 14, 0][..], &3_u64.to_ne_bytes()].concat();
+        vec![vec![reply(2, command::NEW_COUNT, &count), ack(2)]]
+    };
+    let outcome = run("rvsctl conn kill --client 203.0.113.7", answer());
+    assert_eq!(outcome.requests, [command::KILL_CONNECTIONS]);
+    assert!(contains(&outcome.last, &[8, 0, 4, 0, 203, 0, 113, 7]));
+    assert!(!contains(&outcome.last, &[4, 0, 18, 0]), "silent");
+    assert!(!contains(&outcome.last, &[4, 0, 17, 0]), "all");
+    assert_eq!(outcome.printed, "3 ended\n");
+    let outcome = run("rvsctl conn kill --all --yes --silent --json", answer());
+    assert!(contains(&outcome.last, &[4, 0, 18, 0]), "silent");
+    assert!(contains(&outcome.last, &[4, 0, 17, 0]), "all");
+    let read: serde_json::Value = serde_json::from_str(&outcome.printed).unwrap();
+    assert_eq!(read["killed"], 3);
+}
+
+#[test]
+fn killing_needs_a_filter_or_all_and_all_a_yes_where_nobody_can_be_asked() {
+    let outcome = run("rvsctl conn kill", vec![]);
+    assert!(outcome.requests.is_empty());
+    let failure = outcome.failure();
+    assert_eq!(failure.status, ExitStatus::Usage);
+    assert!(failure.to_string().contains("--all"), "{failure}");
+    // The test runner's standard input may be a terminal; then it would ask.
+    if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        return;
+    }
+    let outcome = run("rvsctl conn kill --all", vec![]);
+    assert!(outcome.requests.is_empty());
+    let failure = outcome.failure();
+    assert_eq!(failure.status, ExitStatus::Usage);
+    assert!(failure.to_string().contains("--yes"), "{failure}");
+}
