@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`rvsctl conn list`: filters that the kernel evaluates, and one pass over the table that neither misses nor repeats."""
+"""`rvsctl conn`: filters that the kernel evaluates, one pass over the table that neither misses nor repeats, and connections
+that are ended at both ends."""
 
 import collections
 import json
@@ -138,3 +139,78 @@ def test_a_listing_meets_every_connection_once_while_the_table_grows_and_shrinks
     growing.stop()
     assert any(before < after for before, after in sizes), sizes
     assert rvsctl.command("conn", "list", "--min-idle", "10m", "--count").strip() == "0"
+
+
+def established(server):
+    return server.run("ss", "-Htn", "state", "established").strip()
+
+
+def is_reset(client):
+    """Whether the client learns of the end without having said anything."""
+    try:
+        client.socket.recv(1)
+    except ConnectionResetError:
+        return True
+    return False
+
+
+@dual_stack
+def test_killed_tcp_connections_are_reset_at_both_ends_however_silent_they_are(lab, balancer, rvsctl):
+    lab.tcp_programs(80)
+    for addresses, server in [(VIP, lab.rs1.address), (VIP6, f"[{lab.rs1.address6}]")]:
+        for method, vip in addresses.items():
+            service = ["tcp", f"[{vip}]:80" if ":" in vip else f"{vip}:80"]
+            rvsctl.command("service", "add", *service)
+            rvsctl.command("server", "add", *service, server, "--method", method)
+    clients = [TcpClient(lab.client, vip, 80) for vip in (*VIP.values(), *VIP6.values())]
+    for client in clients:
+        assert client.ask("who") == lab.rs1.name
+    spared = TcpClient(lab.client, VIP["masquerading"], 80)
+    assert spared.ask("who") == lab.rs1.name
+    for client in clients:
+        name = f"[{lab.client.address6}]" if client.socket.family.name == "AF_INET6" else lab.client.address
+        assert rvsctl.command("conn", "kill", "--client", f"{name}:{client.port}") == "1 ended\n"
+        assert is_reset(client)
+    eventually(lambda: len(established(lab.rs1).splitlines()), 1)
+    assert spared.ask("who") == lab.rs1.name
+    assert {one["state"] for one in listed(rvsctl) if one["client"]["port"] != spared.port} == {"CLOSE"}
+    assert rvsctl.command("conn", "kill", "--state", "close") == "0 ended\n"
+
+    # In the midst of a transfer; and one client begins anew from its port while the old connection is still there.
+    spared.say("put 100000000")
+    with pytest.raises(OSError):
+        killed = False
+        while True:
+            spared.socket.sendall(bytes(1 << 20))
+            if not killed:
+                killed = rvsctl.command("conn", "kill", "--client", f"{lab.client.address}:{spared.port}") == "1 ended\n"
+    eventually(lambda: established(lab.rs1), "")
+    port = clients[0].port
+    clients[0].close()
+    again = lab.client.socket()
+    again.bind((lab.client.address, port))
+    again.connect((VIP["masquerading"], 80))
+    again.sendall(b"who\n")
+    assert again.recv(100).decode().strip() == lab.rs1.name
+    for client in clients[1:]:
+        client.close()
+
+
+def test_killed_flows_without_ends_to_tell_are_gone_at_once(lab, rvsctl):
+    lab.tcp_programs(80)
+    lab.udp_programs(53)
+    for service, method in [(f"udp {VIP['masquerading']}:53", "masquerading"), (f"tcp {VIP['masquerading']}:80", "masquerading")]:
+        rvsctl.command("service", "add", *service.split(), "--persistent")
+        rvsctl.command("server", "add", *service.split(), lab.rs1.address, "--method", method)
+    with UdpClient(lab.client, VIP["masquerading"], 53) as udp, TcpClient(lab.client, VIP["masquerading"], 80) as tcp:
+        udp.ask(b"hello")
+        tcp.ask("who")
+        assert rvsctl.command("conn", "kill", "--protocol", "udp") == "2 ended\n"
+        assert {one["protocol"] for one in listed(rvsctl)} == {"tcp"}
+        assert udp.ask(b"hello")[0] == lab.rs1.name
+        for wrong in (["kill"], ["kill", "--all"]):
+            with pytest.raises(CommandFailed) as refused:
+                rvsctl.command("conn", *wrong)
+            assert refused.value.status == 2
+        assert rvsctl.command("conn", "kill", "--all", "--yes", "--silent") == "4 ended\n"
+        assert listed(rvsctl) == []
