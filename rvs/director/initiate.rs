@@ -86,9 +86,6 @@ impl Balancer {
         if self.defense.drops_packet() {
             return Ok(self.drop(skb, Reason::DropPacket));
         }
-        if self.is_full() {
-            return Ok(self.drop(skb, Reason::TableFull));
-        }
         let template = if settings.is_persistent() {
             let mut key = flow;
             key.src = Endpoint {
