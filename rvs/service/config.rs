@@ -504,7 +504,7 @@ impl Config {
         let returning = position.and_then(|position| self.removed.get(position));
         let server = match returning {
             Some(removed) => removed.server.clone(),
-            None => RealServer::new(endpoint, settings)?,
+            None => RealServer::new(key, endpoint, settings)?,
         };
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         record.provide_tracking(settings, self.net);

@@ -6,9 +6,11 @@
 //!
 //! C header: `include/linux/skbuff.h`
 
+mod made;
 mod quoted;
 mod wrapping;
 
+pub use made::send;
 pub use wrapping::{Between, Covered, Wrapping};
 
 use super::{
@@ -413,6 +415,13 @@ impl<'a> Skb<'a> {
                 bindings::rvs_dst_update_pmtu(dst, self.raw().sk, mtu);
             }
         }
+    }
+
+    /// Notes a hash of the packet's flow for those who spread flows over paths and queues, if there is none.
+    #[inline]
+    pub fn set_flow_hash(&mut self, hash: u32) {
+        // SAFETY: the packet is ours.
+        unsafe { bindings::rvs_skb_set_flow_hash(self.as_ptr(), hash) };
     }
 
     /// Tells whoever routed this packet that its next hop can't be reached.
