@@ -109,10 +109,8 @@ fn list_table<A: Address>(
 /// Answers how many entries are selected. Sleeps.
 pub fn count<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     let Selected { entries, .. } = filter::selected(parse::attributes(request.attributes)?)?;
-    let count = netns.balancer().map_or(0, |balancer| {
-        let v4 = balancer.connections4.count_selected(&entries);
-        v4.saturating_add(balancer.connections6.count_selected(&entries))
-    });
+    let balancer = netns.balancer();
+    let count = balancer.map_or(0, |balancer| balancer.count_selected(&entries));
     request.reply(cmd::NEW_COUNT, |message| {
         write::u64_attr(message, top::COUNT, count)
     })?;

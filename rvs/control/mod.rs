@@ -8,6 +8,7 @@ pub mod attr;
 mod conn_file;
 mod conn_sync_file;
 mod connections;
+mod drain;
 mod family;
 mod files;
 mod filter;

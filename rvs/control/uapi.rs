@@ -34,6 +34,7 @@ pub mod cmd {
     pub const COUNT_CONNECTIONS: u8 = 26;
     pub const NEW_COUNT: u8 = 27;
     pub const KILL_CONNECTIONS: u8 = 28;
+    pub const DRAIN_DEST: u8 = 29;
 }
 
 /// Attributes at the top of a message.
@@ -47,6 +48,7 @@ pub mod top {
     pub const TOTALS: u16 = 8;
     pub const FILTER: u16 = 13;
     pub const COUNT: u16 = 14;
+    pub const DRAIN: u16 = 15;
     pub const SILENT: u16 = 18;
 }
 
@@ -89,6 +91,17 @@ pub mod dest {
     pub const TUN_TYPE: u16 = 13;
     pub const TUN_PORT: u16 = 14;
     pub const TUN_FLAGS: u16 = 15;
+    pub const DRAIN: u16 = 36;
+}
+
+/// Attributes of the draining of a real server.
+pub mod drain {
+    pub const STOP: u16 = 1;
+    pub const TIMEOUT: u16 = 2;
+    pub const LEFTOVERS: u16 = 3;
+    pub const REMOVE: u16 = 4;
+    pub const LEFT: u16 = 5;
+    pub const DONE: u16 = 6;
 }
 
 /// Attributes of counters and rates; the rates follow the counters in the same order.

@@ -4,13 +4,15 @@
 //! as netlink attributes, in the order and with the lengths that clients of
 //! IPVS rely on (reference §8.3).
 
-use super::uapi::{conn, dest, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED};
+use super::uapi::{
+    conn, dest, drain, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED,
+};
 use crate::{
     conn::{age_ticks, Connection},
     director::Balancer,
     packet::{Address, Family, Mask},
     service::{
-        config::{ServerView, ServiceView},
+        config::{drain::Drain, ServerView, ServiceView},
         ServiceKey,
     },
     stats::{drops::Counts, Shown},
@@ -22,8 +24,9 @@ use kernel::prelude::*;
 /// How a family writes.
 #[derive(Clone, Copy)]
 pub struct Style {
-    /// Whether nests are marked as such. Clients of `IPVS` compare types without the mark.
-    pub marks_nests: bool,
+    /// Whether it is the native one: nests are marked as such, while clients of `IPVS` compare types without the
+    /// mark; and what these have no word for is said.
+    pub is_native: bool,
 }
 
 fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
@@ -78,8 +81,8 @@ fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
 
 fn stats_attrs(message: &mut Message<'_>, style: Style, kinds: [u16; 2], shown: &Shown) -> Result {
     let [narrow, wide] = kinds;
-    message.nest(narrow, style.marks_nests, |message| stats32(message, shown))?;
-    message.nest(wide, style.marks_nests, |message| stats64(message, shown))
+    message.nest(narrow, style.is_native, |message| stats32(message, shown))?;
+    message.nest(wide, style.is_native, |message| stats64(message, shown))
 }
 
 /// The counters cut to 32 bits, bytes excepted.
@@ -113,7 +116,7 @@ fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
 
 /// Appends a service.
 pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> Result {
-    message.nest(top::SERVICE, style.marks_nests, |message| {
+    message.nest(top::SERVICE, style.is_native, |message| {
         let (key, settings) = (&view.key, &view.settings);
         family_attr(message, svc::AF, key.family())?;
         match *key {
@@ -143,12 +146,15 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> R
 
 /// Appends a real server.
 pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Result {
-    message.nest(top::DEST, style.marks_nests, |message| {
+    message.nest(top::DEST, style.is_native, |message| {
         let settings = &view.settings;
         addr_attr(message, dest::ADDR, view.endpoint.addr)?;
         be16_attr(message, dest::PORT, view.endpoint.port)?;
         u32_attr(message, dest::FWD_METHOD, settings.method as u32)?;
-        u32_attr(message, dest::WEIGHT, settings.weight)?;
+        // To tools of IPVS, what gets no flows has no weight.
+        let hides_weight = view.drain.is_some() && !style.is_native;
+        let weight = if hides_weight { 0 } else { settings.weight };
+        u32_attr(message, dest::WEIGHT, weight)?;
         message.put(dest::TUN_TYPE, &[settings.tunnel.kind])?;
         be16_attr(message, dest::TUN_PORT, settings.tunnel.port)?;
         u16_attr(message, dest::TUN_FLAGS, settings.tunnel.flags)?;
@@ -158,7 +164,28 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Res
         u32_attr(message, dest::INACT_CONNS, view.inactive)?;
         u32_attr(message, dest::PERSIST_CONNS, view.persistent)?;
         family_attr(message, dest::ADDR_FAMILY, Family::of(view.endpoint.addr))?;
-        stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)
+        stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)?;
+        match &view.drain {
+            Some(drain) if style.is_native => draining(message, drain),
+            _ => Ok(()),
+        }
+    })
+}
+
+fn draining(message: &mut Message<'_>, view: &Drain) -> Result {
+    message.nest(dest::DRAIN, true, |message| {
+        if let Some(ticks) = view.ticks_left(time::jiffies()) {
+            u64_attr(message, drain::TIMEOUT, time::as_milliseconds(ticks))?;
+        }
+        u32_attr(message, drain::LEFTOVERS, view.plan.leftovers as u32)?;
+        u32_attr(message, drain::LEFT, view.left)?;
+        if view.plan.removes {
+            message.put(drain::REMOVE, &[])?;
+        }
+        if view.is_done {
+            message.put(drain::DONE, &[])?;
+        }
+        Ok(())
     })
 }
 
@@ -169,7 +196,7 @@ pub fn connection<A: Address>(
     entry: Lent<'_, Connection<A>>,
 ) -> Result {
     let now = time::jiffies();
-    message.nest(top::CONNECTION, style.marks_nests, |message| {
+    message.nest(top::CONNECTION, style.is_native, |message| {
         let server = entry.server_endpoint();
         family_attr(message, conn::AF, A::FAMILY)?;
         u16_attr(message, conn::PROTOCOL, u16::from(entry.protocol))?;
@@ -203,15 +230,15 @@ pub fn totals(
     shown: &Shown,
     balancer: Option<&Balancer>,
 ) -> Result {
-    message.nest(top::TOTALS, style.marks_nests, |message| {
-        message.nest(totals::STATS64, style.marks_nests, |message| {
+    message.nest(top::TOTALS, style.is_native, |message| {
+        message.nest(totals::STATS64, style.is_native, |message| {
             stats64(message, shown)
         })?;
         let connections = balancer.map_or(0, Balancer::connections);
         u64_attr(message, totals::CONNECTIONS, connections)?;
         let counts = balancer.map_or(Counts::default(), |balancer| balancer.drops.counts());
         for (reason, count) in counts.iter() {
-            message.nest(totals::DROP, style.marks_nests, |message| {
+            message.nest(totals::DROP, style.is_native, |message| {
                 text_attr(message, drop::REASON, reason.name())?;
                 u64_attr(message, drop::COUNT, count)?;
                 text_attr(message, drop::MEANING, reason.meaning())

@@ -57,9 +57,9 @@ impl Balancer {
     /// Whether the real server of a template takes further connections of its client.
     pub(super) fn is_usable<A: Balanced>(&self, template: &Connection<A>) -> bool {
         let expires_quiescent = self.settings.expire_quiescent_template.is_on();
-        template
-            .available_server()
-            .is_some_and(|server| server.weight() != 0 || !expires_quiescent)
+        template.available_server().is_some_and(|server| {
+            !server.is_draining() && (server.weight() != 0 || !expires_quiescent)
+        })
     }
 
     /// The template that is wanted: one that there is, if it `is_usable`, else a new one for the real
