@@ -4,6 +4,7 @@
 //! is a function; what the steps need to know lives in the rooms they call,
 //! and how a new flow begins, in `open`.
 
+mod explain;
 mod ftp;
 mod initiate;
 mod open;
@@ -11,6 +12,7 @@ mod reset;
 mod segment;
 mod templates;
 
+pub use explain::{Explanation, Forwarding, Outcome};
 pub use open::Cause;
 pub use reset::Ending;
 pub use segment::Segment;

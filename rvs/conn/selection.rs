@@ -8,9 +8,9 @@ use super::{
     Connection, Connections,
 };
 use crate::{
-    packet::{Address, Family},
+    packet::{Address, Endpoint, Family},
     proto::{sctp, tcp, Protocol},
-    service::{RealServer, ServiceKey},
+    service::{Method, RealServer, ServiceKey},
     sys::{
         cpu,
         flow_table::{Lent, Place, Walked},
@@ -18,14 +18,60 @@ use crate::{
         time::{self, jiffies},
     },
 };
-use core::ptr;
+use core::{net::IpAddr, ptr};
 
 /// Which entries of the table are meant.
 pub type Selection = Filter<ServiceKey>;
 
 /// Ticks since an entry was made.
-pub fn age_ticks<A: Address>(entry: Lent<'_, Connection<A>>, now: u32) -> u32 {
+fn age_ticks<A: Address>(entry: Lent<'_, Connection<A>>, now: u32) -> u32 {
     now.wrapping_sub(entry.stamp())
+}
+
+/// What a listing shows of an entry.
+pub struct EntryView {
+    /// The family of its client.
+    pub family: Family,
+    /// IP protocol number; 0 for a template of all protocols.
+    pub protocol: u8,
+    /// The client.
+    pub client: Endpoint<IpAddr>,
+    /// The virtual service, as the client addressed it.
+    pub virt: Endpoint<IpAddr>,
+    /// The real server, whatever its family.
+    pub server: Endpoint<IpAddr>,
+    /// The forwarding method.
+    pub method: Method,
+    /// The state's name as IPVS shows it.
+    pub state: &'static str,
+    /// Connection flags as IPVS peers know them.
+    pub flags: u32,
+    /// Ticks until it ends if no packet comes.
+    pub left: u32,
+    /// Ticks since it was made.
+    pub age: u32,
+    /// Ticks since its last packet.
+    pub idle: u32,
+}
+
+impl EntryView {
+    /// What there is to show of an entry now.
+    pub fn of<A: Address>(entry: Lent<'_, Connection<A>>) -> Self {
+        let now = jiffies();
+        Self {
+            family: A::FAMILY,
+            protocol: entry.protocol,
+            client: entry.client.ip(),
+            virt: entry.virt.ip(),
+            server: entry.server_endpoint(),
+            method: entry.method,
+            state: entry.state_name(),
+            flags: entry.wire_flags(),
+            left: entry.ticks_left(now),
+            age: age_ticks(entry, now),
+            idle: entry.idle_ticks(now),
+        }
+    }
 }
 
 /// What says which entries are meant.

@@ -11,7 +11,7 @@ use super::{
     write::{self, Style},
 };
 use crate::{
-    conn::Connections,
+    conn::{Connections, EntryView},
     director::Ending,
     netns::Netns,
     packet::Address,
@@ -76,7 +76,7 @@ fn list_table<A: Address>(
             |entry| {
                 let fits = listed < limit
                     && listing.push(cmd::NEW_CONNECTION, |message| {
-                        write::connection(message, style, entry)
+                        write::connection(message, style, top::CONNECTION, &EntryView::of(entry))
                     });
                 if fits {
                     listed = listed.wrapping_add(1);

@@ -5,7 +5,7 @@
 
 use super::{
     attr::Attrs,
-    connections, drain,
+    connections, drain, explain,
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
     write::{self, Style},
@@ -105,12 +105,13 @@ impl Dialect for Rvs {
     const REPORTED_VERSION: u32 = RVS_VERSION;
 }
 
-const RVS_COMMANDS: [Command; 18] = with([
+const RVS_COMMANDS: [Command; 19] = with([
     command(cmd::GET_CONNECTION, Kind::Dump),
     command(cmd::GET_TOTALS, Kind::Do),
     command(cmd::COUNT_CONNECTIONS, Kind::Do),
     command(cmd::KILL_CONNECTIONS, Kind::Do),
     command(cmd::DRAIN_DEST, Kind::Do),
+    command(cmd::GET_EXPLANATION, Kind::Do),
 ]);
 
 /// Answers the commands of a family in its dialect.
@@ -246,6 +247,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::COUNT_CONNECTIONS => connections::count(netns, request)?,
         cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
         cmd::DRAIN_DEST => drain::run(netns, request)?,
+        cmd::GET_EXPLANATION => explain::run(netns, request, D::STYLE)?,
         cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));

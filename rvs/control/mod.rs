@@ -9,6 +9,7 @@ mod conn_file;
 mod conn_sync_file;
 mod connections;
 mod drain;
+mod explain;
 mod family;
 mod files;
 mod filter;

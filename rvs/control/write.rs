@@ -8,15 +8,15 @@ use super::uapi::{
     conn, dest, drain, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED,
 };
 use crate::{
-    conn::{age_ticks, Connection},
+    conn::EntryView,
     director::Balancer,
-    packet::{Address, Family, Mask},
+    packet::{Family, Mask},
     service::{
         config::{drain::Drain, ServerView, ServiceView},
         ServiceKey,
     },
     stats::{drops::Counts, Shown},
-    sys::{flow_table::Lent, genl::Message, time},
+    sys::{genl::Message, time},
 };
 use core::net::IpAddr;
 use kernel::prelude::*;
@@ -29,11 +29,13 @@ pub struct Style {
     pub is_native: bool,
 }
 
-fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+/// Appends a 16-bit number in host order.
+pub fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
-fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+/// Appends a 16-bit number in network order.
+pub fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
     message.put(kind, &value.to_be_bytes())
 }
 
@@ -48,7 +50,7 @@ pub fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
 }
 
 /// Appends a text with the zero that ends it.
-fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
+pub fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
     let mut bytes = [0u8; 160];
     let len = text.len();
     bytes
@@ -59,8 +61,8 @@ fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
     message.put(kind, with_end)
 }
 
-/// An address is always 16 bytes long, an IPv4 one stands first.
-fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
+/// Appends an address, which is always 16 bytes long; an IPv4 one stands first.
+pub fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
     let bytes = match addr {
         IpAddr::V4(addr) => {
             let [a, b, c, d] = addr.octets();
@@ -71,7 +73,8 @@ fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
     message.put(kind, &bytes)
 }
 
-fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
+/// Appends the number of a family.
+pub fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
     let number = match family {
         Family::V4 => AF_INET,
         Family::V6 => AF_INET6,
@@ -165,10 +168,13 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Res
         u32_attr(message, dest::PERSIST_CONNS, view.persistent)?;
         family_attr(message, dest::ADDR_FAMILY, Family::of(view.endpoint.addr))?;
         stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)?;
-        match &view.drain {
-            Some(drain) if style.is_native => draining(message, drain),
-            _ => Ok(()),
+        if !style.is_native {
+            return Ok(());
         }
+        if view.is_overloaded {
+            message.put(dest::OVERLOADED, &[])?;
+        }
+        view.drain.map_or(Ok(()), |drain| draining(message, &drain))
     })
 }
 
@@ -189,37 +195,25 @@ fn draining(message: &mut Message<'_>, view: &Drain) -> Result {
     })
 }
 
-/// Appends a connection.
-pub fn connection<A: Address>(
-    message: &mut Message<'_>,
-    style: Style,
-    entry: Lent<'_, Connection<A>>,
-) -> Result {
-    let now = time::jiffies();
-    message.nest(top::CONNECTION, style.is_native, |message| {
-        let server = entry.server_endpoint();
-        family_attr(message, conn::AF, A::FAMILY)?;
+/// Appends an entry of the connection table, as an attribute of this kind.
+pub fn connection(message: &mut Message<'_>, style: Style, kind: u16, entry: &EntryView) -> Result {
+    message.nest(kind, style.is_native, |message| {
+        family_attr(message, conn::AF, entry.family)?;
         u16_attr(message, conn::PROTOCOL, u16::from(entry.protocol))?;
-        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr.ip())?;
+        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr)?;
         be16_attr(message, conn::CLIENT_PORT, entry.client.port)?;
-        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr.ip())?;
+        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr)?;
         be16_attr(message, conn::VIRTUAL_PORT, entry.virt.port)?;
-        family_attr(message, conn::SERVER_AF, Family::of(server.addr))?;
-        addr_attr(message, conn::SERVER_ADDR, server.addr)?;
-        be16_attr(message, conn::SERVER_PORT, server.port)?;
+        family_attr(message, conn::SERVER_AF, Family::of(entry.server.addr))?;
+        addr_attr(message, conn::SERVER_ADDR, entry.server.addr)?;
+        be16_attr(message, conn::SERVER_PORT, entry.server.port)?;
         u32_attr(message, conn::FWD_METHOD, entry.method as u32)?;
-        text_attr(message, conn::STATE, entry.state_name())?;
-        let left = time::as_milliseconds(entry.ticks_left(now));
-        u32_attr(
-            message,
-            conn::EXPIRES,
-            u32::try_from(left).unwrap_or(u32::MAX),
-        )?;
-        u32_attr(message, conn::FLAGS, entry.wire_flags())?;
-        let age = time::as_milliseconds(age_ticks(entry, now));
-        u64_attr(message, conn::AGE, age)?;
-        let idle = time::as_milliseconds(entry.idle_ticks(now));
-        u64_attr(message, conn::IDLE, idle)
+        text_attr(message, conn::STATE, entry.state)?;
+        let left = u32::try_from(time::as_milliseconds(entry.left));
+        u32_attr(message, conn::EXPIRES, left.unwrap_or(u32::MAX))?;
+        u32_attr(message, conn::FLAGS, entry.flags)?;
+        u64_attr(message, conn::AGE, time::as_milliseconds(entry.age))?;
+        u64_attr(message, conn::IDLE, time::as_milliseconds(entry.idle))
     })
 }
 

@@ -207,6 +207,8 @@ pub struct ServerView {
     pub settings: ServerSettings,
     /// How far it is drained, if it is.
     pub drain: Option<Drain>,
+    /// It has reached its upper threshold, and not yet fallen below the lower one.
+    pub is_overloaded: bool,
     /// Active connections.
     pub active: u32,
     /// Inactive connections.
@@ -733,6 +735,7 @@ impl Config {
                 endpoint: server.endpoint,
                 settings: server.settings(),
                 drain: *drain,
+                is_overloaded: server.is_overloaded(),
                 active,
                 inactive: total.saturating_sub(active),
                 persistent: server.templates(),

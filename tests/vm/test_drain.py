@@ -82,7 +82,7 @@ def test_at_the_deadline_what_is_left_is_reset_and_the_server_removed_whoever_wa
     rvsctl.command("server", "drain", *web.split(), lab.rs1.address, "--timeout", "3s", "--remove", "--no-wait")
     with pytest.raises(ConnectionResetError):
         clients[lab.rs1.name].socket.recv(1)
-    eventually(lambda: server_of(rvsctl, web, lab.rs1.address), None)
+    eventually(lambda: server_of(rvsctl, web, lab.rs1.address) is None)
     eventually(lambda: lab.rs1.run("ss", "-Htn", "state", "established").strip(), "")
     assert clients[lab.rs2.name].ask("who") == lab.rs2.name
 
