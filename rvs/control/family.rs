@@ -5,7 +5,7 @@
 
 use super::{
     attr::Attrs,
-    connections,
+    connections, drain, explain,
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
     write::{self, Style},
@@ -68,7 +68,7 @@ impl Dialect for Ipvs {
     const NAME: &'static CStr = c_str!("IPVS");
     const PERMISSION: Permission = Permission::InitialAdmin;
     const COMMANDS: &'static [Command] = &IPVS_COMMANDS;
-    const STYLE: Style = Style { marks_nests: false };
+    const STYLE: Style = Style { is_native: false };
     const REFUSES_UNKNOWN: bool = false;
     const REPORTED_VERSION: u32 = IPVS_VERSION;
 }
@@ -100,16 +100,18 @@ impl Dialect for Rvs {
     const NAME: &'static CStr = c_str!("RVS");
     const PERMISSION: Permission = Permission::NamespaceAdmin;
     const COMMANDS: &'static [Command] = &RVS_COMMANDS;
-    const STYLE: Style = Style { marks_nests: true };
+    const STYLE: Style = Style { is_native: true };
     const REFUSES_UNKNOWN: bool = true;
     const REPORTED_VERSION: u32 = RVS_VERSION;
 }
 
-const RVS_COMMANDS: [Command; 17] = with([
+const RVS_COMMANDS: [Command; 19] = with([
     command(cmd::GET_CONNECTION, Kind::Dump),
     command(cmd::GET_TOTALS, Kind::Do),
     command(cmd::COUNT_CONNECTIONS, Kind::Do),
     command(cmd::KILL_CONNECTIONS, Kind::Do),
+    command(cmd::DRAIN_DEST, Kind::Do),
+    command(cmd::GET_EXPLANATION, Kind::Do),
 ]);
 
 /// Answers the commands of a family in its dialect.
@@ -173,6 +175,7 @@ impl From<Refusal> for Fault<'_> {
                 EINVAL,
                 c_str!("the real server's address is neither a unicast nor a local one"),
             ),
+            Refusal::NotDraining => (EALREADY, c_str!("the real server is not being drained")),
             Refusal::Kernel(errno) if errno == ENOMEM => (errno, c_str!("memory is out")),
             Refusal::Kernel(errno) => (errno, c_str!("the kernel refused to register the hooks")),
         };
@@ -243,6 +246,8 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::GET_TOTALS => get_totals::<D>(netns, request)?,
         cmd::COUNT_CONNECTIONS => connections::count(netns, request)?,
         cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
+        cmd::DRAIN_DEST => drain::run(netns, request)?,
+        cmd::GET_EXPLANATION => explain::run(netns, request, D::STYLE)?,
         cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
@@ -252,7 +257,8 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     Ok(())
 }
 
-fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
+/// The key of the service that a request is about.
+pub fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
     parse::service_key(parse::service(attrs)?)
 }
 
