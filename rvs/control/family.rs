@@ -192,13 +192,16 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::NEW_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let settings = parse::service_settings(service, key)?.apply(0);
-            netns.add_service(key, settings)?;
+            let said = parse::said(service)?;
+            refuse_existing(netns, key)?;
+            netns.add_service(key, said.settings(key)?.apply(0))?;
         }
         cmd::SET_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let change = parse::service_settings(service, key)?;
+            let said = parse::said(service)?;
+            refuse_unknown(netns, key)?;
+            let change = said.settings(key)?;
             netns.change_service(key, |flags| change.apply(flags))?;
         }
         cmd::DEL_SERVICE => netns.remove_service(service_key(attrs)?)?,
@@ -213,6 +216,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::NEW_DEST | cmd::SET_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let server = parse::server(attrs)?;
             let endpoint = parse::server_endpoint(server, key)?;
             parse::check_families(server, key, endpoint)?;
@@ -225,6 +229,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::DEL_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let endpoint = parse::server_endpoint(parse::server(attrs)?, key)?;
             netns.remove_server(key, endpoint)?;
         }
@@ -252,6 +257,22 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
 
 fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
     parse::service_key(parse::service(attrs)?)
+}
+
+/// Refuses a key that has no service, before anything else is looked at, as IPVS does. Whoever
+/// changes the service looks again.
+fn refuse_unknown(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.flags(key))
+        .unwrap_or(Err(Refusal::NoSuchService))?;
+    Ok(())
+}
+
+/// Refuses a key that has a service.
+fn refuse_existing(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.check_new_service(key))
+        .unwrap_or(Ok(()))
 }
 
 fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {

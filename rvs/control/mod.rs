@@ -10,12 +10,13 @@ mod conn_sync_file;
 mod family;
 mod files;
 mod parse;
+pub mod policy;
 mod services_file;
 mod stats_files;
 mod status_file;
 mod sysctl;
 pub mod text;
-mod uapi;
+pub mod uapi;
 mod write;
 
 pub use files::Files;

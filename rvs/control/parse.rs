@@ -6,6 +6,7 @@
 
 use super::{
     attr::{Attr, Attrs},
+    policy::{self, Breach, Rule},
     uapi::{dest, svc, top, AF_INET, AF_INET6, PE_NAME_MAX, SCHED_NAME_MAX, SVC_F_HASHED},
 };
 use crate::{
@@ -50,19 +51,41 @@ type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
 
 /// The attributes of a request.
 pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
-    Attrs::parse(bytes).map_err(|_| {
+    let attrs = Attrs::parse(bytes).map_err(|_| {
         Fault::new(
             EINVAL,
             c_str!("the attributes of the request are malformed"),
         )
-    })
+    })?;
+    check(attrs, policy::REQUEST, ERANGE)?;
+    Ok(attrs)
 }
 
 /// The nest of a kind, which must be there.
-fn nest<'a>(attrs: Attrs<'a>, kind: u16, missing: &'static CStr) -> Parsed<'a, Attrs<'a>> {
+fn nest<'a>(
+    attrs: Attrs<'a>,
+    kind: u16,
+    rules: &[(u16, Rule)],
+    missing: &'static CStr,
+) -> Parsed<'a, Attrs<'a>> {
     let attr = attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?;
-    attr.nested()
-        .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))
+    let nested = attr
+        .nested()
+        .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))?;
+    check(nested, rules, EINVAL)?;
+    Ok(nested)
+}
+
+/// Whether attributes are what their kinds want. A breach at the top of a request is the errno of
+/// netlink itself, one within a nest that of IPVS.
+fn check<'a>(attrs: Attrs<'a>, rules: &[(u16, Rule)], errno: Error) -> Parsed<'a, ()> {
+    policy::check(attrs, rules).map_err(|(attr, breach)| {
+        let message = match breach {
+            Breach::Length => c_str!("the attribute's length does not fit its type"),
+            Breach::Unended => c_str!("the text does not end with a zero"),
+        };
+        Fault::at(errno, message, attr)
+    })
 }
 
 /// A value of an attribute that must be there.
@@ -119,7 +142,8 @@ fn family(number: Option<u16>) -> Option<Family> {
 
 /// The nest of the service that a request is about.
 pub fn service(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
-    nest(attrs, top::SERVICE, c_str!("no service is given"))
+    let missing = c_str!("no service is given");
+    nest(attrs, top::SERVICE, policy::SERVICE, missing)
 }
 
 /// Whether a request names a service at all.
@@ -222,9 +246,19 @@ impl ServiceChange {
     }
 }
 
-/// The settings of a service.
-pub fn service_settings<'a>(service: Attrs<'a>, key: ServiceKey) -> Parsed<'a, ServiceChange> {
-    let name = value(
+/// What a request says of a service's settings, complete but not looked at: whether the service may
+/// be there is asked before that.
+pub struct Said<'a> {
+    service: Attrs<'a>,
+    scheduler: &'a [u8],
+    flags: FlagChange,
+    timeout: u32,
+    netmask: u32,
+}
+
+/// What is said of the settings of a service.
+pub fn said(service: Attrs<'_>) -> Parsed<'_, Said<'_>> {
+    let scheduler = value(
         service,
         svc::SCHED_NAME,
         c_str!("the service's scheduler is missing"),
@@ -243,30 +277,43 @@ pub fn service_settings<'a>(service: Attrs<'a>, key: ServiceKey) -> Parsed<'a, S
         c_str!("the service's persistence netmask is missing"),
         Attr::u32,
     )?;
-    let scheduler = scheduler(service, name)?;
-    let mask = match key.family() {
-        Family::V4 => Mask::V4(u32::from_be(netmask)),
-        Family::V6 if (1..=128).contains(&netmask) => Mask::V6(netmask),
-        Family::V6 => {
-            let message = c_str!("the persistence prefix is out of range; use 1 to 128");
-            return Err(Fault {
-                errno: EINVAL,
-                message,
-                attribute: service.get(svc::NETMASK).map(|attr| attr.whole),
-            });
-        }
-    };
-    let engine = engine(service)?;
-    Ok(ServiceChange {
-        settings: ServiceSettings {
-            scheduler,
-            flags: 0,
-            timeout,
-            mask,
-            engine,
-        },
+    Ok(Said {
+        service,
+        scheduler,
         flags,
+        timeout,
+        netmask,
     })
+}
+
+impl<'a> Said<'a> {
+    /// The settings for a service of this key.
+    pub fn settings(&self, key: ServiceKey) -> Parsed<'a, ServiceChange> {
+        let scheduler = scheduler(self.service, self.scheduler)?;
+        let engine = engine(self.service)?;
+        let mask = match key.family() {
+            Family::V4 => Mask::V4(u32::from_be(self.netmask)),
+            Family::V6 if (1..=128).contains(&self.netmask) => Mask::V6(self.netmask),
+            Family::V6 => {
+                let message = c_str!("the persistence prefix is out of range; use 1 to 128");
+                return Err(Fault {
+                    errno: EINVAL,
+                    message,
+                    attribute: self.service.get(svc::NETMASK).map(|attr| attr.whole),
+                });
+            }
+        };
+        Ok(ServiceChange {
+            settings: ServiceSettings {
+                scheduler,
+                flags: 0,
+                timeout: self.timeout,
+                mask,
+                engine,
+            },
+            flags: self.flags,
+        })
+    }
 }
 
 fn flags(service: Attrs<'_>) -> Parsed<'_, FlagChange> {
@@ -315,7 +362,8 @@ fn engine(service: Attrs<'_>) -> Parsed<'_, Option<Engine>> {
 
 /// The nest of the real server that a request is about.
 pub fn server(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
-    nest(attrs, top::DEST, c_str!("no real server is given"))
+    let missing = c_str!("no real server is given");
+    nest(attrs, top::DEST, policy::SERVER, missing)
 }
 
 /// Address and port of a real server, which are of the service's family if nothing else is said.

@@ -14,6 +14,7 @@ mod icmpv6;
 mod ipv4;
 mod ipv6;
 mod network;
+mod policy;
 mod proc_text;
 mod proto;
 mod quote;

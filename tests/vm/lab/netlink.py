@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Netlink, as little of it as `rtnetlink` and `ipvs` need: messages, attributes, requests and their answers."""
+"""Netlink, as little of it as the tests need: messages, attributes, requests and their answers."""
 
 import os
 import socket
@@ -63,6 +63,10 @@ class Netlink:
 
     def batch(self, requests):
         """Send requests (kind, body, flags) in one go; the bodies of all answers. Raises OSError for the first that failed."""
+        return [body for _, body in self.exchange(requests)]
+
+    def exchange(self, requests):
+        """As `batch`; flags and body of all answers."""
         message, waiting = b"", set()
         for kind, body, flags in requests:
             self._sequence += 1
@@ -88,7 +92,7 @@ class Netlink:
                 failure = failure or -struct.unpack_from("=i", body)[0]
                 waiting.discard(sequence)
             else:
-                answers.append(body)
+                answers.append((flags, body))
         return failure
 
 
@@ -103,5 +107,10 @@ class GenericNetlink(Netlink):
 
     def command(self, number, body=b"", dump=False):
         """The attributes of each answer to a command."""
+        return [attributes(answer) for _, _, answer in self.ask(number, body, dump)]
+
+    def ask(self, number, body=b"", dump=False):
+        """Flags, number and attributes, as bytes, of each answer to a command."""
         header = struct.pack("=BBH", number, self._version, 0)
-        return [attributes(answer[4:]) for answer in self.request(self._family, header + body, DUMP if dump else 0)]
+        answers = self.exchange([(self._family, header + body, DUMP if dump else 0)])
+        return [(flags, answer[0], answer[4:]) for flags, answer in answers]
