@@ -246,9 +246,15 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::FLUSH => netns.flush(),
         cmd::GET_TOTALS => get_totals::<D>(netns, request)?,
-        cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
+        cmd::NEW_DAEMON => {
+            parse::daemon(attrs, true)?;
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
+        }
+        cmd::DEL_DAEMON => {
+            parse::daemon(attrs, false)?;
+            let message = c_str!("no such synchronisation daemon runs");
+            return Err(Fault::new(ESRCH, message));
         }
         _ => return Err(Fault::new(EOPNOTSUPP, c_str!("there is no such command"))),
     }

@@ -7,7 +7,10 @@
 use super::{
     attr::{Attr, Attrs},
     policy::{self, Breach, Rule},
-    uapi::{dest, svc, top, AF_INET, AF_INET6, PE_NAME_MAX, SCHED_NAME_MAX, SVC_F_HASHED},
+    uapi::{
+        daemon, dest, svc, top, AF_INET, AF_INET6, DAEMON_STATES, PE_NAME_MAX, SCHED_NAME_MAX,
+        SVC_F_HASHED,
+    },
 };
 use crate::{
     packet::{Endpoint, Family, Mask, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP},
@@ -475,6 +478,26 @@ fn tunnel(server: Attrs<'_>) -> Parsed<'_, Tunnel> {
         errno: EINVAL,
         message: c_str!("GUE needs the UDP port that the real server takes it at; use 1 to 65535"),
         attribute: named.map(|attr| attr.whole),
+    })
+}
+
+/// Checks what a request says of the synchronisation daemon to start or to stop.
+pub fn daemon(attrs: Attrs<'_>, is_start: bool) -> Parsed<'_, ()> {
+    let missing = c_str!("no synchronisation daemon is given");
+    let said = nest(attrs, top::DAEMON, policy::DAEMON, missing)?;
+    let missing = c_str!("the synchronisation daemon's state is missing");
+    let state = value(said, daemon::STATE, missing, Attr::u32)?;
+    if is_start && (said.get(daemon::MCAST_IFN).is_none() || said.get(daemon::SYNC_ID).is_none()) {
+        let message = c_str!("the synchronisation daemon's interface or identity is missing");
+        return Err(Fault::new(EINVAL, message));
+    }
+    if DAEMON_STATES.contains(&state) {
+        return Ok(());
+    }
+    Err(Fault {
+        errno: EINVAL,
+        message: c_str!("the synchronisation daemon is neither master (1) nor backup (2)"),
+        attribute: said.get(daemon::STATE).map(|attr| attr.whole),
     })
 }
 

@@ -9,7 +9,7 @@
 
 use super::{
     attr::{Attr, Attrs},
-    uapi::{dest, svc, top, PE_NAME_MAX, SCHED_NAME_MAX},
+    uapi::{daemon, dest, svc, top, IFNAME_MAX, PE_NAME_MAX, SCHED_NAME_MAX},
 };
 
 /// What a payload must be like. Netlink has always taken longer numbers than it wants.
@@ -77,6 +77,18 @@ pub const SERVER: &[(u16, Rule)] = &[
     (dest::TUN_FLAGS, Rule::Number(2)),
 ];
 
+/// The attributes of a synchronisation daemon.
+pub const DAEMON: &[(u16, Rule)] = &[
+    (daemon::STATE, Rule::Number(4)),
+    (daemon::MCAST_IFN, Rule::Text(IFNAME_MAX)),
+    (daemon::SYNC_ID, Rule::Number(4)),
+    (daemon::SYNC_MAXLEN, Rule::Number(2)),
+    (daemon::MCAST_GROUP, Rule::Number(4)),
+    (daemon::MCAST_GROUP6, Rule::Number(16)),
+    (daemon::MCAST_PORT, Rule::Number(2)),
+    (daemon::MCAST_TTL, Rule::Number(1)),
+];
+
 /// The length of an attribute's header.
 const HEADER: usize = 4;
 
@@ -98,7 +110,11 @@ impl Rule {
 
 /// One zero may follow the longest text; nothing may follow that.
 fn check_text(payload: &[u8], max: usize) -> Result<(), Breach> {
-    if !payload.iter().take(max.saturating_add(1)).any(|byte| *byte == 0) {
+    if !payload
+        .iter()
+        .take(max.saturating_add(1))
+        .any(|byte| *byte == 0)
+    {
         return Err(Breach::Unended);
     }
     let without_end = match payload.split_last() {

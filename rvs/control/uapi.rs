@@ -83,6 +83,18 @@ pub mod dest {
     pub const TUN_FLAGS: u16 = 15;
 }
 
+/// Attributes of a synchronisation daemon.
+pub mod daemon {
+    pub const STATE: u16 = 1;
+    pub const MCAST_IFN: u16 = 2;
+    pub const SYNC_ID: u16 = 3;
+    pub const SYNC_MAXLEN: u16 = 4;
+    pub const MCAST_GROUP: u16 = 5;
+    pub const MCAST_GROUP6: u16 = 6;
+    pub const MCAST_PORT: u16 = 7;
+    pub const MCAST_TTL: u16 = 8;
+}
+
 /// Attributes of counters and rates; the rates follow the counters in the same order.
 pub mod stats {
     pub const CONNS: u16 = 1;
@@ -138,5 +150,9 @@ pub const AF_INET6: u16 = 10;
 pub const SVC_F_HASHED: u32 = 0x2;
 /// Longest scheduler name.
 pub const SCHED_NAME_MAX: usize = 15;
+/// Longest name of a network device.
+pub const IFNAME_MAX: usize = 15;
+/// `IP_VS_STATE_MASTER` and `IP_VS_STATE_BACKUP`: what a synchronisation daemon is.
+pub const DAEMON_STATES: [u32; 2] = [1, 2];
 /// Longest name of a persistence engine.
 pub const PE_NAME_MAX: usize = 16;

@@ -135,6 +135,23 @@ _WRONG_CONFIGURATIONS = {
 }
 
 
+def _daemon(*parts):
+    return attribute(DAEMON, b"".join(parts))
+
+
+_FAULTY_DAEMONS = {
+    "nothing at all": b"", "no state": _daemon(text(2, "lo"), u32(3, 0)), "a state of a byte": _daemon(u8(1, 1), text(2, "lo"), u32(3, 0)),
+    "an interface's name without its end": _daemon(u32(1, 1), attribute(2, b"lo"), u32(3, 0)),
+    "too long a name": _daemon(u32(1, 1), text(2, "i" * 16), u32(3, 0)), "a short nest": attribute(DAEMON, b"\0"),
+    "an IPv6 group of four bytes": _daemon(u32(1, 2), text(2, "lo"), u32(3, 0), u32(6, 0)),
+    "a port of a byte": _daemon(u32(1, 2), text(2, "lo"), u32(3, 0), u8(7, 1)),
+}
+_NO_DAEMONS = {
+    "a master": _daemon(u32(1, 1), text(2, ""), u32(3, 0)), "a backup": _daemon(u32(1, 2)), "a state that there is none of": _daemon(u32(1, 3)),
+    "a state of 0": _daemon(u32(1, 0)), "a master, marked as a nest": attribute(DAEMON | NESTED, u32(1, 1)),
+}
+
+
 def _trials(faults, numbers, before, prefix=b""):
     """Each fault in a request of each number, on what `before` makes; then what there is. It is removed, and so is what the faulty
     request made."""
@@ -184,6 +201,11 @@ SCENARIOS = [
     scenario("timeouts of every kind are answered the same", "§8.4 SET_CONFIG", (),
              *(step for words, body in _WRONG_CONFIGURATIONS.items()
                for step in (Command(SET_CONFIG, body, about=words), Command(GET_CONFIG))), alone=True),
+    scenario("faulty messages about synchronisation daemons are answered the same", "§8.2 NEW_DAEMON; §8.4 DEL_DAEMON", (),
+             *(Command(number, body, about=words) for words, body in _FAULTY_DAEMONS.items() for number in (NEW_DAEMON, DEL_DAEMON)),
+             *(Command(DEL_DAEMON, body, about=words) for words, body in _NO_DAEMONS.items()),
+             *(Command(NEW_DAEMON, _daemon(u32(1, 1), *part), about="a part is missing") for part in ((), (text(2, "lo"),), (u32(3, 0),))),
+             Command(GET_DAEMON, dump=True), alone=True),
     scenario("commands there are none of, or of another kind", "§8.2 Wrong kind", tcp_service(VIP, 80),
              *(Command(number, _service(_KEY), dump) for number in (0, 8, 11, 14, 18, 255) for dump in (False, True)), alone=True),
     scenario("listing servers of nobody", "§8.2 GET_DEST", tcp_service(VIP, 80), *(Command(GET_DEST, body, True, about=words)

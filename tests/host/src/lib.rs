@@ -34,6 +34,8 @@ pub mod control {
     pub mod attr;
     pub mod policy;
     pub mod text;
+    // Numbers under their UAPI names.
+    #[allow(missing_docs)]
     pub mod uapi;
 }
 

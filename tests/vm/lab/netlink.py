@@ -67,18 +67,23 @@ class Netlink:
 
     def exchange(self, requests):
         """As `batch`; flags and body of all answers."""
-        message, waiting = b"", set()
-        for kind, body, flags in requests:
-            self._sequence += 1
-            waiting.add(self._sequence)
-            message += struct.pack("=IHHII", 16 + len(body), kind, REQUEST | ACK | flags, self._sequence, 0) + body
-        self._socket.send(message)
+        waiting = self._send(requests)
         answers, failure = [], 0
         while waiting:
             failure = self._receive(waiting, answers) or failure
         if failure:
             raise OSError(failure, os.strerror(failure))
         return answers
+
+    def _send(self, requests):
+        """Send requests; the numbers by which answers refer to them."""
+        message, waiting = b"", set()
+        for kind, body, flags in requests:
+            self._sequence += 1
+            waiting.add(self._sequence)
+            message += struct.pack("=IHHII", 16 + len(body), kind, REQUEST | ACK | flags, self._sequence, 0) + body
+        self._socket.send(message)
+        return waiting
 
     def _receive(self, waiting, answers):
         """Take one datagram; the errno of the request it says has failed, if it does."""
@@ -114,3 +119,15 @@ class GenericNetlink(Netlink):
         header = struct.pack("=BBH", number, self._version, 0)
         answers = self.exchange([(self._family, header + body, DUMP if dump else 0)])
         return [(flags, answer[0], answer[4:]) for flags, answer in answers]
+
+    def parts(self, number, body=b""):
+        """A listing part by part, as the kernel makes them: the attributes of each answer in it. Between two parts the reader may
+        take its time; the kernel is at most two parts ahead."""
+        header = struct.pack("=BBH", number, self._version, 0)
+        waiting = self._send([(self._family, header + body, DUMP)])
+        while waiting:
+            answers = []
+            if failure := self._receive(waiting, answers):
+                raise OSError(failure, os.strerror(failure))
+            if answers:
+                yield [attributes(answer[4:]) for _, answer in answers]
