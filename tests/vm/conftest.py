@@ -30,7 +30,7 @@ def pytest_configure(config):
 # What `make test` leaves to `make test-vm`, so that it stays within its ten minutes.
 LENGTHY = {
     f"test_{name}.py" for name in (
-        "allocation_failures", "conn_reuse", "conntrack", "defense", "ftp", "fwmark", "ipsec", "ipv6", "ipv6_icmp",
+        "allocation_failures", "conn_file", "conn_reuse", "conntrack", "defense", "ftp", "fwmark", "ipsec", "ipv6", "ipv6_icmp",
         "ipv6_life", "mixed_families", "one_packet", "persistence", "procfs", "sctp", "settings")
 }
 
