@@ -195,13 +195,16 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::NEW_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let settings = parse::service_settings(service, key)?.apply(0);
-            netns.add_service(key, settings)?;
+            let said = parse::said(service)?;
+            refuse_existing(netns, key)?;
+            netns.add_service(key, said.settings(key)?.apply(0))?;
         }
         cmd::SET_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let change = parse::service_settings(service, key)?;
+            let said = parse::said(service)?;
+            refuse_unknown(netns, key)?;
+            let change = said.settings(key)?;
             netns.change_service(key, |flags| change.apply(flags))?;
         }
         cmd::DEL_SERVICE => netns.remove_service(service_key(attrs)?)?,
@@ -216,6 +219,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::NEW_DEST | cmd::SET_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let server = parse::server(attrs)?;
             let endpoint = parse::server_endpoint(server, key)?;
             parse::check_families(server, key, endpoint)?;
@@ -228,6 +232,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::DEL_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let endpoint = parse::server_endpoint(parse::server(attrs)?, key)?;
             netns.remove_server(key, endpoint)?;
         }
@@ -248,9 +253,15 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
         cmd::DRAIN_DEST => drain::run(netns, request)?,
         cmd::GET_EXPLANATION => explain::run(netns, request, D::STYLE)?,
-        cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
+        cmd::NEW_DAEMON => {
+            parse::daemon(attrs, true)?;
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
+        }
+        cmd::DEL_DAEMON => {
+            parse::daemon(attrs, false)?;
+            let message = c_str!("no such synchronisation daemon runs");
+            return Err(Fault::new(ESRCH, message));
         }
         _ => return Err(Fault::new(EOPNOTSUPP, c_str!("there is no such command"))),
     }
@@ -260,6 +271,22 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
 /// The key of the service that a request is about.
 pub fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
     parse::service_key(parse::service(attrs)?)
+}
+
+/// Refuses a key that has no service, before anything else is looked at, as IPVS does. Whoever
+/// changes the service looks again.
+fn refuse_unknown(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.flags(key))
+        .unwrap_or(Err(Refusal::NoSuchService))?;
+    Ok(())
+}
+
+/// Refuses a key that has a service.
+fn refuse_existing(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.check_new_service(key))
+        .unwrap_or(Ok(()))
 }
 
 fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {

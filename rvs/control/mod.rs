@@ -14,12 +14,13 @@ mod family;
 mod files;
 mod filter;
 mod parse;
+pub mod policy;
 mod services_file;
 mod stats_files;
 mod status_file;
 mod sysctl;
 pub mod text;
-mod uapi;
+pub mod uapi;
 mod write;
 
 pub use files::Files;

@@ -16,6 +16,7 @@ mod ipv4;
 mod ipv6;
 mod netlink_numbers;
 mod network;
+mod policy;
 mod proc_text;
 mod proto;
 mod quote;
