@@ -41,16 +41,26 @@ impl<'a> Fault<'a> {
         }
     }
 
-    fn at(errno: Error, message: &'static CStr, attribute: Attr<'a>) -> Self {
+    /// A fault of one attribute.
+    pub const fn at(errno: Error, message: &'static CStr, attribute: Attr<'a>) -> Self {
+        Self::about(errno, message, Some(attribute))
+    }
+
+    /// A fault of one attribute, if that is there.
+    pub const fn about(errno: Error, message: &'static CStr, attribute: Option<Attr<'a>>) -> Self {
         Self {
             errno,
             message,
-            attribute: Some(attribute.whole),
+            attribute: match attribute {
+                Some(attribute) => Some(attribute.whole),
+                None => None,
+            },
         }
     }
 }
 
-type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
+/// What was read, or why it was refused.
+pub type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
 
 /// The attributes of a request.
 pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
@@ -64,27 +74,32 @@ pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
     Ok(attrs)
 }
 
-/// The nest of a kind, which must be there.
+/// The nest of a kind, which must be there, and whose attributes must keep to the rules.
 fn nest<'a>(
     attrs: Attrs<'a>,
     kind: u16,
-    rules: &[(u16, Rule)],
     missing: &'static CStr,
+    rules: &[(u16, Rule)],
 ) -> Parsed<'a, Attrs<'a>> {
-    let attr = attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?;
-    let nested = attr
-        .nested()
-        .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))?;
+    let nested = nested(attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?)?;
     check(nested, rules, EINVAL)?;
     Ok(nested)
 }
+
+/// What an attribute holds.
+pub fn nested(attr: Attr<'_>) -> Parsed<'_, Attrs<'_>> {
+    attr.nested()
+        .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))
+}
+
+const UNFIT: &CStr = c_str!("the attribute's length does not fit its type");
 
 /// Whether attributes are what their kinds want. A breach at the top of a request is the errno of
 /// netlink itself, one within a nest that of IPVS.
 fn check<'a>(attrs: Attrs<'a>, rules: &[(u16, Rule)], errno: Error) -> Parsed<'a, ()> {
     policy::check(attrs, rules).map_err(|(attr, breach)| {
         let message = match breach {
-            Breach::Length => c_str!("the attribute's length does not fit its type"),
+            Breach::Length => UNFIT,
             Breach::Unended => c_str!("the text does not end with a zero"),
         };
         Fault::at(errno, message, attr)
@@ -99,11 +114,7 @@ fn value<'a, T>(
     read: impl FnOnce(Attr<'a>) -> Option<T>,
 ) -> Parsed<'a, T> {
     let attr = attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?;
-    read(attr).ok_or(Fault::at(
-        EINVAL,
-        c_str!("the attribute's length does not fit its type"),
-        attr,
-    ))
+    read(attr).ok_or(Fault::at(EINVAL, UNFIT, attr))
 }
 
 /// A value of an attribute, 0 where there is none.
@@ -112,18 +123,23 @@ fn optional<'a, T: Default>(
     kind: u16,
     read: impl FnOnce(Attr<'a>) -> Option<T>,
 ) -> Parsed<'a, T> {
+    if_given(attrs, kind, read).map(Option::unwrap_or_default)
+}
+
+/// A value of an attribute, if that is there.
+pub fn if_given<'a, T>(
+    attrs: Attrs<'a>,
+    kind: u16,
+    read: impl FnOnce(Attr<'a>) -> Option<T>,
+) -> Parsed<'a, Option<T>> {
     let Some(attr) = attrs.get(kind) else {
-        return Ok(T::default());
+        return Ok(None);
     };
-    read(attr).ok_or(Fault::at(
-        EINVAL,
-        c_str!("the attribute's length does not fit its type"),
-        attr,
-    ))
+    read(attr).map(Some).ok_or(Fault::at(EINVAL, UNFIT, attr))
 }
 
 /// An address of a family out of up to 16 bytes; of one of IPv4 the first four count.
-fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
+pub fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
     move |attr| {
         let bytes = attr.padded::<16>()?;
         let [a, b, c, d, ..] = bytes;
@@ -134,8 +150,12 @@ fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
     }
 }
 
+/// What is said about a family that is none.
+pub const NO_FAMILY: &CStr =
+    c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
+
 /// The family of this number.
-fn family(number: Option<u16>) -> Option<Family> {
+pub fn family(number: Option<u16>) -> Option<Family> {
     match number? {
         AF_INET => Some(Family::V4),
         AF_INET6 if ip::has_ipv6() => Some(Family::V6),
@@ -146,7 +166,7 @@ fn family(number: Option<u16>) -> Option<Family> {
 /// The nest of the service that a request is about.
 pub fn service(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
     let missing = c_str!("no service is given");
-    nest(attrs, top::SERVICE, policy::SERVICE, missing)
+    nest(attrs, top::SERVICE, missing, policy::SERVICE)
 }
 
 /// Whether a request names a service at all.
@@ -161,13 +181,10 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         c_str!("the service's address family is missing"),
     ))?;
     let Some(family) = family(attr.u16()) else {
-        let message =
-            c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
-        return Err(Fault::at(EAFNOSUPPORT, message, attr));
+        return Err(Fault::at(EAFNOSUPPORT, NO_FAMILY, attr));
     };
     if let Some(mark) = service.get(svc::FWMARK) {
-        let message = c_str!("the attribute's length does not fit its type");
-        let mark = mark.u32().ok_or(Fault::at(EINVAL, message, mark))?;
+        let mark = mark.u32().ok_or(Fault::at(EINVAL, UNFIT, mark))?;
         return Ok(match mark {
             // Without a mark it is a service that no packet can be for, as in IPVS.
             0 => ServiceKey::Address {
@@ -366,7 +383,7 @@ fn engine(service: Attrs<'_>) -> Parsed<'_, Option<Engine>> {
 /// The nest of the real server that a request is about.
 pub fn server(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
     let missing = c_str!("no real server is given");
-    nest(attrs, top::DEST, policy::SERVER, missing)
+    nest(attrs, top::DEST, missing, policy::SERVER)
 }
 
 /// Address and port of a real server, which are of the service's family if nothing else is said.
@@ -484,7 +501,7 @@ fn tunnel(server: Attrs<'_>) -> Parsed<'_, Tunnel> {
 /// Checks what a request says of the synchronisation daemon to start or to stop.
 pub fn daemon(attrs: Attrs<'_>, is_start: bool) -> Parsed<'_, ()> {
     let missing = c_str!("no synchronisation daemon is given");
-    let said = nest(attrs, top::DAEMON, policy::DAEMON, missing)?;
+    let said = nest(attrs, top::DAEMON, missing, policy::DAEMON)?;
     let missing = c_str!("the synchronisation daemon's state is missing");
     let state = value(said, daemon::STATE, missing, Attr::u32)?;
     if is_start && (said.get(daemon::MCAST_IFN).is_none() || said.get(daemon::SYNC_ID).is_none()) {

@@ -47,9 +47,13 @@ static bool rvs_has_xfrm_policies(const struct net *net)
 #endif
 }
 
-void rvs_local_bh_disable(void)
+/* False in a soft interrupt, which no other interrupts. */
+bool rvs_local_bh_disable(void)
 {
+	if (in_serving_softirq())
+		return false;
 	local_bh_disable();
+	return true;
 }
 
 void rvs_local_bh_enable(void)
@@ -171,9 +175,39 @@ void rvs_dst_update_pmtu(struct dst_entry *dst, struct sock *sk, u32 mtu)
 	dst->ops->update_pmtu(dst, sk, NULL, mtu, true);
 }
 
-bool rvs_skb_has_full_socket(const struct sk_buff *skb)
+/*
+ * Whether this route of a packet was found for its socket. What a device of this host wraps, a tunnel's outer packet, is from a
+ * device and keeps the socket of what is inside, of any kind.
+ */
+bool rvs_skb_is_routed_for_socket(const struct sk_buff *skb, const struct dst_entry *dst)
 {
-	return skb->sk && sk_fullsock(skb->sk);
+	const struct sock *sk = skb->sk;
+
+	return !skb->dev && sk && sk_fullsock(sk) &&
+	       (sk->sk_family == AF_INET6 || (sk->sk_family == AF_INET && dst->ops->family == AF_INET));
+}
+
+struct sk_buff *rvs_skb_of_bytes(const void *bytes, unsigned int len, unsigned int header_len,
+				 unsigned int headroom, u16 protocol)
+{
+	struct sk_buff *skb = alloc_skb(headroom + len, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, headroom);
+	skb_put_data(skb, bytes, len);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, header_len);
+	skb->protocol = htons(protocol);
+	return skb;
+}
+
+bool rvs_skb_cut(struct sk_buff *skb, unsigned int len)
+{
+	if (skb_unclone(skb, GFP_ATOMIC))
+		return false;
+	skb_gso_reset(skb);
+	return !pskb_trim(skb, len);
 }
 
 void rvs_skb_orphan(struct sk_buff *skb)
@@ -296,6 +330,12 @@ void rvs_ip_select_ident(struct net *net, struct sk_buff *skb)
 void rvs_ip6_update_pmtu(struct sk_buff *skb, struct net *net, u32 mtu)
 {
 	ip6_update_pmtu(skb, net, htonl(mtu), 0, 0, sock_net_uid(net, NULL));
+}
+
+void rvs_skb_set_flow_hash(struct sk_buff *skb, u32 hash)
+{
+	if (!skb->l4_hash && !skb->sw_hash)
+		__skb_set_sw_hash(skb, hash, true);
 }
 
 u16 rvs_flow_port(struct net *net, struct sk_buff *skb)

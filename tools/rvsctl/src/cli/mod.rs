@@ -2,6 +2,7 @@
 //! The command line: every command, argument and default, declared for `clap`. What the commands do
 //! lives in `commands`.
 
+mod connection;
 mod help;
 mod names;
 mod scheduling;
@@ -14,6 +15,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
 pub use self::names::{
     CompletionShell, Method, OptionalServiceName, ServerName, ServiceName, TunnelChecksum,
     TunnelType,
@@ -116,8 +118,8 @@ pub enum Command {
     #[command(subcommand, after_help = help::SERVER)]
     Server(ServerCommand),
 
-    /// Connections: list
-    #[command(subcommand)]
+    /// Connections: list, kill
+    #[command(subcommand, after_help = help::CONN)]
     Conn(ConnCommand),
 
     /// Show totals, and why packets were dropped
@@ -130,6 +132,10 @@ pub enum Command {
         #[command(flatten)]
         format: Format,
     },
+
+    /// List why packets are dropped, and how many were
+    #[command(after_help = help::DROPS)]
+    Drops(Format),
 
     /// Timeouts of connections: show, set
     #[command(subcommand, after_help = help::TIMEOUT)]
@@ -311,13 +317,6 @@ pub struct ServerChange {
 
     #[command(flatten)]
     pub thresholds: Thresholds,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ConnCommand {
-    /// List the connection table
-    #[command(alias = "ls", after_help = help::CONN_LIST)]
-    List(Format),
 }
 
 #[derive(Debug, Subcommand)]

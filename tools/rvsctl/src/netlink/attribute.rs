@@ -11,11 +11,7 @@ use netlink_packet_core::{
     NlasIterator, NLA_F_NESTED,
 };
 
-use super::numbers::{AttributeId, AttributeSet};
-
-/// Address family numbers as they stand in `af` attributes (`AF_INET`, `AF_INET6`).
-pub const AF_INET: u16 = 2;
-pub const AF_INET6: u16 = 10;
+use super::numbers::{AttributeId, AttributeSet, AF_INET, AF_INET6};
 
 /// Why an answer of the kernel could not be understood.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -56,6 +52,11 @@ impl Attribute {
         }
     }
 
+    /// One that says all by being there.
+    pub fn flag(id: AttributeId) -> Self {
+        Self::bytes(id, &[])
+    }
+
     pub fn u8(id: AttributeId, value: u8) -> Self {
         Self::bytes(id, &[value])
     }
@@ -72,6 +73,11 @@ impl Attribute {
 
     /// Host byte order.
     pub fn u32(id: AttributeId, value: u32) -> Self {
+        Self::bytes(id, &value.to_ne_bytes())
+    }
+
+    /// Host byte order.
+    pub fn u64(id: AttributeId, value: u64) -> Self {
         Self::bytes(id, &value.to_ne_bytes())
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Commands from the line typed to what is sent, printed and returned, against a scripted kernel.
 
+mod connections;
 mod settings;
 
 use clap::Parser;
@@ -11,7 +12,7 @@ use crate::error::{Error, ExitStatus, Failure};
 use crate::model::{ForwardingMethod, ServiceKey};
 use crate::netlink::fake::{ack, capped_error, done, family_reply, reply, Script};
 use crate::netlink::numbers::command;
-use crate::netlink::samples::{connection_body, server_body, service_body, totals_body};
+use crate::netlink::samples::{server_body, service_body, totals_body};
 use crate::netlink::{Client, ServerSettings};
 use crate::output::table::Style;
 use crate::parse;
@@ -80,7 +81,7 @@ fn service(sequence: u32) -> Vec<u8> {
 fn server(sequence: u32, name: &str) -> Vec<u8> {
     let settings = ServerSettings::new(ForwardingMethod::Masquerading, 5);
     let body = server_body(parse::endpoint(name).unwrap(), &settings);
-    reply(sequence, command::NEW_SERVER, &body)
+    reply(sequence, command::NEW_DEST, &body)
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -232,7 +233,7 @@ fn adding_a_server_sends_service_and_server() {
     let line = "rvsctl server add tcp 192.0.2.10:80 10.0.0.1:8080 --method nat --weight 7";
     let outcome = run(line, vec![vec![ack(2)]]);
     assert_eq!(outcome.result, Ok(()));
-    assert_eq!(outcome.requests, [command::NEW_SERVER]);
+    assert_eq!(outcome.requests, [command::NEW_DEST]);
     assert!(contains(&outcome.last, &[8, 0, 1, 0, 10, 0, 0, 1]));
     assert!(contains(&outcome.last, &[8, 0, 4, 0, 7, 0, 0, 0]));
 }
@@ -386,7 +387,7 @@ fn changing_a_server_keeps_what_is_not_named() {
         ],
     );
     assert_eq!(outcome.result, Ok(()));
-    assert_eq!(outcome.requests.last(), Some(&command::SET_SERVER));
+    assert_eq!(outcome.requests.last(), Some(&command::SET_DEST));
     assert!(contains(&outcome.last, &[8, 0, 3, 0, 0, 0, 0, 0]), "method");
     assert!(contains(&outcome.last, &[8, 0, 4, 0, 0, 0, 0, 0]), "weight");
     assert!(
@@ -453,28 +454,6 @@ fn empty_listings_print_nothing_for_people_and_an_empty_array_for_programs() {
 }
 
 #[test]
-fn connections_are_listed_as_table_and_as_json() {
-    let connections = || {
-        let entry = |port| reply(2, command::NEW_CONNECTION, &connection_body(port));
-        vec![vec![entry(51234), entry(51235), done(2, 0, 0)]]
-    };
-    let outcome = run("rvsctl conn list", connections());
-    assert_eq!(outcome.printed.lines().count(), 3, "{}", outcome.printed);
-
-    let outcome = run("rvsctl conn list --json", connections());
-    let read: serde_json::Value = serde_json::from_str(&outcome.printed).unwrap();
-    assert_eq!(read[1]["client"]["port"], 51235);
-}
-
-#[test]
-fn a_connection_that_cannot_be_read_ends_the_listing_with_an_error() {
-    let entry = reply(2, command::NEW_CONNECTION, &connection_body(1)[..20]);
-    let failure = run("rvsctl conn list", vec![vec![entry]]).failure();
-    assert_eq!(failure.status, ExitStatus::Refused);
-    assert!(failure.message.contains("not understood"), "{failure}");
-}
-
-#[test]
 fn totals_are_shown_with_drop_reasons() {
     let answer = vec![reply(2, command::NEW_TOTALS, &totals_body()), ack(2)];
     let outcome = run("rvsctl stats", vec![answer]);
@@ -484,6 +463,21 @@ fn totals_are_shown_with_drop_reasons() {
         "{}",
         outcome.printed
     );
+}
+
+#[test]
+fn every_drop_reason_is_listed_with_its_meaning() {
+    let answer = || vec![reply(2, command::NEW_TOTALS, &totals_body()), ack(2)];
+    let outcome = run("rvsctl drops", vec![answer()]);
+    let expected = "\
+DROPPED  REASON     MEANING
+      3  no-memory  Memory ran out.
+      0  no-server  No server was available.
+";
+    assert_eq!(outcome.printed, expected);
+    let outcome = run("rvsctl drops --json", vec![answer()]);
+    let read: serde_json::Value = serde_json::from_str(&outcome.printed).unwrap();
+    assert_eq!(read[1]["reason"], "no-server");
 }
 
 #[test]
