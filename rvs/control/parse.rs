@@ -74,12 +74,12 @@ pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
     Ok(attrs)
 }
 
-/// The nest of a kind, which must be there.
+/// The nest of a kind, which must be there, and whose attributes must keep to the rules.
 fn nest<'a>(
     attrs: Attrs<'a>,
     kind: u16,
-    rules: &[(u16, Rule)],
     missing: &'static CStr,
+    rules: &[(u16, Rule)],
 ) -> Parsed<'a, Attrs<'a>> {
     let nested = nested(attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?)?;
     check(nested, rules, EINVAL)?;
@@ -92,6 +92,8 @@ pub fn nested(attr: Attr<'_>) -> Parsed<'_, Attrs<'_>> {
         .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))
 }
 
+const UNFIT: &CStr = c_str!("the attribute's length does not fit its type");
+
 /// Whether attributes are what their kinds want. A breach at the top of a request is the errno of
 /// netlink itself, one within a nest that of IPVS.
 fn check<'a>(attrs: Attrs<'a>, rules: &[(u16, Rule)], errno: Error) -> Parsed<'a, ()> {
@@ -103,8 +105,6 @@ fn check<'a>(attrs: Attrs<'a>, rules: &[(u16, Rule)], errno: Error) -> Parsed<'a
         Fault::at(errno, message, attr)
     })
 }
-
-const UNFIT: &CStr = c_str!("the attribute's length does not fit its type");
 
 /// A value of an attribute that must be there.
 fn value<'a, T>(
@@ -166,7 +166,7 @@ pub fn family(number: Option<u16>) -> Option<Family> {
 /// The nest of the service that a request is about.
 pub fn service(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
     let missing = c_str!("no service is given");
-    nest(attrs, top::SERVICE, policy::SERVICE, missing)
+    nest(attrs, top::SERVICE, missing, policy::SERVICE)
 }
 
 /// Whether a request names a service at all.
@@ -383,7 +383,7 @@ fn engine(service: Attrs<'_>) -> Parsed<'_, Option<Engine>> {
 /// The nest of the real server that a request is about.
 pub fn server(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
     let missing = c_str!("no real server is given");
-    nest(attrs, top::DEST, policy::SERVER, missing)
+    nest(attrs, top::DEST, missing, policy::SERVER)
 }
 
 /// Address and port of a real server, which are of the service's family if nothing else is said.
@@ -501,7 +501,7 @@ fn tunnel(server: Attrs<'_>) -> Parsed<'_, Tunnel> {
 /// Checks what a request says of the synchronisation daemon to start or to stop.
 pub fn daemon(attrs: Attrs<'_>, is_start: bool) -> Parsed<'_, ()> {
     let missing = c_str!("no synchronisation daemon is given");
-    let said = nest(attrs, top::DAEMON, policy::DAEMON, missing)?;
+    let said = nest(attrs, top::DAEMON, missing, policy::DAEMON)?;
     let missing = c_str!("the synchronisation daemon's state is missing");
     let state = value(said, daemon::STATE, missing, Attr::u32)?;
     if is_start && (said.get(daemon::MCAST_IFN).is_none() || said.get(daemon::SYNC_ID).is_none()) {
