@@ -9,6 +9,7 @@ mod conn_file;
 mod conn_sync_file;
 mod family;
 mod files;
+mod notice;
 mod parse;
 mod services_file;
 mod stats_files;
@@ -19,6 +20,7 @@ mod uapi;
 mod write;
 
 pub use files::Files;
+pub use notice::notify;
 
 use crate::sys::genl;
 use kernel::prelude::*;

@@ -28,6 +28,7 @@ pub mod cmd {
     pub const NEW_CONNECTION: u8 = 19;
     pub const GET_TOTALS: u8 = 20;
     pub const NEW_TOTALS: u8 = 21;
+    pub const EVENT: u8 = 32;
 }
 
 /// Attributes at the top of a message.
@@ -39,6 +40,8 @@ pub mod top {
     pub const TIMEOUT_UDP: u16 = 6;
     pub const CONNECTION: u16 = 7;
     pub const TOTALS: u16 = 8;
+    pub const EVENT: u16 = 19;
+    pub const EVENTS_LOST: u16 = 20;
 }
 
 /// Attributes of the answer to [`cmd::GET_INFO`].
@@ -94,6 +97,7 @@ pub mod stats {
     pub const OUTPPS: u16 = 8;
     pub const INBPS: u16 = 9;
     pub const OUTBPS: u16 = 10;
+    pub const TIME: u16 = 12;
 }
 
 /// Attributes of a connection.
@@ -125,6 +129,33 @@ pub mod drop {
     pub const REASON: u16 = 1;
     pub const COUNT: u16 = 2;
     pub const MEANING: u16 = 3;
+}
+
+/// Attributes of an event.
+pub mod event {
+    pub const TYPE: u16 = 1;
+    pub const TIME: u16 = 2;
+    pub const PID: u16 = 3;
+    pub const PROGRAM: u16 = 4;
+    pub const LEFT_OUT: u16 = 5;
+    pub const STRATEGY: u16 = 6;
+    pub const FAMILY: u16 = 7;
+    pub const SLOTS_BEFORE: u16 = 8;
+    pub const SLOTS: u16 = 9;
+    pub const ENTRIES: u16 = 10;
+    pub const REASON: u16 = 11;
+    pub const PACKET: u16 = 12;
+}
+
+/// Attributes of a dropped packet.
+pub mod packet {
+    pub const AF: u16 = 1;
+    pub const PROTOCOL: u16 = 2;
+    pub const SRC_ADDR: u16 = 3;
+    pub const SRC_PORT: u16 = 4;
+    pub const DST_ADDR: u16 = 5;
+    pub const DST_PORT: u16 = 6;
+    pub const LENGTH: u16 = 7;
 }
 
 /// The version of IPVS that clients expect: 1.2.1.

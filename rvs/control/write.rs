@@ -8,10 +8,12 @@ use super::uapi::{conn, dest, drop, stats, svc, top, totals, AF_INET, AF_INET6, 
 use crate::{
     conn::Connection,
     director::Balancer,
-    packet::{Address, Family, Mask},
+    packet::{Address, Endpoint, Family, Mask},
+    proto::{tcp::State, Timeouts},
+    sched::Candidate,
     service::{
         config::{ServerView, ServiceView},
-        ServiceKey,
+        RealServer, ServiceKey,
     },
     stats::Shown,
     sys::{genl::Message, time},
@@ -24,13 +26,27 @@ use kernel::prelude::*;
 pub struct Style {
     /// Whether nests are marked as such. Clients of `IPVS` compare types without the mark.
     pub marks_nests: bool,
+    /// Whether counters say when they were read: two readings tell a rate.
+    pub has_time: bool,
 }
 
-fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+/// How the native family writes.
+pub const NATIVE: Style = Style {
+    marks_nests: true,
+    has_time: true,
+};
+
+/// How the family of IPVS writes.
+pub const COMPATIBLE: Style = Style {
+    marks_nests: false,
+    has_time: false,
+};
+
+pub(super) fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
-fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+pub(super) fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
     message.put(kind, &value.to_be_bytes())
 }
 
@@ -39,12 +55,13 @@ pub fn u32_attr(message: &mut Message<'_>, kind: u16, value: u32) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
-fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
+/// Appends a 64-bit number in host order.
+pub(super) fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
 /// Appends a text with the zero that ends it.
-fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
+pub(super) fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
     let mut bytes = [0u8; 160];
     let len = text.len();
     bytes
@@ -56,7 +73,7 @@ fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
 }
 
 /// An address is always 16 bytes long, an IPv4 one stands first.
-fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
+pub(super) fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
     let bytes = match addr {
         IpAddr::V4(addr) => {
             let [a, b, c, d] = addr.octets();
@@ -67,7 +84,7 @@ fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
     message.put(kind, &bytes)
 }
 
-fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
+pub(super) fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
     let number = match family {
         Family::V4 => AF_INET,
         Family::V6 => AF_INET6,
@@ -78,7 +95,9 @@ fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
 fn stats_attrs(message: &mut Message<'_>, style: Style, kinds: [u16; 2], shown: &Shown) -> Result {
     let [narrow, wide] = kinds;
     message.nest(narrow, style.marks_nests, |message| stats32(message, shown))?;
-    message.nest(wide, style.marks_nests, |message| stats64(message, shown))
+    message.nest(wide, style.marks_nests, |message| {
+        stats64(message, style, shown)
+    })
 }
 
 /// The counters cut to 32 bits, bytes excepted.
@@ -96,7 +115,7 @@ fn stats32(message: &mut Message<'_>, shown: &Shown) -> Result {
     u32_attr(message, stats::OUTBPS, rates.out_bytes as u32)
 }
 
-fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
+fn stats64(message: &mut Message<'_>, style: Style, shown: &Shown) -> Result {
     let (totals, rates) = (&shown.totals, &shown.rates);
     u64_attr(message, stats::CONNS, totals.conns)?;
     u64_attr(message, stats::INPKTS, totals.in_pkts)?;
@@ -107,22 +126,18 @@ fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
     u64_attr(message, stats::INPPS, rates.in_pkts)?;
     u64_attr(message, stats::OUTPPS, rates.out_pkts)?;
     u64_attr(message, stats::INBPS, rates.in_bytes)?;
-    u64_attr(message, stats::OUTBPS, rates.out_bytes)
+    u64_attr(message, stats::OUTBPS, rates.out_bytes)?;
+    if style.has_time {
+        u64_attr(message, stats::TIME, time::monotonic_nanoseconds())?;
+    }
+    Ok(())
 }
 
 /// Appends a service.
 pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> Result {
     message.nest(top::SERVICE, style.marks_nests, |message| {
-        let (key, settings) = (&view.key, &view.settings);
-        family_attr(message, svc::AF, key.family())?;
-        match *key {
-            ServiceKey::Address { protocol, endpoint } => {
-                u16_attr(message, svc::PROTOCOL, u16::from(protocol))?;
-                addr_attr(message, svc::ADDR, endpoint.addr)?;
-                be16_attr(message, svc::PORT, endpoint.port)?;
-            }
-            ServiceKey::Mark { mark, .. } => u32_attr(message, svc::FWMARK, mark)?,
-        }
+        let settings = &view.settings;
+        service_key_attrs(message, view.key)?;
         let scheduler = settings.scheduler.map_or("none", |it| it.name());
         text_attr(message, svc::SCHED_NAME, scheduler)?;
         if let Some(engine) = settings.engine {
@@ -137,6 +152,51 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> R
         };
         u32_attr(message, svc::NETMASK, netmask)?;
         stats_attrs(message, style, [svc::STATS, svc::STATS64], &view.stats)
+    })
+}
+
+fn service_key_attrs(message: &mut Message<'_>, key: ServiceKey) -> Result {
+    family_attr(message, svc::AF, key.family())?;
+    match key {
+        ServiceKey::Address { protocol, endpoint } => {
+            u16_attr(message, svc::PROTOCOL, u16::from(protocol))?;
+            addr_attr(message, svc::ADDR, endpoint.addr)?;
+            be16_attr(message, svc::PORT, endpoint.port)
+        }
+        ServiceKey::Mark { mark, .. } => u32_attr(message, svc::FWMARK, mark),
+    }
+}
+
+/// Appends what names a service, in the native family.
+pub fn service_key(message: &mut Message<'_>, key: ServiceKey) -> Result {
+    message.nest(top::SERVICE, NATIVE.marks_nests, |message| {
+        service_key_attrs(message, key)
+    })
+}
+
+fn server_key_attrs(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
+    addr_attr(message, dest::ADDR, endpoint.addr)?;
+    be16_attr(message, dest::PORT, endpoint.port)?;
+    family_attr(message, dest::ADDR_FAMILY, Family::of(endpoint.addr))
+}
+
+/// Appends what names a real server of a service, in the native family.
+pub fn server_key(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
+    message.nest(top::DEST, NATIVE.marks_nests, |message| {
+        server_key_attrs(message, endpoint)
+    })
+}
+
+/// Appends what names a real server, its thresholds, and its connections, in the native family.
+pub fn server_load(message: &mut Message<'_>, server: &RealServer) -> Result {
+    message.nest(top::DEST, NATIVE.marks_nests, |message| {
+        let (settings, active) = (server.settings(), server.active());
+        let inactive = server.total().saturating_sub(active);
+        server_key_attrs(message, server.endpoint)?;
+        u32_attr(message, dest::U_THRESH, settings.upper_threshold)?;
+        u32_attr(message, dest::L_THRESH, settings.lower_threshold)?;
+        u32_attr(message, dest::ACTIVE_CONNS, active)?;
+        u32_attr(message, dest::INACT_CONNS, inactive)
     })
 }
 
@@ -159,6 +219,13 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Res
         family_attr(message, dest::ADDR_FAMILY, Family::of(view.endpoint.addr))?;
         stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)
     })
+}
+
+/// Appends the timeouts that can be set, in seconds.
+pub fn timeouts(message: &mut Message<'_>, timeouts: &Timeouts) -> Result {
+    u32_attr(message, top::TIMEOUT_TCP, timeouts.tcp(State::Established))?;
+    u32_attr(message, top::TIMEOUT_TCP_FIN, timeouts.tcp(State::FinWait))?;
+    u32_attr(message, top::TIMEOUT_UDP, timeouts.udp)
 }
 
 /// Appends a connection.
@@ -200,7 +267,7 @@ pub fn totals(
 ) -> Result {
     message.nest(top::TOTALS, style.marks_nests, |message| {
         message.nest(totals::STATS64, style.marks_nests, |message| {
-            stats64(message, shown)
+            stats64(message, style, shown)
         })?;
         let connections = balancer.map_or(0, Balancer::connections);
         u64_attr(message, totals::CONNECTIONS, connections)?;

@@ -3,12 +3,16 @@
 //! A real server: where it is, how packets get there, how busy it is. It
 //! outlives its configuration as long as connections are bound to it.
 
-use super::tunnel::{AtomicTunnel, Tunnel};
+use super::{
+    tunnel::{AtomicTunnel, Tunnel},
+    ServiceKey,
+};
 use crate::{
+    events::{self, Event, Subject},
     packet::Endpoint,
     sched::{self, Candidate},
     stats::Counters,
-    sys::{route::RouteCache, Arc},
+    sys::{net::Net, route::RouteCache, Arc},
 };
 use core::{
     net::IpAddr,
@@ -86,6 +90,8 @@ const ONE_ACTIVE: u64 = 1 << 32;
 pub struct RealServer {
     /// Address and port, the port 0 to keep the packet's.
     pub endpoint: Endpoint<IpAddr>,
+    service: ServiceKey,
+    net: Net<'static>,
     method: AtomicU8,
     tunnel: AtomicTunnel,
     is_available: AtomicBool,
@@ -101,10 +107,17 @@ pub struct RealServer {
 }
 
 impl RealServer {
-    /// A real server that nothing is bound to yet. Sleeps.
-    pub fn new(endpoint: Endpoint<IpAddr>, settings: ServerSettings) -> Result<Arc<Self>> {
+    /// A real server of a service in a namespace, to which nothing is bound yet. Sleeps.
+    pub fn new(
+        net: Net<'static>,
+        service: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+        settings: ServerSettings,
+    ) -> Result<Arc<Self>> {
         let server = Self {
             endpoint,
+            service,
+            net,
             method: AtomicU8::new(settings.method as u8),
             tunnel: AtomicTunnel::new(settings.tunnel),
             is_available: AtomicBool::new(true),
@@ -156,9 +169,25 @@ impl RealServer {
         }
         let total = self.total();
         if settings.upper_threshold == 0 || total < settings.effective_lower() {
-            self.load.is_overloaded.store(false, Ordering::Relaxed);
+            self.set_overloaded(false);
         } else if total >= settings.upper_threshold {
-            self.load.is_overloaded.store(true, Ordering::Relaxed);
+            self.set_overloaded(true);
+        }
+    }
+
+    /// Takes it from those that get new connections, or gives it back to them, and tells of it.
+    #[cold]
+    fn set_overloaded(&self, is_overloaded: bool) {
+        let was_overloaded = self
+            .load
+            .is_overloaded
+            .swap(is_overloaded, Ordering::Relaxed);
+        if was_overloaded != is_overloaded && self.is_available() {
+            let event = match is_overloaded {
+                true => Event::ServerOverloaded,
+                false => Event::ServerRecovered,
+            };
+            events::emit(self.net, event, Subject::Load(self.service, self));
         }
     }
 
@@ -215,7 +244,7 @@ impl RealServer {
         let before = self.load.bound.fetch_add(1, Ordering::Relaxed) as u32;
         let upper = self.upper_threshold.load(Ordering::Relaxed);
         if upper != 0 && before.wrapping_add(1) == upper {
-            self.load.is_overloaded.store(true, Ordering::Relaxed);
+            self.set_overloaded(true);
         }
     }
 
@@ -226,7 +255,7 @@ impl RealServer {
         if self.load.is_overloaded.load(Ordering::Relaxed)
             && before <= self.settings().effective_lower()
         {
-            self.load.is_overloaded.store(false, Ordering::Relaxed);
+            self.set_overloaded(false);
         }
     }
 

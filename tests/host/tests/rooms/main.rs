@@ -5,6 +5,7 @@
 mod attributes;
 mod checksum;
 mod defense;
+mod events;
 mod extension;
 mod flow_hash;
 mod ftp;
