@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Reading addresses and names as people type them, with errors that say what would be right.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use crate::model::{Endpoint, Family, Netmask};
 
@@ -71,6 +72,31 @@ fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port) if digits => Ok(port),
         _ => Err(format!("'{text}' is not a port: 1 to 65535, or any")),
+    }
+}
+
+/// Reads where to listen: `127.0.0.1:9877`, `[::]:9877`.
+pub fn listening_address(text: &str) -> Result<SocketAddr, String> {
+    let endpoint = endpoint(text)?;
+    Ok(SocketAddr::new(endpoint.address, endpoint.port))
+}
+
+/// Reads a time such as `10s`, `5m` or `1h`; a number alone is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is not a time, such as 10s, 5m or 1h");
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    // The longest time that any clock here can add.
+    let number = digits.parse::<u32>().ok().filter(|_| is_number);
+    match number.ok_or_else(wrong)? {
+        0 => Err("a time is at least a second".to_string()),
+        number => Ok(Duration::from_secs(u64::from(number) * unit)),
     }
 }
 

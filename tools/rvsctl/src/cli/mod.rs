@@ -8,6 +8,7 @@ mod scheduling;
 mod service;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -19,6 +20,7 @@ pub use self::names::{
     TunnelType,
 };
 pub use self::service::{ServiceChange, ServiceCommand, ServiceOptions};
+pub use self::watch::{MetricsArgs, TopArgs, WatchArgs};
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
 ///
@@ -130,6 +132,18 @@ pub enum Command {
         #[command(flatten)]
         format: Format,
     },
+
+    /// Tell what happens, one event a line
+    #[command(after_help = help::WATCH)]
+    Watch(WatchArgs),
+
+    /// Live view of services and servers, and how busy they are
+    #[command(after_help = help::TOP)]
+    Top(TopArgs),
+
+    /// Figures for Prometheus and the like, printed or served
+    #[command(after_help = help::METRICS)]
+    Metrics(MetricsArgs),
 
     /// Timeouts of connections: show, set
     #[command(subcommand, after_help = help::TIMEOUT)]

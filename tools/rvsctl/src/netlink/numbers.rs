@@ -28,6 +28,7 @@ pub mod command {
     pub const NEW_CONNECTION: u8 = 19;
     pub const GET_TOTALS: u8 = 20;
     pub const NEW_TOTALS: u8 = 21;
+    pub const EVENT: u8 = 32;
 }
 
 /// One attribute: its number on the wire, its name in the specification, and the set its value
@@ -90,6 +91,8 @@ attribute_set! {
         TIMEOUT_UDP = 6 "timeout-udp",
         CONNECTION = 7 "connection" => connection,
         TOTALS = 8 "totals" => totals,
+        EVENT = 19 "event" => event,
+        EVENTS_LOST = 20 "events-lost",
     }
 }
 
@@ -150,6 +153,7 @@ attribute_set! {
         OUTPPS = 8 "outpps",
         INBPS = 9 "inbps",
         OUTBPS = 10 "outbps",
+        TIME = 12 "time",
     }
 }
 
@@ -187,6 +191,37 @@ attribute_set! {
         REASON = 1 "reason",
         COUNT = 2 "count",
         MEANING = 3 "meaning",
+    }
+}
+
+attribute_set! {
+    /// Something that happened.
+    event {
+        TYPE = 1 "type",
+        TIME = 2 "time",
+        PID = 3 "pid",
+        PROGRAM = 4 "program",
+        LEFT_OUT = 5 "left-out",
+        STRATEGY = 6 "strategy",
+        FAMILY = 7 "family",
+        SLOTS_BEFORE = 8 "slots-before",
+        SLOTS = 9 "slots",
+        ENTRIES = 10 "entries",
+        REASON = 11 "reason",
+        PACKET = 12 "packet" => packet,
+    }
+}
+
+attribute_set! {
+    /// A dropped packet.
+    packet {
+        AF = 1 "af",
+        PROTOCOL = 2 "protocol",
+        SRC_ADDR = 3 "src-addr",
+        SRC_PORT = 4 "src-port",
+        DST_ADDR = 5 "dst-addr",
+        DST_PORT = 6 "dst-port",
+        LENGTH = 7 "length",
     }
 }
 
@@ -235,6 +270,8 @@ mod tests {
             connection::SET,
             totals::SET,
             drop::SET,
+            event::SET,
+            packet::SET,
         ] {
             for id in set.attributes {
                 let ours = (
@@ -249,6 +286,30 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn every_event_and_multicast_group_is_that_of_the_specification() {
+        use crate::model::{EventKind, Topic};
+
+        let text = std::fs::read_to_string(SPECIFICATION).unwrap();
+        let (_, definition) = text.split_once("name: event-type\n").unwrap();
+        let (definition, _) = definition.split_once("\n  -\n").unwrap();
+        let specified: Vec<_> = definition
+            .lines()
+            .filter_map(|line| {
+                let number = field(line, "value")?.parse().ok()?;
+                Some((EventKind(number), field(line, "name")?))
+            })
+            .collect();
+        assert_eq!(specified, EventKind::NAMES);
+
+        let (_, groups) = text.split_once("\nmcast-groups:").unwrap();
+        let groups: Vec<_> = groups
+            .lines()
+            .filter_map(|line| field(line, "name"))
+            .collect();
+        assert_eq!(groups, Topic::ALL.map(Topic::name));
     }
 
     #[test]
@@ -279,6 +340,7 @@ mod tests {
                 Some(command::NEW_CONNECTION),
             ),
             ("get-totals", command::GET_TOTALS, Some(command::NEW_TOTALS)),
+            ("event", command::EVENT, None),
         ] {
             let entry = operations
                 .split("\n    -")
