@@ -48,9 +48,11 @@ impl Outlet {
     pub fn is_heard(&self, net: Net<'_>, group: u32) -> bool {
         let _reading = rcu::read_lock();
         let family = self.family.load(Ordering::Acquire);
+        if family.is_null() {
+            return false;
+        }
         // SAFETY: the family stays registered while we hold the read side; it has all of its groups.
-        !family.is_null()
-            && unsafe { bindings::rvs_genl_has_listeners(family, net.as_ptr(), group) }
+        unsafe { bindings::rvs_genl_has_listeners(family, net.as_ptr(), group) }
     }
 
     /// Sends one message, which `write` fills, to those who listen to a group in a namespace, from any

@@ -120,31 +120,39 @@ fn server_labels(service: &Service, server: &Server) -> Labels {
     labels
 }
 
-/// What is known of a server besides its traffic.
-const OF_SERVERS: [(&str, &str, fn(&Server) -> u32); 5] = [
-    (
-        "rvs_server_active_connections",
-        "Connections in use",
-        |server| server.active_connections,
-    ),
-    (
-        "rvs_server_inactive_connections",
-        "Connections that wait for their timeout",
-        |server| server.inactive_connections,
-    ),
-    (
-        "rvs_server_persistent_clients",
-        "Clients that persistence binds to the server",
-        |server| server.persistent_connections,
-    ),
-    ("rvs_server_weight", "Share of new connections", |server| {
-        server.weight
-    }),
-    (
-        "rvs_server_upper_threshold",
-        "No new connections at this many; 0: no limit",
-        |server| server.upper_threshold,
-    ),
+/// Something that is known of a server besides its traffic.
+struct OfServer {
+    name: &'static str,
+    help: &'static str,
+    value: fn(&Server) -> u32,
+}
+
+const OF_SERVERS: [OfServer; 5] = [
+    OfServer {
+        name: "rvs_server_active_connections",
+        help: "Connections in use",
+        value: |server| server.active_connections,
+    },
+    OfServer {
+        name: "rvs_server_inactive_connections",
+        help: "Connections that wait for their timeout",
+        value: |server| server.inactive_connections,
+    },
+    OfServer {
+        name: "rvs_server_persistent_clients",
+        help: "Clients that persistence binds to the server",
+        value: |server| server.persistent_connections,
+    },
+    OfServer {
+        name: "rvs_server_weight",
+        help: "Share of new connections",
+        value: |server| server.weight,
+    },
+    OfServer {
+        name: "rvs_server_upper_threshold",
+        help: "No new connections at this many; 0: no limit",
+        value: |server| server.upper_threshold,
+    },
 ];
 
 impl Reading {
@@ -219,7 +227,7 @@ impl Collector for Reading {
         let servers =
             servers.map(|(service, it)| (server_labels(service, it), &it.statistics.counters));
         traffic(encoder, "server_", servers)?;
-        for (name, help, value) in OF_SERVERS {
+        for OfServer { name, help, value } in OF_SERVERS {
             let servers = self.servers().map(|(service, server)| {
                 let value = u64::from(value(server));
                 (server_labels(service, server), value)
