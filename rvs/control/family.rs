@@ -6,7 +6,7 @@
 use super::{
     attr::Attrs,
     parse::{self, Fault},
-    uapi::{cmd, info, top, IPVS_VERSION, RVS_VERSION},
+    uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
     write::{self, Style},
 };
 use crate::{
@@ -132,7 +132,7 @@ pub struct Dispatcher<D>(PhantomData<D>);
 
 impl<D: Dialect> Answers for Dispatcher<D> {
     const NAME: &'static CStr = D::NAME;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = FAMILY_VERSION as u32;
     const PERMISSION: Permission = D::PERMISSION;
     const COMMANDS: &'static [Command] = D::COMMANDS;
     const GROUPS: &'static [&'static CStr] = D::GROUPS;

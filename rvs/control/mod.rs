@@ -16,7 +16,7 @@ mod stats_files;
 mod status_file;
 mod sysctl;
 pub mod text;
-mod uapi;
+pub mod uapi;
 mod write;
 
 pub use files::Files;

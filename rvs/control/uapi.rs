@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The numbers of the netlink families `IPVS` (`include/uapi/linux/ip_vs.h`)
-//! and `RVS` (`docs/netlink/rvs.yaml`), under their UAPI names.
+//! and `RVS` (`docs/netlink/rvs.yaml`), under their UAPI names. Plain
+//! constants and nothing else: the module and the command `rvsctl` are
+//! compiled from this very file, and a test compares it with the
+//! specification.
 
 #![forbid(unsafe_code)]
 
@@ -147,6 +150,25 @@ pub mod event {
     pub const PACKET: u16 = 12;
 }
 
+/// What happened, in [`event::TYPE`].
+pub mod event_type {
+    pub const SERVICE_ADDED: u32 = 1;
+    pub const SERVICE_CHANGED: u32 = 2;
+    pub const SERVICE_REMOVED: u32 = 3;
+    pub const SERVER_ADDED: u32 = 4;
+    pub const SERVER_CHANGED: u32 = 5;
+    pub const SERVER_REMOVED: u32 = 6;
+    pub const FLUSHED: u32 = 7;
+    pub const ZEROED: u32 = 8;
+    pub const TIMEOUTS_CHANGED: u32 = 9;
+    pub const SERVER_OVERLOADED: u32 = 16;
+    pub const SERVER_RECOVERED: u32 = 17;
+    pub const DEFENCE_ON: u32 = 32;
+    pub const DEFENCE_OFF: u32 = 33;
+    pub const TABLE_RESIZED: u32 = 48;
+    pub const PACKET_DROPPED: u32 = 64;
+}
+
 /// Attributes of a dropped packet.
 pub mod packet {
     pub const AF: u16 = 1;
@@ -158,6 +180,8 @@ pub mod packet {
     pub const LENGTH: u16 = 7;
 }
 
+/// Version of both families, in the header of every message.
+pub const FAMILY_VERSION: u8 = 1;
 /// The version of IPVS that clients expect: 1.2.1.
 pub const IPVS_VERSION: u32 = 0x01_02_01;
 /// The version of this module: 0.1.0.

@@ -11,7 +11,7 @@ mod sample;
 pub use sample::Sample;
 
 use crate::{
-    control,
+    control::{self, uapi::event_type},
     netns::Netns,
     packet::{Endpoint, Family},
     proto,
@@ -65,40 +65,40 @@ impl Group {
     }
 }
 
-/// What happened. The numbers are those of `event-type` in `docs/netlink/rvs.yaml`.
+/// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Event {
     /// A service was added.
-    ServiceAdded = 1,
+    ServiceAdded = event_type::SERVICE_ADDED,
     /// Its settings were set.
-    ServiceChanged = 2,
+    ServiceChanged = event_type::SERVICE_CHANGED,
     /// It was removed, with its real servers.
-    ServiceRemoved = 3,
+    ServiceRemoved = event_type::SERVICE_REMOVED,
     /// A real server was added.
-    ServerAdded = 4,
+    ServerAdded = event_type::SERVER_ADDED,
     /// Its settings were set.
-    ServerChanged = 5,
+    ServerChanged = event_type::SERVER_CHANGED,
     /// It was removed.
-    ServerRemoved = 6,
+    ServerRemoved = event_type::SERVER_REMOVED,
     /// All services were removed.
-    Flushed = 7,
+    Flushed = event_type::FLUSHED,
     /// Counters were zeroed: of one service, or all.
-    Zeroed = 8,
+    Zeroed = event_type::ZEROED,
     /// Timeouts were set.
-    TimeoutsChanged = 9,
+    TimeoutsChanged = event_type::TIMEOUTS_CHANGED,
     /// A real server has as many connections as its upper threshold: it gets no new ones.
-    ServerOverloaded = 16,
+    ServerOverloaded = event_type::SERVER_OVERLOADED,
     /// It has fewer than its lower threshold: it gets new ones again.
-    ServerRecovered = 17,
+    ServerRecovered = event_type::SERVER_RECOVERED,
     /// A defence went on.
-    DefenceOn = 32,
+    DefenceOn = event_type::DEFENCE_ON,
     /// It went off.
-    DefenceOff = 33,
+    DefenceOff = event_type::DEFENCE_OFF,
     /// A connection table has twice the slots, or half of them.
-    TableResized = 48,
+    TableResized = event_type::TABLE_RESIZED,
     /// A packet was dropped.
-    PacketDropped = 64,
+    PacketDropped = event_type::PACKET_DROPPED,
 }
 
 impl Event {

@@ -252,7 +252,7 @@ def test_the_live_view_gives_the_terminal_back(lab, rvsctl, end):
         live = lab.director.start(Rvsctl.tool, "top", stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"},
                                   start_new_session=True)
         shown = b""
-        while b"udp " not in shown:
+        while b"udp" not in shown:
             shown += os.read(ours, 4096)
         assert termios.tcgetattr(theirs) != before
         if end == "SIGTERM":

@@ -14,6 +14,7 @@ mod icmp;
 mod icmpv6;
 mod ipv4;
 mod ipv6;
+mod netlink_numbers;
 mod network;
 mod proc_text;
 mod proto;

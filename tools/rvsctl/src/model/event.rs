@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::{Endpoint, Family, Protocol, Server, Service, ServiceKey, Timeouts};
+use crate::netlink::numbers::event_type;
 
 /// A kind of events that can be listened to by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,21 +45,21 @@ impl Topic {
 pub struct EventKind(pub u32);
 
 impl EventKind {
-    pub const SERVICE_ADDED: Self = Self(1);
-    pub const SERVICE_CHANGED: Self = Self(2);
-    pub const SERVICE_REMOVED: Self = Self(3);
-    pub const SERVER_ADDED: Self = Self(4);
-    pub const SERVER_CHANGED: Self = Self(5);
-    pub const SERVER_REMOVED: Self = Self(6);
-    pub const FLUSHED: Self = Self(7);
-    pub const ZEROED: Self = Self(8);
-    pub const TIMEOUTS_CHANGED: Self = Self(9);
-    pub const SERVER_OVERLOADED: Self = Self(16);
-    pub const SERVER_RECOVERED: Self = Self(17);
-    pub const DEFENCE_ON: Self = Self(32);
-    pub const DEFENCE_OFF: Self = Self(33);
-    pub const TABLE_RESIZED: Self = Self(48);
-    pub const PACKET_DROPPED: Self = Self(64);
+    pub const SERVICE_ADDED: Self = Self(event_type::SERVICE_ADDED);
+    pub const SERVICE_CHANGED: Self = Self(event_type::SERVICE_CHANGED);
+    pub const SERVICE_REMOVED: Self = Self(event_type::SERVICE_REMOVED);
+    pub const SERVER_ADDED: Self = Self(event_type::SERVER_ADDED);
+    pub const SERVER_CHANGED: Self = Self(event_type::SERVER_CHANGED);
+    pub const SERVER_REMOVED: Self = Self(event_type::SERVER_REMOVED);
+    pub const FLUSHED: Self = Self(event_type::FLUSHED);
+    pub const ZEROED: Self = Self(event_type::ZEROED);
+    pub const TIMEOUTS_CHANGED: Self = Self(event_type::TIMEOUTS_CHANGED);
+    pub const SERVER_OVERLOADED: Self = Self(event_type::SERVER_OVERLOADED);
+    pub const SERVER_RECOVERED: Self = Self(event_type::SERVER_RECOVERED);
+    pub const DEFENCE_ON: Self = Self(event_type::DEFENCE_ON);
+    pub const DEFENCE_OFF: Self = Self(event_type::DEFENCE_OFF);
+    pub const TABLE_RESIZED: Self = Self(event_type::TABLE_RESIZED);
+    pub const PACKET_DROPPED: Self = Self(event_type::PACKET_DROPPED);
 
     /// Events were lost. From here on, what this program tells itself, under numbers that the kernel
     /// does not use.

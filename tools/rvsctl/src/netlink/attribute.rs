@@ -11,11 +11,7 @@ use netlink_packet_core::{
     NlasIterator, NLA_F_NESTED,
 };
 
-use super::numbers::{AttributeId, AttributeSet};
-
-/// Address family numbers as they stand in `af` attributes (`AF_INET`, `AF_INET6`).
-pub const AF_INET: u16 = 2;
-pub const AF_INET6: u16 = 10;
+use super::numbers::{AttributeId, AttributeSet, AF_INET, AF_INET6};
 
 /// Why an answer of the kernel could not be understood.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::attribute::{Attributes, DecodeError, AF_INET6};
-use super::numbers::{event, packet, rvs, server};
+use super::attribute::{Attributes, DecodeError};
+use super::numbers::{event, packet, rvs, server, AF_INET6};
 use super::operations::decode_timeouts;
 use super::server::{decode_endpoint, decode_server};
 use super::service::{decode_service, decode_service_key};
@@ -65,14 +65,14 @@ fn decode_subject(
             let service = decode_service_key(top)?;
             Subject::ServerKey {
                 service,
-                server: decode_endpoint(&top.require_nest(rvs::SERVER)?, service.family())?,
+                server: decode_endpoint(&top.require_nest(rvs::DEST)?, service.family())?,
             }
         }
         EventKind::SERVER_OVERLOADED | EventKind::SERVER_RECOVERED => {
             let service = decode_service_key(top)?;
             Subject::Load {
                 service,
-                server: decode_load(&top.require_nest(rvs::SERVER)?, service.family())?,
+                server: decode_load(&top.require_nest(rvs::DEST)?, service.family())?,
             }
         }
         EventKind::TIMEOUTS_CHANGED => Subject::Timeouts {
@@ -234,7 +234,7 @@ pub mod tests {
                         Attribute::u32(server::ACTIVE_CONNS, 9),
                         Attribute::u32(server::INACT_CONNS, 1),
                     ];
-                    encode(&[key_of_service, Attribute::nest(rvs::SERVER, load)])
+                    encode(&[key_of_service, Attribute::nest(rvs::DEST, load)])
                 }
                 _ => Vec::new(),
             }

@@ -77,7 +77,7 @@ impl<T: Transport> Client<T> {
         settings: &ServerSettings,
     ) -> Result<Remark, Error> {
         let server = server::encode_server(endpoint, settings);
-        self.perform(command::NEW_SERVER, &[service::encode_key(service), server])
+        self.perform(command::NEW_DEST, &[service::encode_key(service), server])
     }
 
     pub fn set_server(
@@ -87,7 +87,7 @@ impl<T: Transport> Client<T> {
         settings: &ServerSettings,
     ) -> Result<Remark, Error> {
         let server = server::encode_server(endpoint, settings);
-        self.perform(command::SET_SERVER, &[service::encode_key(service), server])
+        self.perform(command::SET_DEST, &[service::encode_key(service), server])
     }
 
     pub fn delete_server(
@@ -96,7 +96,7 @@ impl<T: Transport> Client<T> {
         endpoint: Endpoint,
     ) -> Result<Remark, Error> {
         let server = server::encode_key(endpoint);
-        self.perform(command::DEL_SERVER, &[service::encode_key(service), server])
+        self.perform(command::DEL_DEST, &[service::encode_key(service), server])
     }
 
     /// The real servers of a service, in the kernel's order. A service that does not exist may
@@ -104,9 +104,9 @@ impl<T: Transport> Client<T> {
     pub fn servers(&mut self, service: &ServiceKey) -> Result<Vec<Server>, Error> {
         let family = service.family();
         self.list(
-            command::GET_SERVER,
+            command::GET_DEST,
             &[service::encode_key(service)],
-            command::NEW_SERVER,
+            command::NEW_DEST,
             |body| decode_server(body, family),
         )
     }

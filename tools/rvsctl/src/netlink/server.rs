@@ -52,7 +52,7 @@ fn key_attributes(endpoint: Endpoint) -> Vec<Attribute> {
 
 /// The container that names a real server of a service.
 pub fn encode_key(endpoint: Endpoint) -> Attribute {
-    Attribute::nest(rvs::SERVER, key_attributes(endpoint))
+    Attribute::nest(rvs::DEST, key_attributes(endpoint))
 }
 
 /// The container that names a real server and says what it is set to.
@@ -71,7 +71,7 @@ pub fn encode_server(endpoint: Endpoint, settings: &ServerSettings) -> Attribute
             Attribute::u16(server::TUN_FLAGS, encapsulation.flags),
         ]);
     }
-    Attribute::nest(rvs::SERVER, attributes)
+    Attribute::nest(rvs::DEST, attributes)
 }
 
 fn decode_encapsulation(attributes: &Attributes<'_>) -> Result<Option<Encapsulation>, DecodeError> {
@@ -103,7 +103,7 @@ pub fn decode_endpoint(
 /// kernels that do not say the server's own.
 pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError> {
     let top = Attributes::parse(&rvs::SET, body)?;
-    let attributes = top.require_nest(rvs::SERVER)?;
+    let attributes = top.require_nest(rvs::DEST)?;
     let method = ForwardingMethod::from_number(attributes.require_u32(server::FWD_METHOD)?);
     let encapsulation = decode_encapsulation(&attributes)?;
     Ok(Server {
@@ -155,13 +155,13 @@ pub mod tests {
             Attribute::u32(server::PERSIST_CONNS, 1),
             statistics_counting_from(server::STATS64, 200),
         ]);
-        encode(&[Attribute::nest(rvs::SERVER, attributes)])
+        encode(&[Attribute::nest(rvs::DEST, attributes)])
     }
 
     /// The settings of a server in a request.
     pub fn server_sent(body: &[u8]) -> ServerSettings {
         let top = Attributes::parse(&rvs::SET, body).unwrap();
-        let sent = top.require_nest(rvs::SERVER).unwrap();
+        let sent = top.require_nest(rvs::DEST).unwrap();
         let number = |id| sent.require_u32(id).unwrap();
         ServerSettings {
             method: ForwardingMethod::from_number(number(server::FWD_METHOD)),
@@ -211,7 +211,7 @@ pub mod tests {
         let server = decode_server(&server_body(endpoint(), &settings), Family::Ipv4).unwrap();
         let bytes = encode(&[encode_server(endpoint(), &ServerSettings::of(&server))]);
         let top = Attributes::parse(&rvs::SET, &bytes).unwrap();
-        let sent = top.require_nest(rvs::SERVER).unwrap();
+        let sent = top.require_nest(rvs::DEST).unwrap();
         assert_eq!(sent.require_u32(server::U_THRESH), Ok(100));
         assert_eq!(sent.require_u32(server::L_THRESH), Ok(70));
         assert_eq!(sent.u8(server::TUN_TYPE), Ok(Some(1)));

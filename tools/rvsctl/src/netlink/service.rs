@@ -4,8 +4,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::attribute::{Attribute, Attributes, DecodeError, AF_INET, AF_INET6};
-use super::numbers::{rvs, service};
+use super::attribute::{Attribute, Attributes, DecodeError};
+use super::numbers::{rvs, service, AF_INET, AF_INET6};
 use super::statistics::decode_statistics;
 use crate::model::{Endpoint, Family, Netmask, Protocol, Service, ServiceFlags, ServiceKey};
 

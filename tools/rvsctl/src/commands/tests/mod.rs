@@ -82,7 +82,7 @@ fn service(sequence: u32) -> Vec<u8> {
 fn server(sequence: u32, name: &str) -> Vec<u8> {
     let settings = ServerSettings::new(ForwardingMethod::Masquerading, 5);
     let body = server_body(parse::endpoint(name).unwrap(), &settings);
-    reply(sequence, command::NEW_SERVER, &body)
+    reply(sequence, command::NEW_DEST, &body)
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -234,7 +234,7 @@ fn adding_a_server_sends_service_and_server() {
     let line = "rvsctl server add tcp 192.0.2.10:80 10.0.0.1:8080 --method nat --weight 7";
     let outcome = run(line, vec![vec![ack(2)]]);
     assert_eq!(outcome.result, Ok(()));
-    assert_eq!(outcome.requests, [command::NEW_SERVER]);
+    assert_eq!(outcome.requests, [command::NEW_DEST]);
     assert!(contains(&outcome.last, &[8, 0, 1, 0, 10, 0, 0, 1]));
     assert!(contains(&outcome.last, &[8, 0, 4, 0, 7, 0, 0, 0]));
 }
@@ -388,7 +388,7 @@ fn changing_a_server_keeps_what_is_not_named() {
         ],
     );
     assert_eq!(outcome.result, Ok(()));
-    assert_eq!(outcome.requests.last(), Some(&command::SET_SERVER));
+    assert_eq!(outcome.requests.last(), Some(&command::SET_DEST));
     assert!(contains(&outcome.last, &[8, 0, 3, 0, 0, 0, 0, 0]), "method");
     assert!(contains(&outcome.last, &[8, 0, 4, 0, 0, 0, 0, 0]), "weight");
     assert!(

@@ -274,7 +274,7 @@ fn set_server(change: &str) -> Outcome {
     settings.lower_threshold = 70;
     let endpoint: Endpoint = parse::endpoint("10.0.0.1:8080").unwrap();
     let body = server_body(endpoint, &settings);
-    let listed = vec![reply(3, command::NEW_SERVER, &body), done(3, 0, 0)];
+    let listed = vec![reply(3, command::NEW_DEST, &body), done(3, 0, 0)];
     run(&line, vec![vec![service(2), ack(2)], listed, vec![ack(4)]])
 }
 

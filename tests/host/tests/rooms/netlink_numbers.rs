@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The numbers of the native family are those of its specification, all of them and no others.
+
+use std::collections::BTreeMap;
+use yaml_rust2::{Yaml, YamlLoader};
+
+const CONSTANTS: &str = include_str!("../../../../rvs/control/uapi.rs");
+const SPECIFICATION: &str = include_str!("../../../../docs/netlink/rvs.yaml");
+
+/// The attribute set that a module of constants is for.
+const SETS: [(&str, &str); 9] = [
+    ("top", "rvs"),
+    ("info", "info"),
+    ("svc", "service"),
+    ("dest", "server"),
+    ("stats", "stats"),
+    ("stats", "stats64"),
+    ("conn", "connection"),
+    ("totals", "totals"),
+    ("drop", "drop"),
+];
+
+type Numbers = BTreeMap<String, i64>;
+
+/// The constants of each module, by their names in the specification.
+fn constants() -> BTreeMap<String, Numbers> {
+    let mut modules: BTreeMap<String, Numbers> = BTreeMap::new();
+    let mut module = String::new();
+    for line in CONSTANTS.lines() {
+        if let Some(name) = line.strip_prefix("pub mod ") {
+            module = name.trim_end_matches(" {").to_string();
+        }
+        if let Some(constant) = line.strip_prefix("    pub const ") {
+            let (name, rest) = constant.split_once(": ").unwrap();
+            let (_, number) = rest.trim_end_matches(';').split_once(" = ").unwrap();
+            let name = name
+                .to_lowercase()
+                .replace('_', "-")
+                .replace("dest", "server");
+            let numbers = modules.entry(module.clone()).or_default();
+            numbers.insert(name, number.parse().unwrap());
+        }
+    }
+    modules
+}
+
+fn specification() -> Yaml {
+    YamlLoader::load_from_str(SPECIFICATION).unwrap().remove(0)
+}
+
+fn name_and(entry: &Yaml, value: &Yaml) -> (String, i64) {
+    (
+        entry["name"].as_str().unwrap().to_string(),
+        value.as_i64().unwrap(),
+    )
+}
+
+#[test]
+fn every_attribute_has_its_specified_number_and_every_specified_one_is_there() {
+    let (constants, specification) = (constants(), specification());
+    for (module, name) in SETS {
+        let sets = specification["attribute-sets"].as_vec().unwrap();
+        let set = sets
+            .iter()
+            .find(|set| set["name"].as_str() == Some(name))
+            .unwrap();
+        let specified: Numbers = set["attributes"]
+            .as_vec()
+            .unwrap()
+            .iter()
+            .map(|attribute| name_and(attribute, &attribute["value"]))
+            // Padding is never written, and no synchronisation daemon runs.
+            .filter(|(name, _)| name != "pad" && name != "daemon")
+            .collect();
+        assert_eq!(constants[module], specified, "{module} against {name}");
+    }
+}
+
+#[test]
+fn every_module_of_attributes_is_compared() {
+    let mut compared: Vec<_> = SETS.map(|(module, _)| module).into();
+    compared.push("cmd");
+    for module in constants().keys() {
+        assert!(
+            compared.contains(&module.as_str()),
+            "{module} is not compared"
+        );
+    }
+}
+
+#[test]
+fn every_command_has_its_specified_number_and_every_specified_one_is_there() {
+    let (constants, specification) = (constants(), specification());
+    let mut specified = Numbers::new();
+    let mut replies = Vec::new();
+    for operation in specification["operations"]["list"].as_vec().unwrap() {
+        let request = ["do", "dump"].map(|mode| &operation[mode]["request"]["value"]);
+        let value = [&operation["value"], request[0], request[1]];
+        let value = value
+            .into_iter()
+            .find(|value| !value.is_badvalue())
+            .unwrap();
+        let (name, number) = name_and(operation, value);
+        for mode in ["do", "dump"] {
+            if let Some(reply) = operation[mode]["reply"]["value"].as_i64() {
+                replies.push((name.replace("get-", ""), reply));
+            }
+        }
+        specified.insert(name, number);
+    }
+    // Replies to `get-x` carry `new-x` or `set-x`.
+    for (object, number) in replies {
+        let carries =
+            |verb: &str| constants["cmd"].get(&format!("{verb}-{object}")) == Some(&number);
+        assert!(
+            carries("new") || carries("set"),
+            "the reply of get-{object}"
+        );
+        let name = if carries("new") { "new" } else { "set" };
+        specified.insert(format!("{name}-{object}"), number);
+    }
+    let ours: Numbers = constants["cmd"]
+        .iter()
+        // Only the family IPVS has these.
+        .filter(|(name, _)| !name.ends_with("-daemon"))
+        .map(|(name, number)| (name.clone(), *number))
+        .collect();
+    assert_eq!(ours, specified);
+}
