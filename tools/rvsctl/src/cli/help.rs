@@ -258,3 +258,8 @@ Examples:
   rvsctl completions bash > /etc/bash_completion.d/rvsctl
   rvsctl completions zsh > /usr/share/zsh/vendor-completions/_rvsctl
   rvsctl completions fish > /etc/fish/completions/rvsctl.fish";
+
+pub const MAN: &str = "\
+Examples:
+  rvsctl man > /usr/share/man/man8/rvsctl.8
+  rvsctl man | man -l -";

@@ -77,6 +77,13 @@ fn with_equals_sign(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     error
 }
 
+/// Examples and exit statuses, as `--help` of the whole has them.
+pub fn general_help() -> (&'static str, &'static str) {
+    let parts = help::GENERAL.split_once("\n\nExit status:\n");
+    let (examples, statuses) = parts.unwrap_or((help::GENERAL, ""));
+    (examples.trim_start_matches("Examples:\n"), statuses)
+}
+
 /// Heading of the options that every command takes.
 const GLOBAL: &str = "Options of every command";
 
@@ -170,6 +177,10 @@ pub enum Command {
         #[arg(value_enum)]
         shell: CompletionShell,
     },
+
+    /// Print the manual page rvsctl(8), as troff source
+    #[command(after_help = help::MAN)]
+    Man,
 }
 
 #[derive(Debug, Subcommand)]

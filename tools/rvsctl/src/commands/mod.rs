@@ -5,6 +5,7 @@
 mod checks;
 mod connection;
 mod flush;
+mod man;
 mod metrics;
 mod server;
 mod service;
@@ -75,6 +76,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     let mut out = BufWriter::new(stdout.lock());
     if let Command::Completions { shell } = cli.command {
         return print_completions(&mut out, shell.into());
+    }
+    if let Command::Man = cli.command {
+        return man::print(&mut out);
     }
     if let Command::Metrics(
         arguments @ MetricsArgs {
@@ -155,6 +159,6 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
         Command::Metrics(arguments) => metrics::print(session, arguments.limit),
         Command::Top(arguments) => top::top(session, &arguments),
         Command::Info(format) => statistics::info(session, &format),
-        Command::Completions { .. } => Ok(()),
+        Command::Completions { .. } | Command::Man => Ok(()),
     }
 }

@@ -257,7 +257,9 @@ mod tests {
 
         let specification = &YamlLoader::load_from_str(SPECIFICATION).unwrap()[0];
         let definitions = specification["definitions"].as_vec().unwrap();
-        let types = definitions.iter().find(|it| it["name"].as_str() == Some("event-type"));
+        let types = definitions
+            .iter()
+            .find(|it| it["name"].as_str() == Some("event-type"));
         let types = types.unwrap()["entries"].as_vec().unwrap().iter();
         let types: Vec<_> = types
             .map(|it| {
@@ -267,7 +269,10 @@ mod tests {
             .collect();
         assert_eq!(types, EventKind::NAMES);
 
-        let groups = specification["mcast-groups"]["list"].as_vec().unwrap().iter();
+        let groups = specification["mcast-groups"]["list"]
+            .as_vec()
+            .unwrap()
+            .iter();
         let groups: Vec<_> = groups.map(|it| it["name"].as_str().unwrap()).collect();
         assert_eq!(groups, Topic::ALL.map(Topic::name));
     }
