@@ -83,8 +83,10 @@ pub fn follow<T: Transport>(
                     }
                 }
             }
+            Heard::Lost if is_behind => {}
             Heard::Lost => {
                 printer.print(session.out, &own(EventKind::LOST, Subject::Everything {}))?;
+                session.out.flush()?;
                 is_behind = true;
             }
             Heard::Over(_) if is_behind => {

@@ -170,6 +170,7 @@ fn after_lost_events_it_lists_what_is_configured_once_it_has_caught_up() {
     let heard = vec![
         Heard::Lost,
         told(Sample::Flushed),
+        Heard::Lost,
         Heard::Over(Wake::TimeOver),
         told(Sample::ZeroedAll),
     ];
