@@ -37,16 +37,26 @@ impl<'a> Fault<'a> {
         }
     }
 
-    fn at(errno: Error, message: &'static CStr, attribute: Attr<'a>) -> Self {
+    /// A fault of one attribute.
+    pub const fn at(errno: Error, message: &'static CStr, attribute: Attr<'a>) -> Self {
+        Self::about(errno, message, Some(attribute))
+    }
+
+    /// A fault of one attribute, if that is there.
+    pub const fn about(errno: Error, message: &'static CStr, attribute: Option<Attr<'a>>) -> Self {
         Self {
             errno,
             message,
-            attribute: Some(attribute.whole),
+            attribute: match attribute {
+                Some(attribute) => Some(attribute.whole),
+                None => None,
+            },
         }
     }
 }
 
-type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
+/// What was read, or why it was refused.
+pub type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
 
 /// The attributes of a request.
 pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
@@ -66,10 +76,7 @@ fn nest<'a>(
     missing: &'static CStr,
     lengths: &[(u16, Length)],
 ) -> Parsed<'a, Attrs<'a>> {
-    let attr = attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?;
-    let nested = attr
-        .nested()
-        .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))?;
+    let nested = nested(attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?)?;
     let misfit = nested.iter().find(|attr| {
         let of_kind = lengths.iter().find(|(kind, _)| *kind == attr.kind);
         of_kind.is_some_and(|(_, length)| !length.fits(*attr))
@@ -78,6 +85,12 @@ fn nest<'a>(
         Some(attr) => Err(Fault::at(EINVAL, UNFIT, attr)),
         None => Ok(nested),
     }
+}
+
+/// What an attribute holds.
+pub fn nested(attr: Attr<'_>) -> Parsed<'_, Attrs<'_>> {
+    attr.nested()
+        .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))
 }
 
 const UNFIT: &CStr = c_str!("the attribute's length does not fit its type");
@@ -154,14 +167,23 @@ fn optional<'a, T: Default>(
     kind: u16,
     read: impl FnOnce(Attr<'a>) -> Option<T>,
 ) -> Parsed<'a, T> {
+    if_given(attrs, kind, read).map(Option::unwrap_or_default)
+}
+
+/// A value of an attribute, if that is there.
+pub fn if_given<'a, T>(
+    attrs: Attrs<'a>,
+    kind: u16,
+    read: impl FnOnce(Attr<'a>) -> Option<T>,
+) -> Parsed<'a, Option<T>> {
     let Some(attr) = attrs.get(kind) else {
-        return Ok(T::default());
+        return Ok(None);
     };
-    read(attr).ok_or(Fault::at(EINVAL, UNFIT, attr))
+    read(attr).map(Some).ok_or(Fault::at(EINVAL, UNFIT, attr))
 }
 
 /// An address of a family out of up to 16 bytes; of one of IPv4 the first four count.
-fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
+pub fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
     move |attr| {
         let bytes = attr.padded::<16>()?;
         let [a, b, c, d, ..] = bytes;
@@ -172,8 +194,12 @@ fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
     }
 }
 
+/// What is said about a family that is none.
+pub const NO_FAMILY: &CStr =
+    c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
+
 /// The family of this number.
-fn family(number: Option<u16>) -> Option<Family> {
+pub fn family(number: Option<u16>) -> Option<Family> {
     match number? {
         AF_INET => Some(Family::V4),
         AF_INET6 if ip::has_ipv6() => Some(Family::V6),
@@ -199,9 +225,7 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         c_str!("the service's address family is missing"),
     ))?;
     let Some(family) = family(attr.u16()) else {
-        let message =
-            c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
-        return Err(Fault::at(EAFNOSUPPORT, message, attr));
+        return Err(Fault::at(EAFNOSUPPORT, NO_FAMILY, attr));
     };
     if let Some(mark) = service.get(svc::FWMARK) {
         let mark = mark.u32().ok_or(Fault::at(EINVAL, UNFIT, mark))?;

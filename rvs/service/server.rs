@@ -88,9 +88,10 @@ const ONE_ACTIVE: u64 = 1 << 32;
 
 /// A real server of one virtual service.
 pub struct RealServer {
+    /// The service that it is one of.
+    pub service: ServiceKey,
     /// Address and port, the port 0 to keep the packet's.
     pub endpoint: Endpoint<IpAddr>,
-    service: ServiceKey,
     net: Net<'static>,
     method: AtomicU8,
     tunnel: AtomicTunnel,
@@ -115,8 +116,8 @@ impl RealServer {
         settings: ServerSettings,
     ) -> Result<Arc<Self>> {
         let server = Self {
-            endpoint,
             service,
+            endpoint,
             net,
             method: AtomicU8::new(settings.method as u8),
             tunnel: AtomicTunnel::new(settings.tunnel),

@@ -128,8 +128,10 @@ pub fn request<'a, A: Balanced>(
     match path.method {
         Method::Masquerading => nat::request(balancer, skb, segment, path, context),
         Method::Tunneling => {
-            // Bits that neither choose a bucket nor are a fingerprint: others see something of them.
-            skb.set_flow_hash((segment.hash >> 24) as u32);
+            if path.server.is_some_and(|server| server.tunnel().is_gue()) {
+                // Bits that neither choose a bucket nor are a fingerprint: others see something of them.
+                skb.set_flow_hash((segment.hash >> 24) as u32);
+            }
             unchanged(balancer, skb, &segment.header, path, context)
         }
         _ => unchanged(balancer, skb, &segment.header, path, context),

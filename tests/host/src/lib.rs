@@ -45,6 +45,7 @@ pub mod events {
 /// Connections: of this room only the files that know nothing of the kernel.
 #[path = "../../../rvs/conn"]
 pub mod conn {
+    pub mod filter;
     pub mod hash;
     pub mod wheel;
 }

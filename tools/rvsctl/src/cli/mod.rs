@@ -2,6 +2,7 @@
 //! The command line: every command, argument and default, declared for `clap`. What the commands do
 //! lives in `commands`.
 
+mod connection;
 mod help;
 mod names;
 mod scheduling;
@@ -15,6 +16,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
 pub use self::names::{
     CompletionShell, Method, OptionalServiceName, ServerName, ServiceName, TunnelChecksum,
     TunnelType,
@@ -125,8 +127,8 @@ pub enum Command {
     #[command(subcommand, after_help = help::SERVER)]
     Server(ServerCommand),
 
-    /// Connections: list
-    #[command(subcommand)]
+    /// Connections: list, kill
+    #[command(subcommand, after_help = help::CONN)]
     Conn(ConnCommand),
 
     /// Show totals, and why packets were dropped
@@ -139,6 +141,10 @@ pub enum Command {
         #[command(flatten)]
         format: Format,
     },
+
+    /// List why packets are dropped, and how many were
+    #[command(after_help = help::DROPS)]
+    Drops(Format),
 
     /// Tell what happens, one event a line
     #[command(after_help = help::WATCH)]
@@ -336,13 +342,6 @@ pub struct ServerChange {
 
     #[command(flatten)]
     pub thresholds: Thresholds,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ConnCommand {
-    /// List the connection table
-    #[command(alias = "ls", after_help = help::CONN_LIST)]
-    List(Format),
 }
 
 #[derive(Debug, Subcommand)]

@@ -30,7 +30,7 @@ pub struct WatchArgs {
     pub count: Option<u64>,
 
     /// End after this time, such as 10s, 5m or 1h
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::waiting_time)]
     pub timeout: Option<Duration>,
 
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub struct WatchArgs {
 #[derive(Debug, Args)]
 pub struct TopArgs {
     /// Time between two readings, such as 2s
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse::waiting_time)]
     pub interval: Duration,
 
     /// Only services and servers whose names have this text

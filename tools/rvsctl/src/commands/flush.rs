@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `rvsctl flush`, which asks a person first.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-
-use super::{performed, service, Session};
+use super::{confirm, performed, service, Session};
 use crate::error::{Attempt, Error, ExitStatus, Failure};
 use crate::netlink::Transport;
 
 pub fn flush<T: Transport>(session: &mut Session<'_, T>, yes: bool) -> Result<(), Error> {
     if !yes {
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        if !confirm::can_ask() {
             return Err(unasked().into());
         }
-        confirm(session)?;
+        ask(session)?;
     }
     Ok(performed(session.client.flush(), Attempt::Flush)?)
 }
@@ -25,19 +23,13 @@ fn unasked() -> Failure {
     .tip("`rvsctl flush --yes` does not ask")
 }
 
-/// Asks on the terminal; anything but a yes is a refusal.
-fn confirm<T: Transport>(session: &mut Session<'_, T>) -> Result<(), Error> {
+/// Asks on the terminal.
+fn ask<T: Transport>(session: &mut Session<'_, T>) -> Result<(), Error> {
     let found = service::read(session, None)?;
     let servers: usize = found.iter().map(|service| service.servers.len()).sum();
-    eprint!(
-        "Remove all services ({}) and their real servers ({servers})? [y/N] ",
+    let question = format!(
+        "Remove all services ({}) and their real servers ({servers})?",
         found.len()
     );
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-        return Ok(());
-    }
-    Err(Failure::new(ExitStatus::Refused, "nothing was removed").into())
+    confirm::ask(&question, "nothing was removed")
 }

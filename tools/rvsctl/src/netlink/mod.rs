@@ -2,9 +2,10 @@
 //! The kernel's side of the conversation: the generic netlink family RVS.
 //!
 //! `numbers` holds what `docs/netlink/rvs.yaml` assigns; `attribute` writes and reads values;
-//! `service`, `server`, `connection`, `statistics` and `event` translate between attributes and
-//! `model`; `message`, `extack`, `socket`, `client` and `listener` are netlink itself; `operations` is what the rest of
-//! the program calls. Nothing here prints or knows of the command line.
+//! `service`, `server`, `connection`, `filter`, `statistics` and `event` translate between
+//! attributes and `model`; `message`, `extack`, `socket`, `client` and `listener` are netlink itself;
+//! `operations` is what the rest of the program calls. Nothing here prints or knows of the command
+//! line.
 
 mod attribute;
 mod client;
@@ -13,6 +14,7 @@ mod event;
 mod extack;
 #[cfg(test)]
 pub mod fake;
+mod filter;
 mod listener;
 mod message;
 pub mod numbers;
@@ -22,8 +24,9 @@ mod service;
 mod socket;
 mod statistics;
 
-pub use client::{Client, Consistency, Error};
+pub use client::{Client, Error};
 pub use extack::ExtendedAck;
+pub use filter::ConnectionFilter;
 pub use listener::{events, Heard, KernelSource, Source};
 pub use operations::{Remark, TimeoutChange};
 pub use server::ServerSettings;

@@ -76,6 +76,9 @@ attribute_set! {
         TIMEOUT_UDP "timeout-udp",
         CONNECTION "connection" => connection,
         TOTALS "totals" => totals,
+        FILTER "filter" => filter,
+        COUNT "count",
+        SILENT "silent",
         EVENT "event" => event,
         EVENTS_LOST "events-lost",
     }
@@ -158,6 +161,31 @@ attribute_set! {
         EXPIRES "expires",
         FLAGS "flags",
         SERVER_AF "server-af",
+        AGE "age",
+        IDLE "idle",
+    }
+}
+
+attribute_set! {
+    /// Which entries of the connection table are meant.
+    filter = filter {
+        SERVICE "service" => service,
+        PROTOCOL "protocol",
+        AF "af",
+        CLIENT_ADDR "client-addr",
+        CLIENT_PREFIX "client-prefix",
+        CLIENT_PORT "client-port",
+        SERVER_AF "server-af",
+        SERVER_ADDR "server-addr",
+        SERVER_PORT "server-port",
+        FWD_METHOD "fwd-method",
+        STATE "state",
+        MIN_AGE "min-age",
+        MAX_AGE "max-age",
+        MIN_IDLE "min-idle",
+        MAX_IDLE "max-idle",
+        LIMIT "limit",
+        ALL "all",
     }
 }
 
@@ -228,6 +256,7 @@ mod tests {
             server::SET,
             stats64::SET,
             connection::SET,
+            filter::SET,
             totals::SET,
             drop::SET,
             event::SET,
