@@ -2,6 +2,7 @@
 //! How things look: tables for people, JSON for programs. Nothing here asks the kernel.
 
 pub mod connections;
+pub mod explanation;
 pub mod json;
 mod number;
 pub mod services;

@@ -3,6 +3,7 @@
 
 mod connections;
 mod drain;
+mod explain;
 mod settings;
 
 use clap::Parser;
