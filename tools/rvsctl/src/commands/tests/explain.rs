@@ -27,7 +27,7 @@ fn the_flow_is_sent_and_the_servers_are_shown_with_the_chosen_one() {
     let lines: Vec<_> = outcome.printed.lines().collect();
     assert_eq!(lines[0], "tcp 203.0.113.7:4711 -> 192.0.2.10:80, mark 7");
     let is_chosen = |line: &&str| line.starts_with("10.0.0.1:8080") && line.ends_with("chosen");
-    assert!(lines.iter().any(|line| is_chosen(line)), "{lines:?}");
+    assert!(lines.iter().any(is_chosen), "{lines:?}");
 }
 
 #[test]
