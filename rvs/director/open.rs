@@ -189,6 +189,7 @@ impl Balancer {
         self.add_and_send(skb, cause, connection, hash, context)
     }
 
+    #[inline(always)]
     fn add_and_send<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
@@ -213,6 +214,7 @@ impl Balancer {
     }
 
     /// Sends what a connection began by to its real server.
+    #[inline(always)]
     fn send_first<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
