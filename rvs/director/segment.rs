@@ -165,6 +165,7 @@ impl<A: Address> Segment<A> {
                 fragment: Fragment::Whole,
             },
             flow,
+            hash: 0,
             protocol,
             event,
             is_new: !matches!(event, Event::Any),
