@@ -7,7 +7,7 @@
 use super::{Config, Refusal, ServerRecord, ServiceRecord};
 use crate::{
     packet::Endpoint,
-    sched::Change,
+    sched::{Candidate, Change},
     service::{RealServer, ServiceKey},
     sys::{time, Arc},
 };
@@ -104,14 +104,14 @@ impl Config {
         let record = self.record_mut(key)?;
         let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
         let index = record.published_index(index);
+        let entry = record.server_mut(endpoint)?;
+        let server = entry.server.clone();
         let drain = Drain {
             plan,
             since: time::jiffies(),
-            left: 0,
+            left: server.active(),
             is_done: false,
         };
-        let entry = record.server_mut(endpoint)?;
-        let server = entry.server.clone();
         let before = entry.drain.replace(drain);
         server.set_draining(true);
         if before.is_none() {

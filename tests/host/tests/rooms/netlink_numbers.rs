@@ -9,7 +9,7 @@ const CONSTANTS: &str = include_str!("../../../../rvs/control/uapi.rs");
 const SPECIFICATION: &str = include_str!("../../../../docs/netlink/rvs.yaml");
 
 /// The attribute set that a module of constants is for.
-const SETS: [(&str, &str); 11] = [
+const SETS: [(&str, &str); 13] = [
     ("top", "rvs"),
     ("info", "info"),
     ("svc", "service"),
@@ -19,6 +19,8 @@ const SETS: [(&str, &str); 11] = [
     ("conn", "connection"),
     ("filter", "filter"),
     ("drain", "drain"),
+    ("flow", "flow"),
+    ("explanation", "explanation"),
     ("totals", "totals"),
     ("drop", "drop"),
 ];

@@ -140,7 +140,7 @@ impl Words for ServerWords {
 }
 
 /// An error worded as `clap` words its own.
-fn wrong(argument: &str, value: &str, reason: &str) -> clap::Error {
+pub fn wrong(argument: &str, value: &str, reason: &str) -> clap::Error {
     let message = format!(
         "invalid value '{value}' for '<{argument}>': {reason}\n\n\
          For more information, try '--help'.\n"

@@ -118,6 +118,7 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
         inactive_connections: attributes.require_u32(server::INACT_CONNS)?,
         persistent_connections: attributes.require_u32(server::PERSIST_CONNS)?,
         draining: decode_draining(&attributes)?,
+        overloaded: attributes.flag(server::OVERLOADED),
         encapsulation,
         statistics: decode_statistics(&attributes.require_nest(server::STATS64)?)?,
     })

@@ -3,6 +3,7 @@
 
 pub mod connections;
 pub mod events;
+pub mod explanation;
 pub mod json;
 pub mod metrics;
 pub mod number;

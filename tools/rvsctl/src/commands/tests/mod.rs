@@ -3,6 +3,7 @@
 
 mod connections;
 mod drain;
+mod explain;
 mod settings;
 mod watch;
 
