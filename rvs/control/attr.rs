@@ -98,6 +98,11 @@ impl<'a> Attr<'a> {
         self.payload.first_chunk().copied().map(u32::from_ne_bytes)
     }
 
+    /// A 64-bit number in host order.
+    pub fn u64(self) -> Option<u64> {
+        self.payload.first_chunk().copied().map(u64::from_ne_bytes)
+    }
+
     /// The first `N` bytes, filled up with zeros; `None` if it holds more.
     pub fn padded<const N: usize>(self) -> Option<[u8; N]> {
         let mut bytes = [0; N];

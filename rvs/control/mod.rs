@@ -9,12 +9,15 @@ mod conn_file;
 mod conn_sync_file;
 mod family;
 mod files;
+mod operation;
 mod parse;
 mod services_file;
 mod stats_files;
 mod status_file;
 mod sysctl;
 pub mod text;
+// The command rvsctl is compiled from it too, and uses the rest.
+#[allow(dead_code)]
 mod uapi;
 mod write;
 

@@ -31,6 +31,7 @@ pub mod cmd {
     pub const NEW_CONNECTION: u8 = 19;
     pub const GET_TOTALS: u8 = 20;
     pub const NEW_TOTALS: u8 = 21;
+    pub const APPLY: u8 = 22;
 }
 
 /// Attributes at the top of a message.
@@ -42,12 +43,23 @@ pub mod top {
     pub const TIMEOUT_UDP: u16 = 6;
     pub const CONNECTION: u16 = 7;
     pub const TOTALS: u16 = 8;
+    pub const OPERATION: u16 = 9;
+    pub const GENERATION: u16 = 10;
+    pub const BRIEF: u16 = 11;
 }
 
 /// Attributes of the answer to [`cmd::GET_INFO`].
 pub mod info {
     pub const VERSION: u16 = 1;
     pub const CONN_TAB_SIZE: u16 = 2;
+    pub const GENERATION: u16 = 3;
+}
+
+/// Attributes of an operation of a transaction; service and real server are those of [`top`].
+pub mod operation {
+    pub const SERVICE: u16 = 1;
+    pub const DEST: u16 = 2;
+    pub const COMMAND: u16 = 3;
 }
 
 /// Attributes of a service.
@@ -64,6 +76,9 @@ pub mod svc {
     pub const STATS: u16 = 10;
     pub const PE_NAME: u16 = 11;
     pub const STATS64: u16 = 12;
+    pub const NAME: u16 = 32;
+    pub const LABEL: u16 = 33;
+    pub const FINGERPRINT: u16 = 34;
 }
 
 /// Attributes of a real server.
@@ -83,6 +98,8 @@ pub mod dest {
     pub const TUN_TYPE: u16 = 13;
     pub const TUN_PORT: u16 = 14;
     pub const TUN_FLAGS: u16 = 15;
+    pub const NAME: u16 = 32;
+    pub const LABEL: u16 = 33;
 }
 
 /// Attributes of counters and rates; the rates follow the counters in the same order.

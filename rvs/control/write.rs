@@ -11,6 +11,7 @@ use crate::{
     packet::{Address, Family, Mask},
     service::{
         config::{ServerView, ServiceView},
+        identity::Identity,
         ServiceKey,
     },
     stats::Shown,
@@ -24,6 +25,8 @@ use kernel::prelude::*;
 pub struct Style {
     /// Whether nests are marked as such. Clients of `IPVS` compare types without the mark.
     pub marks_nests: bool,
+    /// Whether names, labels and fingerprints are written.
+    pub has_names: bool,
 }
 
 fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
@@ -39,18 +42,21 @@ pub fn u32_attr(message: &mut Message<'_>, kind: u16, value: u32) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
-fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
+/// Appends a 64-bit number in host order.
+pub fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
 /// Appends a text with the zero that ends it.
 fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
+    bytes_attr(message, kind, text.as_bytes())
+}
+
+/// As `text_attr`, of bytes that are a text.
+fn bytes_attr(message: &mut Message<'_>, kind: u16, text: &[u8]) -> Result {
     let mut bytes = [0u8; 160];
     let len = text.len();
-    bytes
-        .get_mut(..len)
-        .ok_or(EMSGSIZE)?
-        .copy_from_slice(text.as_bytes());
+    bytes.get_mut(..len).ok_or(EMSGSIZE)?.copy_from_slice(text);
     let with_end = bytes.get(..=len).ok_or(EMSGSIZE)?;
     message.put(kind, with_end)
 }
@@ -75,8 +81,15 @@ fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
     u16_attr(message, kind, number)
 }
 
-fn stats_attrs(message: &mut Message<'_>, style: Style, kinds: [u16; 2], shown: &Shown) -> Result {
-    let [narrow, wide] = kinds;
+fn stats_attrs(
+    message: &mut Message<'_>,
+    style: Style,
+    kinds: [u16; 2],
+    shown: Option<&Shown>,
+) -> Result {
+    let (Some(shown), [narrow, wide]) = (shown, kinds) else {
+        return Ok(());
+    };
     message.nest(narrow, style.marks_nests, |message| stats32(message, shown))?;
     message.nest(wide, style.marks_nests, |message| stats64(message, shown))
 }
@@ -110,8 +123,27 @@ fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
     u64_attr(message, stats::OUTBPS, rates.out_bytes)
 }
 
+/// Name and labels.
+fn identity_attrs(
+    message: &mut Message<'_>,
+    style: Style,
+    [name, label]: [u16; 2],
+    identity: &Identity,
+) -> Result {
+    if !style.has_names {
+        return Ok(());
+    }
+    if let Some(text) = &identity.name {
+        bytes_attr(message, name, text.text())?;
+    }
+    for text in identity.labels.iter() {
+        bytes_attr(message, label, text)?;
+    }
+    Ok(())
+}
+
 /// Appends a service.
-pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> Result {
+pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView<'_>) -> Result {
     message.nest(top::SERVICE, style.marks_nests, |message| {
         let (key, settings) = (&view.key, &view.settings);
         family_attr(message, svc::AF, key.family())?;
@@ -136,12 +168,17 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> R
             Mask::V6(prefix) => prefix,
         };
         u32_attr(message, svc::NETMASK, netmask)?;
-        stats_attrs(message, style, [svc::STATS, svc::STATS64], &view.stats)
+        identity_attrs(message, style, [svc::NAME, svc::LABEL], view.identity)?;
+        if style.has_names && view.fingerprint != 0 {
+            u64_attr(message, svc::FINGERPRINT, view.fingerprint)?;
+        }
+        let kinds = [svc::STATS, svc::STATS64];
+        stats_attrs(message, style, kinds, view.stats.as_ref())
     })
 }
 
 /// Appends a real server.
-pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Result {
+pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView<'_>) -> Result {
     message.nest(top::DEST, style.marks_nests, |message| {
         let settings = &view.settings;
         addr_attr(message, dest::ADDR, view.endpoint.addr)?;
@@ -157,7 +194,9 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Res
         u32_attr(message, dest::INACT_CONNS, view.inactive)?;
         u32_attr(message, dest::PERSIST_CONNS, view.persistent)?;
         family_attr(message, dest::ADDR_FAMILY, Family::of(view.endpoint.addr))?;
-        stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)
+        identity_attrs(message, style, [dest::NAME, dest::LABEL], view.identity)?;
+        let kinds = [dest::STATS, dest::STATS64];
+        stats_attrs(message, style, kinds, view.stats.as_ref())
     })
 }
 

@@ -9,9 +9,10 @@ const CONSTANTS: &str = include_str!("../../../../rvs/control/uapi.rs");
 const SPECIFICATION: &str = include_str!("../../../../docs/netlink/rvs.yaml");
 
 /// The attribute set that a module of constants is for.
-const SETS: [(&str, &str); 9] = [
+const SETS: [(&str, &str); 10] = [
     ("top", "rvs"),
     ("info", "info"),
+    ("operation", "operation"),
     ("svc", "service"),
     ("dest", "server"),
     ("stats", "stats"),
