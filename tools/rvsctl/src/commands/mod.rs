@@ -2,9 +2,13 @@
 //! What the commands do: one file per noun. They ask the kernel through `netlink` and print through
 //! `output`.
 
+mod apply;
 mod checks;
+mod confirm;
 mod connection;
+mod find;
 mod flush;
+mod naming;
 mod server;
 mod service;
 mod statistics;
@@ -20,7 +24,7 @@ use clap_complete::{generate, Shell};
 
 use crate::cli::{Cli, Color, Command, ConnCommand, ServerCommand, ServiceCommand, TimeoutCommand};
 use crate::error::{Attempt, Error, Failure};
-use crate::netlink::{self, Client, KernelSocket, Remark, Transport};
+use crate::netlink::{self, Client, KernelSocket, Remark, ServerSettings, Transport};
 use crate::netns;
 use crate::output::table::Style;
 
@@ -81,8 +85,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         out: &mut out,
         style,
     };
-    dispatch(&mut session, cli.command)?;
-    Ok(out.flush()?)
+    let result = dispatch(&mut session, cli.command);
+    out.flush()?;
+    result
 }
 
 /// Prints a shell's script. `generate` panics when its writer fails, so it gets one that cannot.
@@ -100,9 +105,16 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
                 service,
                 scheduler,
                 options,
-            } => service::add(session, &service.0, &scheduler, &options),
-            ServiceCommand::Set { service, change } => service::set(session, &service.0, &change),
-            ServiceCommand::Del { service } => service::delete(session, &service.0),
+                naming,
+            } => service::add(session, &service.0, &scheduler, &options, &naming),
+            ServiceCommand::Set { service, change } => {
+                let key = session.find(&service.0)?;
+                service::set(session, &key, &change)
+            }
+            ServiceCommand::Del { service } => {
+                let key = session.find(&service.0)?;
+                service::delete(session, &key)
+            }
             ServiceCommand::List(arguments) => service::list(session, &arguments),
         },
         Command::Server(command) => match command {
@@ -112,23 +124,34 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
                 tunnel,
                 weight,
                 thresholds,
-            } => server::add(
-                session,
-                &server.0,
-                method.into(),
-                tunnel,
-                weight,
-                thresholds,
-            ),
-            ServerCommand::Set { server, change } => server::set(session, &server.0, &change),
-            ServerCommand::Del { server } => server::delete(session, &server.0),
+                naming,
+            } => {
+                let mut settings = ServerSettings::new(method.into(), weight);
+                settings.naming = naming.naming()?;
+                let server = session.find_server(&server.0)?;
+                server::add(session, &server, settings, tunnel, thresholds)
+            }
+            ServerCommand::Set { server, change } => {
+                let server = session.find_server(&server.0)?;
+                server::set(session, &server, &change)
+            }
+            ServerCommand::Del { server } => {
+                let server = session.find_server(&server.0)?;
+                server::delete(session, &server)
+            }
             ServerCommand::List(arguments) => server::list(session, &arguments),
         },
         Command::Conn(ConnCommand::List(format)) => connection::list(session, &format),
         Command::Stats { all, format } => statistics::show(session, all, &format),
         Command::Timeout(TimeoutCommand::Show(format)) => timeout::show(session, &format),
         Command::Timeout(TimeoutCommand::Set(arguments)) => timeout::set(session, &arguments),
-        Command::Zero(service) => statistics::zero(session, service.0.as_ref()),
+        Command::Zero(service) => {
+            let key = session.find_any(service.0.as_ref())?;
+            statistics::zero(session, key.as_ref())
+        }
+        Command::Apply { file, dry_run, yes } => apply::apply(session, &file, dry_run, yes),
+        Command::Diff { file } => apply::diff(session, &file),
+        Command::Export => apply::export(session),
         Command::Flush { yes } => flush::flush(session, yes),
         Command::Info(format) => statistics::info(session, &format),
         Command::Completions { .. } => Ok(()),

@@ -71,6 +71,16 @@ impl Attribute {
         Self::bytes(id, &value.to_ne_bytes())
     }
 
+    /// Host byte order.
+    pub fn u64(id: AttributeId, value: u64) -> Self {
+        Self::bytes(id, &value.to_ne_bytes())
+    }
+
+    /// Without a value: being there says it.
+    pub fn flag(id: AttributeId) -> Self {
+        Self::bytes(id, &[])
+    }
+
     /// NUL-terminated.
     pub fn string(id: AttributeId, value: &str) -> Self {
         let mut bytes = value.as_bytes().to_vec();
@@ -220,6 +230,13 @@ impl<'a> Attributes<'a> {
     /// UTF-8, with or without its terminating NUL.
     pub fn string(&self, id: AttributeId) -> Result<Option<String>, DecodeError> {
         self.read(id, parse_string)
+    }
+
+    /// Every occurrence of a text that may come several times.
+    pub fn strings(&self, id: AttributeId) -> Result<Vec<String>, DecodeError> {
+        self.values(id)
+            .map(|value| parse_string(value).map_err(|error| self.unreadable(id, error)))
+            .collect()
     }
 
     pub fn require_u16(&self, id: AttributeId) -> Result<u16, DecodeError> {

@@ -19,13 +19,15 @@ mod server;
 mod service;
 mod socket;
 mod statistics;
+mod transaction;
 
 pub use client::{Client, Consistency, Error};
 pub use extack::ExtendedAck;
 pub use operations::{Remark, TimeoutChange};
 pub use server::ServerSettings;
-pub use service::ServiceSettings;
+pub use service::{Naming, ServiceSettings};
 pub use socket::{KernelSocket, Transport};
+pub use transaction::{Rejection, Transaction};
 
 /// Reading kernel answers, for the tests of other modules.
 #[cfg(test)]
@@ -40,6 +42,7 @@ pub mod decode {
 #[cfg(test)]
 pub mod samples {
     pub use super::connection::tests::connection_body;
+    pub use super::operations::tests::{info_body, info_body_without_generation};
     pub use super::server::tests::{server_body, server_sent};
     pub use super::service::tests::{body_of_service, service_body, service_sent};
     pub use super::statistics::tests::totals_body;

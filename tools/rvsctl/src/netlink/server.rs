@@ -3,8 +3,8 @@
 
 use super::attribute::{Attribute, Attributes, DecodeError};
 use super::numbers::{rvs, server};
-use super::service::family_number;
-use super::statistics::decode_statistics;
+use super::service::{decode_identity, family_number, Naming};
+use super::statistics::statistics_if_any;
 use crate::model::{Encapsulation, Endpoint, Family, ForwardingMethod, Server};
 
 /// What a real server is set to besides its key. The kernel wants all of them in one message.
@@ -15,6 +15,7 @@ pub struct ServerSettings {
     pub upper_threshold: u32,
     pub lower_threshold: u32,
     pub encapsulation: Option<Encapsulation>,
+    pub naming: Naming,
 }
 
 impl ServerSettings {
@@ -26,6 +27,7 @@ impl ServerSettings {
             upper_threshold: 0,
             lower_threshold: 0,
             encapsulation: None,
+            naming: Naming::default(),
         }
     }
 
@@ -37,6 +39,7 @@ impl ServerSettings {
             upper_threshold: server.upper_threshold,
             lower_threshold: server.lower_threshold,
             encapsulation: server.encapsulation,
+            naming: Naming::default(),
         }
     }
 }
@@ -71,6 +74,7 @@ pub fn encode_server(endpoint: Endpoint, settings: &ServerSettings) -> Attribute
             Attribute::u16(server::TUN_FLAGS, encapsulation.flags),
         ]);
     }
+    attributes.extend(settings.naming.attributes(server::NAME, server::LABEL));
     Attribute::nest(rvs::DEST, attributes)
 }
 
@@ -109,7 +113,8 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
         inactive_connections: attributes.require_u32(server::INACT_CONNS)?,
         persistent_connections: attributes.require_u32(server::PERSIST_CONNS)?,
         encapsulation,
-        statistics: decode_statistics(&attributes.require_nest(server::STATS64)?)?,
+        identity: decode_identity(&attributes, server::NAME, server::LABEL)?,
+        statistics: statistics_if_any(&attributes, server::STATS64)?,
     })
 }
 
@@ -161,6 +166,7 @@ pub mod tests {
             upper_threshold: number(server::U_THRESH),
             lower_threshold: number(server::L_THRESH),
             encapsulation: decode_encapsulation(&sent).unwrap(),
+            naming: Naming::default(),
         }
     }
 

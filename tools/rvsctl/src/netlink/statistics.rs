@@ -2,7 +2,7 @@
 //! Counters, rates and drop reasons as netlink attributes. The kernel only sends these.
 
 use super::attribute::{Attributes, DecodeError};
-use super::numbers::{drop, rvs, stats64, totals};
+use super::numbers::{drop, rvs, stats64, totals, AttributeId};
 use crate::model::{DropReason, Statistics, Totals, Traffic};
 
 /// Reads a `stats64` container; all ten figures are required.
@@ -23,6 +23,17 @@ pub fn decode_statistics(attributes: &Attributes<'_>) -> Result<Statistics, Deco
             bytes_out: attributes.require_u64(stats64::OUTBPS)?,
         },
     })
+}
+
+/// The counters that a container holds; all 0 where a brief listing leaves it out.
+pub fn statistics_if_any(
+    attributes: &Attributes<'_>,
+    id: AttributeId,
+) -> Result<Statistics, DecodeError> {
+    let nests = attributes.nests(id)?;
+    nests
+        .last()
+        .map_or(Ok(Statistics::default()), decode_statistics)
 }
 
 fn decode_drop(attributes: &Attributes<'_>) -> Result<DropReason, DecodeError> {
@@ -51,7 +62,6 @@ pub fn decode_totals(body: &[u8]) -> Result<Totals, DecodeError> {
 #[cfg(test)]
 pub mod tests {
     use super::super::attribute::{encode, Attribute};
-    use super::super::numbers::AttributeId;
     use super::*;
 
     fn u64(id: AttributeId, value: u64) -> Attribute {
