@@ -46,7 +46,7 @@ debug-kernel:
 	@scripts/module --debug
 
 test:
-	@T="$${T:---brief tests/vm}" scripts/test host vm
+	@scripts/test host vm
 
 test-host:
 	@scripts/test host

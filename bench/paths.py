@@ -86,6 +86,7 @@ FLOORS = (
     ),
 )
 
+# Numbers of protocols are hexadecimal to tc.
 _EXITS = {
     "direct": Exit(lab.TO_SERVERS, f"dst_mac {ANY_SERVER_MAC} dst_ip {lab.VIP} ip_proto udp dst_port {lab.VIP_PORT}"),
     "masquerading": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto udp dst_port {lab.SERVER_PORT}"),
@@ -95,7 +96,7 @@ _EXITS = {
         f"dst_ip {ANY_SERVER} ip_proto udp dst_port {balancers.GUE_PORT}",
         _IN_TUNNEL + UDP_AND_GUE_BYTES,
     ),
-    "gre": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto 47", _IN_TUNNEL + GRE_BYTES),
+    "gre": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto 2f", _IN_TUNNEL + GRE_BYTES),
 }
 
 

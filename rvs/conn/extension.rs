@@ -21,7 +21,7 @@ impl Call {
     /// A copy of a Call-ID. Never sleeps; fails when memory is out.
     pub fn new(call_id: &[u8]) -> Result<Self> {
         let mut copy = KVec::new();
-        copy.extend_from_slice(call_id, GFP_ATOMIC)?;
+        copy.extend_from_slice(call_id, GFP_ATOMIC | __GFP_NOWARN)?;
         Ok(Self(copy))
     }
 

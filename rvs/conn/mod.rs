@@ -223,9 +223,11 @@ impl<A: Address> Connection<A> {
         self.target
     }
 
-    /// The real server as listings show it: its own address, whatever its family.
+    /// The real server as listings show it: where packets go, or, if it is of another family than the client,
+    /// its own address.
     pub fn server_endpoint(&self) -> Endpoint<IpAddr> {
         let addr = match &self.server {
+            Some(server) if A::from_ip(server.endpoint.addr).is_some() => self.target.addr.ip(),
             Some(server) => server.endpoint.addr,
             None => A::UNSPECIFIED.ip(),
         };
@@ -571,8 +573,10 @@ impl<A: Address> Entry for Connection<A> {
 
     fn kept(&self) {
         if !self.status().is_dead() {
-            // As if it had last been used so long ago that this much is left; its timeout stays what it is.
+            // As if it had last been used so long ago that this much is left; a longer timeout stays what it is.
             let timeout = self.timeout.load(Ordering::Relaxed);
+            self.timeout
+                .store(timeout.max(HELD_TIMEOUT), Ordering::Relaxed);
             let idle = timeout.saturating_sub(HELD_TIMEOUT);
             let last_seen = time::jiffies().wrapping_sub(idle);
             self.last_seen.store(last_seen, Ordering::Relaxed);

@@ -66,11 +66,6 @@ pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
     })
 }
 
-/// The nest of a kind, which must be there.
-fn nest<'a>(attrs: Attrs<'a>, kind: u16, missing: &'static CStr) -> Parsed<'a, Attrs<'a>> {
-    nested(attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?)
-}
-
 /// The attributes that one holds.
 pub fn nested(attr: Attr<'_>) -> Parsed<'_, Attrs<'_>> {
     attr.nested()
@@ -83,6 +78,82 @@ pub fn operation_command(operation: Attrs<'_>) -> Parsed<'_, u8> {
     value(operation, operation::COMMAND, missing, Attr::u8)
 }
 
+/// The nest of a kind, which must be there, and in which attributes of these kinds must have these
+/// lengths, whether or not the request needs them.
+fn nest<'a>(
+    attrs: Attrs<'a>,
+    kind: u16,
+    missing: &'static CStr,
+    lengths: &[(u16, Length)],
+) -> Parsed<'a, Attrs<'a>> {
+    let nested = nested(attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?)?;
+    let misfit = nested.iter().find(|attr| {
+        let of_kind = lengths.iter().find(|(kind, _)| *kind == attr.kind);
+        of_kind.is_some_and(|(_, length)| !length.fits(*attr))
+    });
+    match misfit {
+        Some(attr) => Err(Fault::at(EINVAL, UNFIT, attr)),
+        None => Ok(nested),
+    }
+}
+
+const UNFIT: &CStr = c_str!("the attribute's length does not fit its type");
+
+/// How long an attribute may be.
+#[derive(Clone, Copy)]
+enum Length {
+    /// At least so many bytes: a number.
+    Number(usize),
+    /// At most so many bytes.
+    Bytes(usize),
+    /// At most so many bytes, and a zero that ends it.
+    Text(usize),
+}
+
+impl Length {
+    fn fits(self, attr: Attr<'_>) -> bool {
+        match self {
+            Self::Number(len) => attr.payload.len() >= len,
+            Self::Bytes(max) => attr.payload.len() <= max,
+            Self::Text(max) => {
+                let mut longest = attr.payload.iter().take(max.saturating_add(1));
+                longest.any(|byte| *byte == 0)
+            }
+        }
+    }
+}
+
+/// What attributes of a service are like.
+const SERVICE_LENGTHS: &[(u16, Length)] = &[
+    (svc::AF, Length::Number(2)),
+    (svc::PROTOCOL, Length::Number(2)),
+    (svc::ADDR, Length::Bytes(16)),
+    (svc::PORT, Length::Number(2)),
+    (svc::FWMARK, Length::Number(4)),
+    (svc::SCHED_NAME, Length::Text(SCHED_NAME_MAX)),
+    (svc::PE_NAME, Length::Text(PE_NAME_MAX)),
+    (svc::FLAGS, Length::Bytes(8)),
+    (svc::TIMEOUT, Length::Number(4)),
+    (svc::NETMASK, Length::Number(4)),
+];
+
+/// What attributes of a real server are like.
+const SERVER_LENGTHS: &[(u16, Length)] = &[
+    (dest::ADDR, Length::Bytes(16)),
+    (dest::PORT, Length::Number(2)),
+    (dest::FWD_METHOD, Length::Number(4)),
+    (dest::WEIGHT, Length::Number(4)),
+    (dest::U_THRESH, Length::Number(4)),
+    (dest::L_THRESH, Length::Number(4)),
+    (dest::ACTIVE_CONNS, Length::Number(4)),
+    (dest::INACT_CONNS, Length::Number(4)),
+    (dest::PERSIST_CONNS, Length::Number(4)),
+    (dest::ADDR_FAMILY, Length::Number(2)),
+    (dest::TUN_TYPE, Length::Number(1)),
+    (dest::TUN_PORT, Length::Number(2)),
+    (dest::TUN_FLAGS, Length::Number(2)),
+];
+
 /// A value of an attribute that must be there.
 fn value<'a, T>(
     attrs: Attrs<'a>,
@@ -91,11 +162,7 @@ fn value<'a, T>(
     read: impl FnOnce(Attr<'a>) -> Option<T>,
 ) -> Parsed<'a, T> {
     let attr = attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?;
-    read(attr).ok_or(Fault::at(
-        EINVAL,
-        c_str!("the attribute's length does not fit its type"),
-        attr,
-    ))
+    read(attr).ok_or(Fault::at(EINVAL, UNFIT, attr))
 }
 
 /// A value of an attribute, 0 where there is none.
@@ -107,11 +174,7 @@ fn optional<'a, T: Default>(
     let Some(attr) = attrs.get(kind) else {
         return Ok(T::default());
     };
-    read(attr).ok_or(Fault::at(
-        EINVAL,
-        c_str!("the attribute's length does not fit its type"),
-        attr,
-    ))
+    read(attr).ok_or(Fault::at(EINVAL, UNFIT, attr))
 }
 
 /// An address of a family out of up to 16 bytes; of one of IPv4 the first four count.
@@ -137,7 +200,8 @@ fn family(number: Option<u16>) -> Option<Family> {
 
 /// The nest of the service that a request is about.
 pub fn service(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
-    nest(attrs, top::SERVICE, c_str!("no service is given"))
+    let missing = c_str!("no service is given");
+    nest(attrs, top::SERVICE, missing, SERVICE_LENGTHS)
 }
 
 /// Whether a request names a service at all.
@@ -157,8 +221,7 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         return Err(Fault::at(EAFNOSUPPORT, message, attr));
     };
     if let Some(mark) = service.get(svc::FWMARK) {
-        let message = c_str!("the attribute's length does not fit its type");
-        let mark = mark.u32().ok_or(Fault::at(EINVAL, message, mark))?;
+        let mark = mark.u32().ok_or(Fault::at(EINVAL, UNFIT, mark))?;
         return Ok(match mark {
             // Without a mark it is a service that no packet can be for, as in IPVS.
             0 => ServiceKey::Address {
@@ -333,7 +396,8 @@ fn engine(service: Attrs<'_>) -> Parsed<'_, Option<Engine>> {
 
 /// The nest of the real server that a request is about.
 pub fn server(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
-    nest(attrs, top::DEST, c_str!("no real server is given"))
+    let missing = c_str!("no real server is given");
+    nest(attrs, top::DEST, missing, SERVER_LENGTHS)
 }
 
 /// Address and port of a real server, which are of the service's family if nothing else is said.
@@ -527,10 +591,6 @@ pub fn number(attrs: Attrs<'_>, kind: u16) -> Parsed<'_, Option<u64>> {
     let Some(attr) = attrs.get(kind) else {
         return Ok(None);
     };
-    let number = attr.u64().ok_or(Fault::at(
-        EINVAL,
-        c_str!("the attribute's length does not fit its type"),
-        attr,
-    ))?;
+    let number = attr.u64().ok_or(Fault::at(EINVAL, UNFIT, attr))?;
     Ok(Some(number))
 }

@@ -166,6 +166,9 @@ impl Balancer {
         target: Endpoint<A>,
         context: Context<'a>,
     ) -> Result<(), Reason> {
+        if self.is_full() {
+            return Err(Reason::TableFull);
+        }
         let connections = A::connections(self);
         let flow = FlowKey {
             protocol: control.protocol,

@@ -39,13 +39,18 @@ impl Balancer {
         segment: &Segment<A>,
         context: Context<'a>,
     ) -> Option<Initiator<'a>> {
-        if segment.protocol != Protocol::Udp || context.point == HookPoint::LocalIn {
+        if segment.protocol != Protocol::Udp
+            || context.point == HookPoint::LocalIn
+            || !self.services.has_engines(context.rcu)
+        {
             return None;
         }
-        let place = segment.flow.src.ip();
-        let (service, server) =
-            self.services
-                .of_server(segment.flow.protocol, place, context.rcu)?;
+        let (protocol, place) = (segment.flow.protocol, segment.flow.src.ip());
+        // One look for all servers, before services are asked one by one.
+        if !self.places.answers_from(protocol, place, context.rcu) {
+            return None;
+        }
+        let (service, server) = self.services.of_server(protocol, place, context.rcu)?;
         Some(Initiator { service, server })
     }
 
@@ -78,6 +83,9 @@ impl Balancer {
             src: segment.flow.dst,
             dst: virt,
         };
+        if self.defense.drops_packet() {
+            return Ok(self.drop(skb, Reason::DropPacket));
+        }
         let template = if settings.is_persistent() {
             let mut key = flow;
             key.src = Endpoint {
@@ -101,8 +109,14 @@ impl Balancer {
         } else {
             None
         };
+        if self.is_full() {
+            return Ok(self.drop(skb, Reason::TableFull));
+        }
         server.counters.count_connection();
         if settings.is_one_packet() {
+            if let Some(template) = &template {
+                template.assure();
+            }
             return Ok(self.answer_once(skb, segment, server, virt, context));
         }
         let plan = |controller| Plan {

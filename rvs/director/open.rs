@@ -101,9 +101,6 @@ impl Balancer {
         if self.defense.drops_packet() {
             return self.drop(skb, Reason::DropPacket);
         }
-        if self.is_full() {
-            return self.drop(skb, Reason::TableFull);
-        }
         let choice = if settings.is_persistent() {
             read_call(&mut skb, cause, settings)
                 .and_then(|call| self.choose_by_template(service, settings, &flow, call, context))
@@ -117,6 +114,9 @@ impl Balancer {
             }
             Err(reason) => return self.drop(skb, reason),
         };
+        if self.is_full() {
+            return self.drop(skb, Reason::TableFull);
+        }
         if settings.is_one_packet() && flow.protocol == IPPROTO_UDP {
             return self.send_once(skb, cause, choice, context);
         }
@@ -254,6 +254,9 @@ impl Balancer {
             && self.settings.cache_bypass.is_on();
         if !may_bypass || !context.net.is_remote_address(flow.dst.addr.ip()) {
             return self.refuse(skb, key, cause, context);
+        }
+        if self.is_full() {
+            return self.drop(skb, Reason::TableFull);
         }
         let connection = Connection::new(Plan {
             flow,

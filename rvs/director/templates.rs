@@ -81,6 +81,9 @@ impl Balancer {
                     template.invalidate();
                 }
                 let server = choose().ok_or(Reason::NoServer)?;
+                if self.is_full() {
+                    return Err(Reason::TableFull);
+                }
                 let fresh = new_template(wanted, server)?;
                 let template = match connections.add(fresh, hash, context.rcu) {
                     Ok(template) | Err(CreateError::Exists(template)) => template,
@@ -137,7 +140,7 @@ fn new_template<A: Balanced>(
     let extension = match wanted.call {
         Some(call_id) => {
             let call = Extension::Call(Call::new(call_id).map_err(no_memory)?);
-            Some(KBox::new(call, GFP_ATOMIC).map_err(|_| Reason::NoMemory)?)
+            Some(KBox::new(call, GFP_ATOMIC | __GFP_NOWARN).map_err(|_| Reason::NoMemory)?)
         }
         None => None,
     };

@@ -131,6 +131,9 @@ fn read_flow<A: Balanced>(
 
 /// The network header that stands at `offset`.
 fn read_quoted<A: Balanced>(skb: &mut Skb<'_>, offset: usize) -> Option<Header<A>> {
+    if !skb.pull(offset) {
+        return None;
+    }
     loop {
         match A::read_header(skb.linear().get(offset..)?) {
             Ok(header) => return Some(header),

@@ -87,6 +87,10 @@ impl<A: Balanced> TunnelError<A> {
         let Relayed::TooBig(told) = Relayed::read(A::FAMILY, &self.icmp, A::FAMILY) else {
             return;
         };
+        // Nothing to learn; routing would guess the least that there is.
+        if told == 0 {
+            return;
+        }
         if balancer.places.is_tunnel_end(end, carrier, context.rcu)
             && verify(skb, &self.header).is_ok()
         {
@@ -118,6 +122,8 @@ impl<A: Balanced> TunnelError<A> {
         told: u32,
         context: Context<'_>,
     ) -> Option<u32> {
+        // A server that was removed keeps no route.
+        connection.available_server()?;
         let route = Path::of(connection).route(context).ok();
         let known = match (route, told) {
             (None, 0) => return None,

@@ -15,7 +15,7 @@ use super::{
     identity::{Identity, Name, Naming},
     locality::Kind,
     places::Place,
-    Method, PlaceBook, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey,
+    Method, PackedKey, PlaceBook, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey,
     ServiceSettings, Services, Snapshot, Supply, FTP,
 };
 use crate::{
@@ -311,20 +311,20 @@ impl Config {
         if !have_changed {
             return;
         }
-        let mut services = KVVec::new();
+        let mut keys = KVVec::new();
         for (key, record) in self.services.iter() {
             let has_place =
                 matches!(key, ServiceKey::Address { endpoint, .. } if endpoint.port != 0);
             if has_place && record.settings.engine.is_some() {
-                let pushed = services.push(record.service.clone(), GFP_KERNEL_ACCOUNT);
+                let pushed = keys.push(PackedKey::of(*key), GFP_KERNEL_ACCOUNT);
                 if pushed.is_err() {
                     break;
                 }
             }
         }
         // When memory is out, flows that real servers begin are not taken for those of a service, or no
-        // more than until now: servers that are not configured do not count.
-        let _ = self.published.publish_engines(services);
+        // more than until now: services that are not configured are not found.
+        let _ = self.published.publish_engines(keys);
     }
 
     /// Sees to it that the service has the cache that its scheduler wants, if it wants one. Sleeps.

@@ -416,8 +416,9 @@ pub struct Services {
     by_mark: AtomicU32,
     ftp: AtomicU32,
     all_ports: AtomicU32,
-    /// Those with an engine; nothing if there are none.
-    with_engine: Cell<KVVec<Arc<Service>>>,
+    /// Which have an engine; nothing if none has. By their keys: the last reference to a service must not
+    /// go in a callback, as its caches wait for their workers.
+    with_engine: Cell<KVVec<PackedKey>>,
 }
 
 impl Services {
@@ -503,24 +504,31 @@ impl Services {
         place: Endpoint<IpAddr>,
         rcu: Held<'a>,
     ) -> Option<(&'a Service, &'a Arc<RealServer>)> {
-        let mut services = self.with_engine.read(rcu)?.iter();
-        services.find_map(|service| {
+        let mut keys = self.with_engine.read(rcu)?.iter();
+        keys.find_map(|key| {
+            let service = self.find_key(*key, rcu)?;
             let is_of_protocol = matches!(
                 service.key,
                 ServiceKey::Address { protocol: own, .. } if own == protocol
             );
             let server = is_of_protocol.then(|| service.server_at(place, rcu))??;
-            Some((&**service, server))
+            Some((service, server))
         })
     }
 
+    /// Whether there is a service with an engine.
+    #[inline]
+    pub fn has_engines(&self, rcu: Held<'_>) -> bool {
+        self.with_engine.read(rcu).is_some()
+    }
+
     /// Says which services have an engine. May sleep.
-    fn publish_engines(&self, services: KVVec<Arc<Service>>) -> Result {
-        if services.is_empty() {
+    fn publish_engines(&self, keys: KVVec<PackedKey>) -> Result {
+        if keys.is_empty() {
             self.with_engine.clear();
             return Ok(());
         }
-        self.with_engine.replace(services, GFP_KERNEL_ACCOUNT)
+        self.with_engine.replace(keys, GFP_KERNEL_ACCOUNT)
     }
 
     /// Lets packets find a service. `EEXIST` if they find one of its key already.

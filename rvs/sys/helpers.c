@@ -171,9 +171,16 @@ void rvs_dst_update_pmtu(struct dst_entry *dst, struct sock *sk, u32 mtu)
 	dst->ops->update_pmtu(dst, sk, NULL, mtu, true);
 }
 
-bool rvs_skb_has_full_socket(const struct sk_buff *skb)
+/*
+ * Whether this route of a packet was found for its socket. What a device of this host wraps, a tunnel's outer packet, is from a
+ * device and keeps the socket of what is inside, of any kind.
+ */
+bool rvs_skb_is_routed_for_socket(const struct sk_buff *skb, const struct dst_entry *dst)
 {
-	return skb->sk && sk_fullsock(skb->sk);
+	const struct sock *sk = skb->sk;
+
+	return !skb->dev && sk && sk_fullsock(sk) &&
+	       (sk->sk_family == AF_INET6 || (sk->sk_family == AF_INET && dst->ops->family == AF_INET));
 }
 
 void rvs_skb_orphan(struct sk_buff *skb)

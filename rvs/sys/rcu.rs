@@ -66,8 +66,8 @@ pub use rcu::read_lock;
 ///
 /// A replaced value is dropped after every reader that might see it has finished, from the RCU
 /// callback (softirq), so dropping `T` must not sleep. Replacing does not wait. Writers that must
-/// not overtake each other hold a lock of their own. A value may own cells, whose values may do so
-/// too: [`wait_for_callbacks`] counts on [`NESTING`] levels.
+/// not overtake each other hold a lock of their own. A value may own cells, whose values then may
+/// not: [`wait_for_callbacks`] counts on [`NESTING`] levels.
 ///
 /// # Invariants
 ///
@@ -172,7 +172,7 @@ unsafe extern "C" fn drop_boxed<T>(head: *mut bindings::callback_head) {
 
 /// Levels of cells within the values of cells: dropping a value of one level queues the callbacks
 /// of the next.
-const NESTING: usize = 3;
+const NESTING: usize = 2;
 
 /// Waits until all values that were replaced so far have been dropped, and those that they owned.
 /// Sleeps.

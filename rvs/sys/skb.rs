@@ -403,11 +403,11 @@ impl<'a> Skb<'a> {
     /// most get through, if it thinks of more.
     pub fn lower_sender_mtu(&mut self, mtu: u32) {
         let dst = self.attached_route();
-        // SAFETY: the packet is valid; its route, which was found for its socket, lives as long as it
-        // is attached.
+        // SAFETY: the packet is valid; its route lives as long as it is attached. The socket is asked for
+        // what an inet socket has only if it is one, of the route's family or of IPv6 over IPv4.
         unsafe {
-            if bindings::rvs_skb_has_full_socket(self.as_ptr())
-                && !dst.is_null()
+            if !dst.is_null()
+                && bindings::rvs_skb_is_routed_for_socket(self.as_ptr(), dst)
                 && bindings::rvs_dst_mtu(dst) > mtu
             {
                 bindings::rvs_dst_update_pmtu(dst, self.raw().sk, mtu);

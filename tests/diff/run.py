@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs scenarios against C ip_vs and against rvs in one boot and compares, field by field. Runs in the guest, as root.
 
-    run.py [--only PATTERN]... [--every N] [--try-pending] [--show]
+    run.py [--only PATTERN]... [--brief | --every N] [--try-pending] [--show]
     run.py --random COUNT [--seed SEED] [--first NUMBER]
     run.py --list | --coverage
 """
@@ -14,6 +14,7 @@ import sys
 
 from harness import lists, report
 from harness.compare import broken_promises, compare, shown
+from harness.coverage import one_for_each_row, told
 from harness.features import features
 from harness.share import packed
 
@@ -24,6 +25,7 @@ def arguments():
                         help="scenarios in whose name or rows this regular expression is found; may be repeated")
     parser.add_argument("--every", type=int, default=1, metavar="N",
                         help="only each Nth scenario, a cross-section in a fraction of the time")
+    parser.add_argument("--brief", action="store_true", help="one scenario for each row: a cross-section that misses nothing")
     parser.add_argument("--try-pending", action="store_true", help="run what is pending against rvs too, and compare")
     parser.add_argument("--oracle", action="store_true", help="only C ip_vs")
     parser.add_argument("--show", action="store_true", help="print what C ip_vs did in each scenario")
@@ -38,6 +40,8 @@ def arguments():
 def chosen(options):
     from scenarios import all_scenarios
     scenarios = all_scenarios()[::options.every]
+    if options.brief:
+        scenarios = one_for_each_row(scenarios)
     if not options.only:
         return scenarios
     return [one for one in scenarios if any(re.search(text, part) for text in options.only for part in (one.name, one.covers))]
@@ -67,7 +71,7 @@ def run(scenarios, options):
             else:
                 lines.compared(one, differences)
         guest.outcomes("rvs", [one for one in scenarios if options.try_pending or not missing.of(one)], judge)
-    if not options.only and options.every == 1:
+    if not (options.only or options.brief) and options.every == 1:
         lines.unused(entries)
     return lines.close()
 
@@ -97,7 +101,7 @@ def main():
         return run_random(options)
     scenarios = chosen(options)
     if options.coverage:
-        print(report.coverage(scenarios))
+        print(told(scenarios))
         return 0
     if options.list:
         for one in scenarios:

@@ -8,6 +8,7 @@ import pytest
 from harness import randomly, share, shrink, wire
 from harness.addresses import CLIENT, CLIENT_6, DIRECTOR_INSIDE, RS1, RS1_6, VIP, VIP_6
 from harness.compare import broken_promises, compare, shown
+from harness.coverage import one_for_each_row
 from harness.decode import decode
 from harness.execute import Entry, Outcome, Packet
 from harness.features import Pending, features
@@ -281,3 +282,15 @@ def test_a_failing_sequence_is_made_as_short_as_it_still_fails():
     short, = shrink.shortest([whole], compared)
     assert short.scenario.steps == (guilty,) and short.differences
     assert any(field.startswith("differs: ") for field in short.told())
+
+
+# --- Choosing
+
+
+def test_a_cross_section_covers_every_row_and_is_always_the_same():
+    scenarios = [scenario(f"{name}", covers, ()) for name, covers in
+                 (("a", "§1 x"), ("b", "§1 x; §1 y"), ("c", "§2"), ("d", "§2"), ("e", "§1 y; §2"))]
+    chosen = one_for_each_row(scenarios)
+    assert {row for one in chosen for row in one.rows} == {"§1 x", "§1 y", "§2"}
+    assert chosen == one_for_each_row(scenarios) == [one for one in scenarios if one in chosen]
+    assert len(chosen) < len(scenarios)

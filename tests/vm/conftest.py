@@ -12,13 +12,13 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from lab import METHODS, Lab, module, namespace  # noqa: E402
+from lab import METHODS, Lab, module, namespace, shares  # noqa: E402
 from lab.ipvsadm import Ipvsadm  # noqa: E402
 from lab.kernel_log import KernelLog  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--brief", action="store_true", help="leave out the scenarios of LENGTHY files")
+    parser.addoption("--share", metavar="FOLDER", help="play only what no other guest takes; the folder shows who took what")
     parser.addoption("--balancer", choices=["rvs", "ip_vs"], default="rvs", help="the kernel module under test")
 
 
@@ -27,21 +27,29 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "dual_stack: the machines have IPv6 too")
 
 
-# What `make test` leaves to `make test-vm`, so that it stays within its ten minutes.
-LENGTHY = {
-    f"test_{name}.py" for name in (
-        "allocation_failures", "conn_reuse", "conntrack", "defense", "ftp", "fwmark", "ipsec", "ipv6", "ipv6_icmp",
-        "ipv6_life", "mixed_families", "one_packet", "persistence", "procfs", "sctp", "settings")
-}
-
-
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--brief"):
-        items[:] = [item for item in items if item.path.name not in LENGTHY]
     if config.getoption("--balancer") == "ip_vs":
         for item in items:
             if item.get_closest_marker("rvs_only"):
                 item.add_marker(pytest.mark.skip(reason="C ip_vs does not have this"))
+
+
+def pytest_runtestloop(session):
+    """With `--share`: only the scenarios that no other guest has taken."""
+    folder = session.config.getoption("--share")
+    if folder is None or session.config.option.collectonly:
+        return None
+    scenarios = shares.of(session.items, folder)
+    item = next(scenarios, None)
+    while item is not None:
+        following = next(scenarios, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def test_answers_follow_rules_for_the_virtual_address(lab, flow):
 
 
 def test_answers_follow_rules_for_marks(lab, flow):
-    rules(lab.director, 'table ip marks { chain all { type filter hook prerouting priority -150; iif "eth1" meta mark set 7; }; }')
+    rules(lab.director, 'table ip marks { chain early { type filter hook prerouting priority -150; iif "eth1" meta mark set 7; }; }')
     lab.director.ip("rule add fwmark 7 lookup 200")
     assert flow() == BY_ROUTER
 

@@ -27,10 +27,10 @@ def engine(balancer_name, loaded_module):
         namespace.execute(["rmmod", "ip_vs_pe_sip"])
 
 
-def serve(lab, *servers, options=()):
+def serve(lab, *servers, scheduler="rr", options=()):
     """A service that goes by the call alone, whichever address it comes from."""
     key = ("-u", f"{NAT}:{PORT}")
-    lab.director.run("ipvsadm", "-A", *key, "-s", "rr", "-p", 60, "-M", "0.0.0.0", "--pe", "sip", *options)
+    lab.director.run("ipvsadm", "-A", *key, "-s", scheduler, "-p", 60, "-M", "0.0.0.0", "--pe", "sip", *options)
     for server in servers:
         lab.director.run("ipvsadm", "-a", *key, "-r", f"{server.address}:{PORT}", "-m")
 
@@ -65,6 +65,13 @@ def test_templates_tell_the_call_they_are_for(lab, balancer):
         server_of(lab, call)
     assert {call: engine for call, (engine, _) in templates(lab).items()} == {"one@there": "sip", "two@there": "sip"}
     assert len({server for _, server in templates(lab).values()}) == 2
+
+
+def test_a_namespace_ends_with_a_service_that_goes_by_calls_and_keeps_a_cache(lab, balancer):
+    lab.udp_programs(PORT)
+    serve(lab, lab.rs1, scheduler="lblc")
+    assert server_of(lab, "only@there") == "rs1"
+    lab.delete(lab.director)  # the kernel has nothing to complain of
 
 
 def test_letter_case_of_a_call_matters(lab, balancer):

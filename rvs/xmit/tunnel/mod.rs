@@ -33,8 +33,9 @@ enum Layer {
 }
 
 impl Layer {
-    /// That of a packet to a real server, which may have left its checksum to the hardware.
-    fn of(server: &RealServer, state: ChecksumState) -> Self {
+    /// That of a packet to a real server. Only one that left a sum to the hardware has the far end put it in
+    /// its place; SCTP's is a CRC, which segmentation completes.
+    fn of(server: &RealServer, protocol: u8, state: ChecksumState) -> Self {
         match server.tunnel().encapsulation() {
             Encapsulation::Ipip => Self::Ipip,
             Encapsulation::Gue {
@@ -44,7 +45,9 @@ impl Layer {
             } => Self::Gue(Gue {
                 port,
                 checksum,
-                remote_checksum: remote_checksum && state == ChecksumState::Partial,
+                remote_checksum: remote_checksum
+                    && state == ChecksumState::Partial
+                    && protocol != IPPROTO_SCTP,
             }),
             Encapsulation::Gre { checksum } => Self::Gre(Gre { checksum }),
         }
@@ -103,7 +106,7 @@ pub(super) fn wrap<A: Balanced>(
     if header.protocol == IPPROTO_SCTP {
         finish_crc(skb)?;
     }
-    let layer = Layer::of(server, skb.checksum_state());
+    let layer = Layer::of(server, header.protocol, skb.checksum_state());
     let room = ends.header_len().saturating_add(layer.len());
     let mtu = route.mtu().saturating_sub(room as u32);
     if mtu < min_mtu(ends.family()) {

@@ -6,7 +6,8 @@
       a router    10.0.0.254     10.0.0.1      10.1.0.1           a router     10.1.0.254
 
 Behind the router outside: far clients in 198.18.0.0/15, and the Internet, 203.0.113.0/24. Behind the router inside: distant
-servers in 10.2.0.0/24, to which 1400 bytes fit. Virtual addresses are all of 192.0.2.0/24. IPv6 has the same in the same places.
+servers in 10.2.0.0/24, to which 1400 bytes fit, and in 10.7.0.0/24, to which hardly any. Virtual addresses are all of 192.0.2.0/24.
+IPv6 has the same in the same places.
 Every neighbour has a hardware address that tells who it is, so that the next hop of a packet can be seen.
 """
 
@@ -14,6 +15,7 @@ CLIENT, CLIENT2, CLIENT3 = "10.0.0.2", "10.0.0.3", "10.0.0.4"
 VIP, VIP2, VIP3 = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 RS1, RS2, RS3, RS4 = "10.1.0.11", "10.1.0.12", "10.1.0.13", "10.1.0.14"
 DISTANT = "10.2.0.11"  # a server behind a link of 1400 bytes
+NARROW = "10.7.0.11"  # a server behind a link that takes less than a tunnel must
 UNREACHABLE = "10.8.0.11"  # a server to which there is no route
 LOCAL = "10.3.0.1"  # a server on the director
 DIRECTOR_OUTSIDE, DIRECTOR_INSIDE = "10.0.0.1", "10.1.0.1"
@@ -24,6 +26,7 @@ CLIENT_6, CLIENT2_6, CLIENT3_6 = "fd00::2", "fd00::3", "fd00::4"
 VIP_6, VIP2_6, VIP3_6 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
 RS1_6, RS2_6, RS3_6, RS4_6 = "fd00:1::11", "fd00:1::12", "fd00:1::13", "fd00:1::14"
 DISTANT_6 = "fd00:2::11"
+NARROW_6 = "fd00:7::11"
 UNREACHABLE_6 = "fd00:8::11"
 LOCAL_6 = "fd00:3::1"
 DIRECTOR_OUTSIDE_6, DIRECTOR_INSIDE_6 = "fd00::1", "fd00:1::1"
@@ -31,6 +34,7 @@ ROUTER_OUTSIDE_6, ROUTER_INSIDE_6 = "fd00::fe", "fd00:1::fe"
 INTERNET_6 = "2001:db8:113::5"
 
 DISTANT_MTU = 1400
+NARROW_MTU, NARROW_MTU_6 = 80, 1300  # too little for what a tunnel must carry
 GUE_PORT = 6080
 
 
@@ -55,6 +59,7 @@ ROUTES = [  # network, length, router, MTU or None
     ("10.2.0.0", 24, ROUTER_INSIDE, DISTANT_MTU),
     ("fd00:18::", 64, ROUTER_OUTSIDE_6, None), ("2001:db8:113::", 48, ROUTER_OUTSIDE_6, None),
     ("fd00:2::", 64, ROUTER_INSIDE_6, DISTANT_MTU),
+    ("10.7.0.0", 24, ROUTER_INSIDE, NARROW_MTU), ("fd00:7::", 64, ROUTER_INSIDE_6, NARROW_MTU_6),
 ]
 UNREACHABLE_NETWORKS = [("10.8.0.0", 24), ("fd00:8::", 64)]
 SENTINEL = {"outside": "10.0.0.250", "inside": "10.1.0.250"}  # whose packets tell that all before them have been dealt with

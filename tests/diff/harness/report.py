@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a person reads: a line for each scenario, the differences, the sums, and which scenario covers which row."""
+"""What a person reads: a line for each scenario, the differences, the sums."""
 
 
 class Report:
@@ -61,17 +61,3 @@ class Report:
             print("\n== failed", *(f"  {name}" for name in self._failures), sep="\n")
         print(f"\n{self._passed} passed, {self._failed} failed" + (f", {self._pending} pending" if self._pending else ""))
         return 1 if self._failed else 0
-
-
-def coverage(scenarios):
-    """The rows of the specification and the scenarios that cover each, as text."""
-    rows = {}
-    for scenario in scenarios:
-        for row in scenario.rows:
-            rows.setdefault(row, []).append(scenario.name)
-    return "\n".join(f"{row}\n" + "\n".join(f"    {name}" for name in rows[row]) for row in sorted(rows, key=_row_order))
-
-
-def _row_order(row):
-    number = row.lstrip("§").partition(" ")[0]
-    return [int(part) if part.isdigit() else 0 for part in number.split(".")], row

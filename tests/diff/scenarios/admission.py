@@ -4,7 +4,7 @@
 from harness.addresses import CLIENT, FAMILIES, RS1, VIP
 from harness.model import (DIRECT, NAT, TUNNEL, Answer, FromClient, FromDirector, FromServer, Server, scenario, sctp_service,
                            tcp_service, udp_service)
-from harness.wire import (ACK, AH, ESP, RST, SCTP, SYN, TCP, UDP, chunk, echo, icmp_error, ip, sctp, tcp, udp)
+from harness.wire import (ACK, AH, ESP, RST, SCTP, SYN, TCP, UDP, chunk, echo, fragments, icmp_error, ip, sctp, tcp, udp)
 
 
 def _both(f):
@@ -62,6 +62,9 @@ def _both(f):
         scenario(f"ESP and AH follow a masqueraded ISAKMP connection over {f.word}", "§3.4 AH / ESP; §2.1 AH and ESP; §6.2 AH/ESP",
                  isakmp, FromClient(ike, ip(f.CLIENT, f.VIP, ESP, spi), ip(f.CLIENT, f.VIP, AH, header)),
                  FromServer(ip(f.RS1, f.CLIENT, ESP, spi), ip(f.RS1, f.CLIENT, AH, header)), needs=("esp",)),
+        scenario(f"ESP in fragments follows its connection over {f.word}", "§1.4 AH/ESP", isakmp,
+                 FromClient(ike, *fragments(ip(f.CLIENT, f.VIP, ESP, spi + bytes(600)), 256)),
+                 FromServer(*fragments(ip(f.RS1, f.CLIENT, ESP, spi + bytes(600)), 256)), needs=("esp",)),
         scenario(f"ESP follows a direct-routed ISAKMP connection over {f.word}", "§3.4 AH / ESP",
                  udp_service(f.VIP, 500, Server(f.RS1, method=DIRECT)), FromClient(ike, ip(f.CLIENT, f.VIP, ESP, spi)), needs=("esp",)),
         scenario(f"ESP follows a tunneled ISAKMP connection over {f.word}", "§3.4 AH / ESP",

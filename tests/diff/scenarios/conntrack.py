@@ -2,8 +2,8 @@
 """Balancing where connections are tracked: rules about their state, and what a confirmed connection of conntrack changes (2.6, 12.1)."""
 
 from harness.addresses import FAMILIES
-from harness.model import (DIRECT, TUNNEL, AddServer, Answer, DeleteServer, ErrorAbout, FromClient, FromServer, Server, scenario,
-                           tcp_service, udp_service)
+from harness.model import (DIRECT, TUNNEL, AddServer, Answer, DeleteServer, ErrorAbout, FromClient, FromServer, Server, Sysctl,
+                           scenario, tcp_service, udp_service)
 from harness.wire import ACK, FIN, RST, SYN, tcp, udp
 
 
@@ -42,8 +42,7 @@ def _both(f):
                        **more)
         yield scenario(f"a removed server {word} and expire_nodest_conn where connections are tracked over {f.word}",
                        "§1.5 3 confirmed conntrack", web, *opening, AddServer(web, Server(f.RS2, 8080)),
-                       DeleteServer(web, Server(f.RS1, 8080)), FromClient(syn), FromClient(syn),
-                       sysctls={"conntrack": value, "expire_nodest_conn": 1}, rules=_tracking(f))
+                       DeleteServer(web, Server(f.RS1, 8080)), Sysctl("expire_nodest_conn", 1), FromClient(syn), **more)
         yield scenario(f"masquerading behind the balancer {word} over {f.word}", "§12.1 POSTROUTING SNAT", web, *opening[:1],
                        FromServer(tcp(f.RS1, 8080, f.DIRECTOR_INSIDE, 40000, SYN | ACK, seq=5000, ack=1001)), FromClient(ack),
                        sysctls={"conntrack": value},

@@ -2,8 +2,9 @@
 """Defences against floods (section 7): what is dropped, in which mode, and that the sysctls take what they should."""
 
 from harness.addresses import CLIENT, FAMILIES, RS1, VIP
-from harness.model import ONE_PACKET, Answer, FromClient, ReadSysctl, Server, Sysctl, UntilFewer, scenario, tcp_service, udp_service
-from harness.wire import ACK, FIN, SYN, tcp, udp
+from harness.model import (ONE_PACKET, Answer, FromClient, FromServer, ReadSysctl, Server, Sysctl, Timeouts, UntilFewer, scenario,
+                           sctp_service, tcp_service, udp_service)
+from harness.wire import ACK, FIN, SYN, chunk, sctp, tcp, udp
 
 
 def _both(f):
@@ -35,6 +36,7 @@ def _drop_entry():
     """Which connections drop_entry ends: a few of many in each second, by chance."""
     web = tcp_service(VIP, 80, Server(RS1, 8080))
     ports = range(1000, 1064)
+    clients = [FAMILIES[0].far_client(number) for number in range(64)]
 
     def segments(flags):
         return FromClient(*(tcp(CLIENT, port, VIP, 80, flags) for port in ports))
@@ -42,13 +44,22 @@ def _drop_entry():
     return [
         scenario("drop_entry ends half-open connections", "§7 drop_entry SYN_RECV", web, segments(SYN), Sysctl("drop_entry", 3),
                  UntilFewer(len(ports), 20.0), expects={"* UntilFewer": "^fewer"}, **chance),
-        scenario("drop_entry spares connections that are open or were closed", "§7 drop_entry ESTABLISHED; §7 drop_entry other TCP states", web,
+        scenario("drop_entry spares whoever is open, was closed, or came a moment ago",
+                 "§7 drop_entry ESTABLISHED; §7 drop_entry other TCP states; §7 drop_entry UDP; §7 drop_entry controls others; "
+                 "§7 drop_entry TPL ASSURED; §7 drop_entry TPL of an OPS service",
+                 [web, udp_service(VIP, 53, Server(RS1, 5353), persistent=300),
+                  udp_service(VIP, 54, Server(RS1), persistent=300, flags=ONE_PACKET)],
                  segments(SYN), segments(ACK), FromClient(*(tcp(CLIENT, port, VIP, 80, FIN | ACK) for port in ports[::2])),
-                 Sysctl("drop_entry", 3), UntilFewer(len(ports), 4.0), expects={"* UntilFewer": "^not fewer"}, **chance),
+                 FromClient(*(udp(client, 1, VIP, port, b"a") for client in clients for port in (53, 54))),
+                 FromServer(*(udp(RS1, 5353, client, 1, b"a") for client in clients[::2])),
+                 Sysctl("drop_entry", 3), UntilFewer(len(ports) + 3 * len(clients), 4.0), expects={"* UntilFewer": "^not fewer"}, **chance),
         scenario("drop_entry ends templates that are not assured", "§7 drop_entry TPL not ASSURED",
-                 udp_service(VIP, 53, Server(RS1), persistent=300, flags=ONE_PACKET),
-                 FromClient(*(udp(FAMILIES[0].far_client(number), 1, VIP, 53, b"a") for number in range(64))), Sysctl("drop_entry", 3),
-                 UntilFewer(64, 4.0), **chance),
+                 udp_service(VIP, 53, Server(RS1), persistent=300), Timeouts(0, 0, 1),
+                 FromClient(*(udp(client, 1, VIP, 53, b"a") for client in clients)), UntilFewer(len(clients) + 1, 10.0),
+                 Sysctl("drop_entry", 3), UntilFewer(len(clients), 20.0), expects={"* UntilFewer": "^fewer"}, **chance),
+        scenario("drop_entry ends associations that have only been asked for", "§7 drop_entry INIT1, INIT", sctp_service(VIP, 9, Server(RS1, 9)),
+                 *(FromClient(*(sctp(CLIENT, port, VIP, 9, chunk(1, bytes(16))) for port in ports)) for _ in range(2)),
+                 Sysctl("drop_entry", 3), UntilFewer(len(ports), 20.0), expects={"* UntilFewer": "^fewer"}, **chance),
     ]
 
 
@@ -60,9 +71,9 @@ _MODES = ("drop_entry", "drop_packet", "secure_tcp")
 
 SCENARIOS = [
     *(one for f in FAMILIES for one in _both(f)), *_drop_entry(),
-    *(scenario(f"{name} takes 0 to 3 and nothing else", "§7 Writes outside 0..3", (), *(Sysctl(name, value) for value in (0, 1, 2, 3, 4, -1)))
+    *(scenario(f"{name} takes 0 to 3 and nothing else", "§7 Writes outside 0..3", (), *(Sysctl(name, value) for value in (0, 1, 2, 3, 4, -1)), shared="modes")
       for name in _MODES),
-    *(scenario(f"{name} takes {values[0]}", f"§9.2 {name}", (), *(Sysctl(name, value) for value in values)) for name, values in (
+    *(scenario(f"{name} takes {values[0]}", f"§9.2 {name}", (), *(Sysctl(name, value) for value in values), shared="settings") for name, values in (
         ("am_droprate", (-1, 0, 1 << 30)), ("amemthresh", (-1, 0, 1 << 30)), ("conn_reuse_mode", (-1, 0, 7)), ("conn_max", (-1, 0, 1 << 30)),
         ("expire_nodest_conn", (2, 0)), ("sloppy_tcp", (2, 0)), ("schedule_icmp", (2, 0)), ("pmtu_disc", (2, 0)), ("snat_reroute", (2, 0)),
         ("nat_icmp_send", (2, 0)), ("cache_bypass", (2, 0)), ("ignore_tunneled", (2, 0)), ("backup_only", (2, 0)),

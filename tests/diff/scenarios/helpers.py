@@ -3,7 +3,7 @@
 (section 5.7)."""
 
 from harness.addresses import CLIENT, FAMILIES, RS1, VIP
-from harness.model import DIRECT, FromClient, FromServer, Look, Server, scenario, tcp_service, udp_service
+from harness.model import DIRECT, EditService, FromClient, FromServer, Look, Server, scenario, tcp_service, udp_service
 from harness.wire import ACK, FIN, PSH, RST, SYN, tcp, udp
 
 
@@ -173,6 +173,9 @@ def _sip(f):
                  service.but(servers=(Server(f.RS1, 5060, DIRECT),)), FromServer(answer)),
         scenario(f"one-packet calls are answered from the virtual address over {f.word}", "§5.7 OPS replies; §2.4 PE with an outgoing hook",
                  service.but(flags=4), FromClient(_call(f, "one@host")), FromServer(udp(f.RS2, 5060, f.CLIENT, 5060, b"SIP/2.0 200 OK\r\nCall-ID: one@host\r\n\r\n"))),
+        scenario(f"a service gets an engine and loses it again over {f.word}", "§5.4 SET_SERVICE PE", service.but(engine=None),
+                 FromClient(_call(f, "one@host")), EditService(service), FromClient(_call(f, "one@host", 5061), _call(f, "two@host", 5062)),
+                 Look(), EditService(service.but(engine=None)), FromClient(_call(f, "two@host", 5063))),
         scenario(f"a service of TCP takes the engine and does not use it over {f.word}", "§5.7 UDP only",
                  tcp_service(f.VIP, 5060, Server(f.RS1, 5060), persistent=300, engine="sip"), FromClient(tcp(f.CLIENT, 1, f.VIP, 5060, SYN))),
     ]
