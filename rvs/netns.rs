@@ -418,9 +418,12 @@ impl Netns {
     pub fn flush(&self) {
         let mut state = self.state.lock();
         if let Some(active) = state.active.as_mut() {
+            let had_services = active.config.key_after(None).is_some();
             active.config.flush();
             active.hooks.drop_idle(&active.config);
-            state.generation = state.generation.wrapping_add(1);
+            if had_services {
+                state.generation = state.generation.wrapping_add(1);
+            }
         }
         drop(state);
         self.sweep_if_asked();
