@@ -7,10 +7,12 @@
 mod ftp;
 mod initiate;
 mod open;
+mod reset;
 mod segment;
 mod templates;
 
 pub use open::Cause;
+pub use reset::Ending;
 pub use segment::Segment;
 
 use crate::{
@@ -229,6 +231,9 @@ impl Balancer {
         let connections = A::connections(self);
         let hash = connections.hash(&segment.flow);
         match connections.find(&segment.flow, hash, context.rcu) {
+            Some(found) if found.0.status().is_reset() => {
+                self.end_to_both(skb, &segment, hash, found, context)
+            }
             Some((connection, Way::Out)) => self.answer(skb, &segment, connection, context),
             None => match self.initiator(&segment, context) {
                 None => self.without_connection(skb, &segment, hash, context),

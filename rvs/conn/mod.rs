@@ -7,7 +7,9 @@ mod budget;
 mod commons;
 mod expiry;
 mod extension;
+pub mod filter;
 pub mod hash;
+mod selection;
 mod status;
 mod table;
 pub mod wheel;
@@ -15,6 +17,7 @@ pub mod wheel;
 pub use budget::{Account, Budget, Share};
 pub use commons::Commons;
 pub use extension::{Call, Extension, FtpControl};
+pub use selection::{age_ticks, Selection};
 pub use status::Status;
 pub use table::{Connections, CreateError, PinnedTemplate};
 
@@ -402,6 +405,21 @@ impl<A: Address> Connection<A> {
         }
     }
 
+    /// Has the ends of a connection of TCP be told that it is over, from its next packet on. `false` if they are
+    /// already, or it has ended.
+    pub fn begin_reset(&self) -> bool {
+        loop {
+            let status = self.status();
+            if status.is_reset() || status.is_dead() {
+                return false;
+            }
+            let closed = status.with_state(tcp::State::Close as u8, false);
+            if self.advance(status, closed.reset()) {
+                return true;
+            }
+        }
+    }
+
     /// Takes a template out of use: no further connection is made under it.
     pub fn invalidate(&self) {
         self.set(Status::invalidated);
@@ -566,6 +584,11 @@ impl<A: Address> Drop for Connection<A> {
 
 impl<A: Address> Entry for Connection<A> {
     type Owner = Arc<Commons>;
+
+    /// The tick at which it was made.
+    fn stamp(&self) -> u32 {
+        self.last_seen.load(Ordering::Relaxed)
+    }
 
     fn removed(&self, commons: &Arc<Commons>) {
         self.end(commons);

@@ -13,6 +13,7 @@ const TEMPLATE: u32 = 1 << 11;
 const INVALID: u32 = 1 << 12;
 const TRACKED: u32 = 1 << 13;
 const UNCLAIMED: u32 = 1 << 14;
+const RESET: u32 = 1 << 15;
 
 /// State and flags of a connection at one moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,17 @@ impl Status {
     #[inline]
     pub const fn is_tracked(self) -> bool {
         self.0 & TRACKED != 0
+    }
+
+    /// The same for one whose ends are told that it is over.
+    pub const fn reset(self) -> Self {
+        Self(self.0 | RESET)
+    }
+
+    /// Whether its ends are told that it is over.
+    #[inline]
+    pub const fn is_reset(self) -> bool {
+        self.0 & RESET != 0
     }
 
     /// Ended.

@@ -5,13 +5,13 @@
 
 use super::{
     attr::Attrs,
+    connections,
     operation::{self, Operation},
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
     write::{self, Style},
 };
 use crate::{
-    conn::Connections,
     netns::Netns,
     packet::{Address, Endpoint, Family},
     proto::TimeoutOutOfRange,
@@ -20,10 +20,7 @@ use crate::{
         ServiceKey,
     },
     stats::Shown,
-    sys::{
-        genl::{Answers, Command, Kind, Listing, Permission, Position, Request},
-        rcu::{self, Held},
-    },
+    sys::genl::{Answers, Command, Kind, Listing, Permission, Position, Request},
 };
 use core::{
     marker::PhantomData,
@@ -118,9 +115,11 @@ impl Dialect for Rvs {
     const REPORTED_VERSION: u32 = RVS_VERSION;
 }
 
-const RVS_COMMANDS: [Command; 16] = with([
+const RVS_COMMANDS: [Command; 18] = with([
     command(cmd::GET_CONNECTION, Kind::Dump),
     command(cmd::GET_TOTALS, Kind::Do),
+    command(cmd::COUNT_CONNECTIONS, Kind::Do),
+    command(cmd::KILL_CONNECTIONS, Kind::Do),
     command(cmd::APPLY, Kind::Do),
 ]);
 
@@ -155,8 +154,8 @@ impl<D: Dialect> Answers for Dispatcher<D> {
                 }
             }
             cmd::GET_CONNECTION => {
-                list_connections::<D>(netns, position, listing);
-                Ok(())
+                let listed = connections::list(netns, request, D::STYLE, position, listing);
+                explained(request, listed)
             }
             // No synchronisation daemon runs, so there is none to list.
             cmd::GET_DAEMON => Ok(()),
@@ -165,7 +164,8 @@ impl<D: Dialect> Answers for Dispatcher<D> {
     }
 }
 
-type Outcome<'a> = core::result::Result<(), Fault<'a>>;
+/// What came of a request.
+pub type Outcome<'a> = core::result::Result<(), Fault<'a>>;
 
 fn explained(request: &Request<'_>, outcome: Outcome<'_>) -> Result {
     outcome.map_err(|fault| {
@@ -233,6 +233,8 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::FLUSH => netns.flush(),
         cmd::GET_TOTALS => get_totals::<D>(netns, request)?,
+        cmd::COUNT_CONNECTIONS => connections::count(netns, request)?,
+        cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
         cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
@@ -453,64 +455,4 @@ fn list_servers<'a, D: Dialect>(
     position.0 = [place, now_listed, 0, 0, 0];
     shown.unwrap_or(Err(Refusal::NoSuchService))?;
     Ok(())
-}
-
-/// Lists connections, those of IPv4 first. The position tells which are listed, and where in their
-/// table.
-fn list_connections<D: Dialect>(netns: &Netns, position: &mut Position, listing: &mut Listing<'_>) {
-    let Some(balancer) = netns.balancer() else {
-        return;
-    };
-    let [family, ..] = position.0;
-    if family == 0 {
-        if !list_table::<D, _>(&balancer.connections4, position, listing) {
-            return;
-        }
-        position.0 = [1, 0, 0, 0, 0];
-    }
-    list_table::<D, _>(&balancer.connections6, position, listing);
-}
-
-/// Lists connections bucket by bucket; the position is a bucket and how many of its connections
-/// were listed. Whether the end was reached.
-fn list_table<D: Dialect, A: Address>(
-    connections: &Connections<A>,
-    position: &mut Position,
-    listing: &mut Listing<'_>,
-) -> bool {
-    let [family, bucket, listed, first_version, ..] = position.0;
-    let (mut bucket, mut skip) = (bucket as u32, listed);
-    // 0 is never a version, so it tells the first part.
-    let version = match first_version {
-        0 => connections.table().version(),
-        version => version,
-    };
-    loop {
-        if connections.table().version() != version {
-            listing.mark_interrupted();
-        }
-        let guard = rcu::read_lock();
-        let mut seen = 0u64;
-        let mut is_full = false;
-        let visited = connections.table().bucket_entries(
-            bucket,
-            |connection| {
-                if seen >= skip && !is_full && !connection.status().is_dead() {
-                    is_full = !listing.push(cmd::NEW_CONNECTION, |message| {
-                        write::connection(message, D::STYLE, &*connection)
-                    });
-                }
-                if !is_full {
-                    seen = seen.wrapping_add(1);
-                }
-            },
-            Held::from(&guard),
-        );
-        if is_full || visited.is_none() {
-            position.0 = [family, u64::from(bucket), seen.max(skip), version, 0];
-            return !is_full;
-        }
-        bucket = bucket.wrapping_add(1);
-        skip = 0;
-    }
 }

@@ -44,16 +44,24 @@ impl<'a> Fault<'a> {
     }
 
     /// A fault of one attribute.
-    pub fn at(errno: Error, message: &'static CStr, attribute: Attr<'a>) -> Self {
+    pub const fn at(errno: Error, message: &'static CStr, attribute: Attr<'a>) -> Self {
+        Self::about(errno, message, Some(attribute))
+    }
+
+    /// A fault of one attribute, if that is there.
+    pub const fn about(errno: Error, message: &'static CStr, attribute: Option<Attr<'a>>) -> Self {
         Self {
             errno,
             message,
-            attribute: Some(attribute.whole),
+            attribute: match attribute {
+                Some(attribute) => Some(attribute.whole),
+                None => None,
+            },
         }
     }
 }
 
-/// What was read, or why the request is refused.
+/// What was read, or why it was refused.
 pub type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
 
 /// The attributes of a request.
@@ -171,14 +179,23 @@ fn optional<'a, T: Default>(
     kind: u16,
     read: impl FnOnce(Attr<'a>) -> Option<T>,
 ) -> Parsed<'a, T> {
+    if_given(attrs, kind, read).map(Option::unwrap_or_default)
+}
+
+/// A value of an attribute, if that is there.
+pub fn if_given<'a, T>(
+    attrs: Attrs<'a>,
+    kind: u16,
+    read: impl FnOnce(Attr<'a>) -> Option<T>,
+) -> Parsed<'a, Option<T>> {
     let Some(attr) = attrs.get(kind) else {
-        return Ok(T::default());
+        return Ok(None);
     };
-    read(attr).ok_or(Fault::at(EINVAL, UNFIT, attr))
+    read(attr).map(Some).ok_or(Fault::at(EINVAL, UNFIT, attr))
 }
 
 /// An address of a family out of up to 16 bytes; of one of IPv4 the first four count.
-fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
+pub fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
     move |attr| {
         let bytes = attr.padded::<16>()?;
         let [a, b, c, d, ..] = bytes;
@@ -189,8 +206,12 @@ fn address(family: Family) -> impl FnOnce(Attr<'_>) -> Option<IpAddr> {
     }
 }
 
+/// What is said about a family that is none.
+pub const NO_FAMILY: &CStr =
+    c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
+
 /// The family of this number.
-fn family(number: Option<u16>) -> Option<Family> {
+pub fn family(number: Option<u16>) -> Option<Family> {
     match number? {
         AF_INET => Some(Family::V4),
         AF_INET6 if ip::has_ipv6() => Some(Family::V6),
@@ -216,9 +237,7 @@ pub fn service_key(service: Attrs<'_>) -> Parsed<'_, ServiceKey> {
         c_str!("the service's address family is missing"),
     ))?;
     let Some(family) = family(attr.u16()) else {
-        let message =
-            c_str!("the address family is none that this host has; use AF_INET or AF_INET6");
-        return Err(Fault::at(EAFNOSUPPORT, message, attr));
+        return Err(Fault::at(EAFNOSUPPORT, NO_FAMILY, attr));
     };
     if let Some(mark) = service.get(svc::FWMARK) {
         let mark = mark.u32().ok_or(Fault::at(EINVAL, UNFIT, mark))?;

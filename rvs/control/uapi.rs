@@ -32,6 +32,9 @@ pub mod cmd {
     pub const GET_TOTALS: u8 = 20;
     pub const NEW_TOTALS: u8 = 21;
     pub const APPLY: u8 = 22;
+    pub const COUNT_CONNECTIONS: u8 = 26;
+    pub const NEW_COUNT: u8 = 27;
+    pub const KILL_CONNECTIONS: u8 = 28;
 }
 
 /// Attributes at the top of a message.
@@ -46,6 +49,9 @@ pub mod top {
     pub const OPERATION: u16 = 9;
     pub const GENERATION: u16 = 10;
     pub const BRIEF: u16 = 11;
+    pub const FILTER: u16 = 13;
+    pub const COUNT: u16 = 14;
+    pub const SILENT: u16 = 18;
 }
 
 /// Attributes of the answer to [`cmd::GET_INFO`].
@@ -131,6 +137,29 @@ pub mod conn {
     pub const EXPIRES: u16 = 11;
     pub const FLAGS: u16 = 12;
     pub const SERVER_AF: u16 = 13;
+    pub const AGE: u16 = 14;
+    pub const IDLE: u16 = 15;
+}
+
+/// Attributes of a filter of connections.
+pub mod filter {
+    pub const SERVICE: u16 = 1;
+    pub const PROTOCOL: u16 = 2;
+    pub const AF: u16 = 3;
+    pub const CLIENT_ADDR: u16 = 4;
+    pub const CLIENT_PREFIX: u16 = 5;
+    pub const CLIENT_PORT: u16 = 6;
+    pub const SERVER_AF: u16 = 7;
+    pub const SERVER_ADDR: u16 = 8;
+    pub const SERVER_PORT: u16 = 9;
+    pub const FWD_METHOD: u16 = 10;
+    pub const STATE: u16 = 11;
+    pub const MIN_AGE: u16 = 12;
+    pub const MAX_AGE: u16 = 13;
+    pub const MIN_IDLE: u16 = 14;
+    pub const MAX_IDLE: u16 = 15;
+    pub const LIMIT: u16 = 16;
+    pub const ALL: u16 = 17;
 }
 
 /// Attributes of a namespace's totals.

@@ -6,7 +6,7 @@
 
 use super::uapi::{conn, dest, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED};
 use crate::{
-    conn::Connection,
+    conn::{age_ticks, Connection},
     director::Balancer,
     packet::{Address, Family, Mask},
     service::{
@@ -14,8 +14,8 @@ use crate::{
         identity::Identity,
         ServiceKey,
     },
-    stats::Shown,
-    sys::{genl::Message, time},
+    stats::{drops::Counts, Shown},
+    sys::{flow_table::Lent, genl::Message, time},
 };
 use core::net::IpAddr;
 use kernel::prelude::*;
@@ -204,8 +204,9 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView<'_>) ->
 pub fn connection<A: Address>(
     message: &mut Message<'_>,
     style: Style,
-    entry: &Connection<A>,
+    entry: Lent<'_, Connection<A>>,
 ) -> Result {
+    let now = time::jiffies();
     message.nest(top::CONNECTION, style.marks_nests, |message| {
         let server = entry.server_endpoint();
         family_attr(message, conn::AF, A::FAMILY)?;
@@ -219,14 +220,17 @@ pub fn connection<A: Address>(
         be16_attr(message, conn::SERVER_PORT, server.port)?;
         u32_attr(message, conn::FWD_METHOD, entry.method as u32)?;
         text_attr(message, conn::STATE, entry.state_name())?;
-        let left = u64::from(entry.ticks_left(time::jiffies()));
-        let milliseconds = left.saturating_mul(1000) / u64::from(time::HZ);
+        let left = time::as_milliseconds(entry.ticks_left(now));
         u32_attr(
             message,
             conn::EXPIRES,
-            u32::try_from(milliseconds).unwrap_or(u32::MAX),
+            u32::try_from(left).unwrap_or(u32::MAX),
         )?;
-        u32_attr(message, conn::FLAGS, entry.wire_flags())
+        u32_attr(message, conn::FLAGS, entry.wire_flags())?;
+        let age = time::as_milliseconds(age_ticks(entry, now));
+        u64_attr(message, conn::AGE, age)?;
+        let idle = time::as_milliseconds(entry.idle_ticks(now));
+        u64_attr(message, conn::IDLE, idle)
     })
 }
 
@@ -243,10 +247,8 @@ pub fn totals(
         })?;
         let connections = balancer.map_or(0, Balancer::connections);
         u64_attr(message, totals::CONNECTIONS, connections)?;
-        let Some(balancer) = balancer else {
-            return Ok(());
-        };
-        for (reason, count) in balancer.drops.counts() {
+        let counts = balancer.map_or(Counts::default(), |balancer| balancer.drops.counts());
+        for (reason, count) in counts.iter() {
             message.nest(totals::DROP, style.marks_nests, |message| {
                 text_attr(message, drop::REASON, reason.name())?;
                 u64_attr(message, drop::COUNT, count)?;

@@ -13,6 +13,7 @@ pub const HEADER_LEN: usize = 20;
 /// The shortest packet that every IPv4 link carries unfragmented, bytes (RFC 791).
 pub const MIN_MTU: u32 = 68;
 
+const TOTAL_LEN: usize = 2;
 const TTL: usize = 8;
 const PROTOCOL: usize = 9;
 const CHECK: usize = 10;
@@ -137,6 +138,15 @@ pub fn decrement_ttl(header: &mut [u8; HEADER_LEN]) {
 #[inline]
 fn check(header: &[u8; HEADER_LEN]) -> u16 {
     u16::from_ne_bytes([header[CHECK], header[CHECK + 1]])
+}
+
+/// Replaces the total length, bytes, and keeps the header's checksum right.
+pub fn set_total_len(header: &mut [u8; HEADER_LEN], len: u16) {
+    let old = u16::from_ne_bytes([header[TOTAL_LEN], header[TOTAL_LEN + 1]]);
+    let new = len.to_be();
+    let check = u16::from_ne_bytes([header[CHECK], header[CHECK + 1]]);
+    [header[TOTAL_LEN], header[TOTAL_LEN + 1]] = new.to_ne_bytes();
+    set_check(header, checksum::adjust16(check, old, new));
 }
 
 #[inline]

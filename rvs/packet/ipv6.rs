@@ -14,6 +14,7 @@ pub const HEADER_LEN: usize = 40;
 /// The shortest packet that every IPv6 link carries, bytes (RFC 8200 §5).
 pub const MIN_MTU: u32 = 1280;
 
+const PAYLOAD_LEN: usize = 4;
 const HOP_LIMIT: usize = 7;
 const SOURCE: usize = 8;
 const DESTINATION: usize = 24;
@@ -93,6 +94,11 @@ pub fn set_destination(header: &mut [u8; HEADER_LEN], addr: Ipv6Addr) {
 #[inline]
 pub fn decrement_hop_limit(header: &mut [u8; HEADER_LEN]) {
     header[HOP_LIMIT] = header[HOP_LIMIT].saturating_sub(1);
+}
+
+/// Replaces the payload length, bytes.
+pub fn set_payload_len(header: &mut [u8; HEADER_LEN], len: u16) {
+    [header[PAYLOAD_LEN], header[PAYLOAD_LEN + 1]] = len.to_be_bytes();
 }
 
 /// The header that carries a packet through a tunnel (RFC 2473).

@@ -20,6 +20,7 @@ pub mod ipv4;
 pub mod ipv6;
 mod network;
 pub mod quote;
+pub mod reset;
 pub mod rewrite;
 pub mod sctp;
 pub mod tcp;

@@ -143,6 +143,11 @@ pub trait Address: Copy + Eq + Debug + Send + Sync + 'static {
     #[must_use]
     fn set_destination(header: &mut [u8], addr: Self) -> Option<()>;
 
+    /// Says that the packet, from its network header on, is `len` bytes long. `None` if `header` is too short,
+    /// or no packet can have that length.
+    #[must_use]
+    fn set_len(header: &mut [u8], len: usize) -> Option<()>;
+
     /// Takes a hop off the time to live, as [`ipv4::decrement_ttl`]. `None` if `header` is too short.
     #[must_use]
     fn take_hop(header: &mut [u8]) -> Option<()>;
@@ -324,6 +329,11 @@ impl Address for Ipv4Addr {
         Some(())
     }
 
+    fn set_len(header: &mut [u8], len: usize) -> Option<()> {
+        ipv4::set_total_len(header.first_chunk_mut()?, u16::try_from(len).ok()?);
+        Some(())
+    }
+
     #[inline]
     fn take_hop(header: &mut [u8]) -> Option<()> {
         ipv4::decrement_ttl(header.first_chunk_mut()?);
@@ -417,6 +427,14 @@ impl Address for Ipv6Addr {
     #[inline]
     fn set_destination(header: &mut [u8], addr: Self) -> Option<()> {
         ipv6::set_destination(header.first_chunk_mut()?, addr);
+        Some(())
+    }
+
+    fn set_len(header: &mut [u8], len: usize) -> Option<()> {
+        ipv6::set_payload_len(
+            header.first_chunk_mut()?,
+            u16::try_from(len.checked_sub(ipv6::HEADER_LEN)?).ok()?,
+        );
         Some(())
     }
 

@@ -20,12 +20,18 @@ const ACK: u8 = 0x10;
 /// it began, or behind the segment.
 #[must_use]
 pub fn payload(segment: &[u8]) -> Option<&[u8]> {
-    let header: &[u8; HEADER_LEN] = segment.first_chunk()?;
-    let len = usize::from(header[DATA_OFFSET] >> 4) * 4;
+    let len = header_len(segment.first_chunk()?);
     if len < HEADER_LEN {
         return None;
     }
     segment.get(len..)
+}
+
+/// The length of a header with its options, bytes, as it says itself.
+#[inline]
+#[must_use]
+pub fn header_len(header: &[u8; HEADER_LEN]) -> usize {
+    usize::from(header[DATA_OFFSET] >> 4) * 4
 }
 
 /// The control bits of a segment.

@@ -3,7 +3,10 @@
 //! A real server: where it is, how packets get there, how busy it is. It
 //! outlives its configuration as long as connections are bound to it.
 
-use super::tunnel::{AtomicTunnel, Tunnel};
+use super::{
+    tunnel::{AtomicTunnel, Tunnel},
+    ServiceKey,
+};
 use crate::{
     packet::Endpoint,
     sched::{self, Candidate},
@@ -84,6 +87,8 @@ const ONE_ACTIVE: u64 = 1 << 32;
 
 /// A real server of one virtual service.
 pub struct RealServer {
+    /// The service that it is one of.
+    pub service: ServiceKey,
     /// Address and port, the port 0 to keep the packet's.
     pub endpoint: Endpoint<IpAddr>,
     method: AtomicU8,
@@ -102,8 +107,13 @@ pub struct RealServer {
 
 impl RealServer {
     /// A real server that nothing is bound to yet. Sleeps.
-    pub fn new(endpoint: Endpoint<IpAddr>, settings: ServerSettings) -> Result<Arc<Self>> {
+    pub fn new(
+        service: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+        settings: ServerSettings,
+    ) -> Result<Arc<Self>> {
         let server = Self {
+            service,
             endpoint,
             method: AtomicU8::new(settings.method as u8),
             tunnel: AtomicTunnel::new(settings.tunnel),

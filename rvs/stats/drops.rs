@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Why packets were dropped: one table that the counters, the native netlink
-//! family and `rvsctl stats` share.
+//! family, `rvsctl stats` and `rvsctl drops` share.
 
 use crate::sys::per_cpu;
 use kernel::prelude::*;
@@ -64,9 +64,19 @@ impl Drops {
         self.0.add(reason as usize, 1);
     }
 
-    /// Each reason and how many packets it cost.
-    pub fn counts(&self) -> impl Iterator<Item = (Reason, u64)> {
-        let sums = self.0.sum();
-        Reason::ALL.iter().copied().zip(sums)
+    /// How many packets each reason cost.
+    pub fn counts(&self) -> Counts {
+        Counts(self.0.sum())
+    }
+}
+
+/// How many packets each reason cost, at one moment.
+#[derive(Default)]
+pub struct Counts([u64; Reason::ALL.len()]);
+
+impl Counts {
+    /// Each reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
+        Reason::ALL.iter().copied().zip(self.0)
     }
 }

@@ -190,12 +190,6 @@ pub struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Tells the reader from here on that what is listed changed meanwhile, so that something may be
-    /// listed twice (`NLM_F_DUMP_INTR`).
-    pub fn mark_interrupted(&mut self) {
-        self.flags |= bindings::NLM_F_DUMP_INTR;
-    }
-
     /// Appends a message, which `write` fills. `false` if there is no room: then it is for the next
     /// part.
     pub fn push(&mut self, command: u8, write: impl FnOnce(&mut Message<'_>) -> Result) -> bool {

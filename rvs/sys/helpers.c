@@ -183,6 +183,29 @@ bool rvs_skb_is_routed_for_socket(const struct sk_buff *skb, const struct dst_en
 	       (sk->sk_family == AF_INET6 || (sk->sk_family == AF_INET && dst->ops->family == AF_INET));
 }
 
+struct sk_buff *rvs_skb_of_bytes(const void *bytes, unsigned int len, unsigned int header_len,
+				 unsigned int headroom, u16 protocol)
+{
+	struct sk_buff *skb = alloc_skb(headroom + len, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, headroom);
+	skb_put_data(skb, bytes, len);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, header_len);
+	skb->protocol = htons(protocol);
+	return skb;
+}
+
+bool rvs_skb_cut(struct sk_buff *skb, unsigned int len)
+{
+	if (skb_unclone(skb, GFP_ATOMIC))
+		return false;
+	skb_gso_reset(skb);
+	return !pskb_trim(skb, len);
+}
+
 void rvs_skb_orphan(struct sk_buff *skb)
 {
 	skb_orphan(skb);

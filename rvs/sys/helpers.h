@@ -38,6 +38,9 @@ struct dst_entry *rvs_dst_check(struct dst_entry *dst, u32 cookie);
 u32 rvs_dst_mtu(const struct dst_entry *dst);
 void rvs_dst_update_pmtu(struct dst_entry *dst, struct sock *sk, u32 mtu);
 bool rvs_skb_is_routed_for_socket(const struct sk_buff *skb, const struct dst_entry *dst);
+struct sk_buff *rvs_skb_of_bytes(const void *bytes, unsigned int len, unsigned int header_len,
+				 unsigned int headroom, u16 protocol);
+bool rvs_skb_cut(struct sk_buff *skb, unsigned int len);
 void rvs_skb_orphan(struct sk_buff *skb);
 void rvs_nf_conntrack_put(unsigned long nfct);
 int rvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom);

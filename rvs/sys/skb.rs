@@ -6,9 +6,11 @@
 //!
 //! C header: `include/linux/skbuff.h`
 
+mod made;
 mod quoted;
 mod wrapping;
 
+pub use made::send;
 pub use wrapping::{Between, Covered, Wrapping};
 
 use super::{

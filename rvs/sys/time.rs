@@ -25,3 +25,14 @@ pub fn jiffies() -> u32 {
 pub fn seconds(seconds: u32) -> u32 {
     seconds.saturating_mul(HZ).min(i32::MAX as u32)
 }
+
+/// Milliseconds as ticks, rounded up, saturating at the longest span that can be counted.
+pub fn milliseconds(milliseconds: u64) -> u32 {
+    let ticks = milliseconds.saturating_mul(u64::from(HZ)).div_ceil(1000);
+    u32::try_from(ticks).unwrap_or(u32::MAX)
+}
+
+/// Ticks as milliseconds.
+pub fn as_milliseconds(ticks: u32) -> u64 {
+    u64::from(ticks).saturating_mul(1000) / u64::from(HZ)
+}

@@ -242,7 +242,7 @@ impl<'c> Transaction<'c> {
         if !config.net.is_host_address(endpoint.addr) {
             return Err(Refusal::NotAHostAddress);
         }
-        Ok((RealServer::new(endpoint, settings)?, Origin::New))
+        Ok((RealServer::new(key, endpoint, settings)?, Origin::New))
     }
 
     /// Changes a real server. Sleeps.

@@ -13,6 +13,7 @@ mod bucket;
 mod desk;
 mod keeper;
 mod resize;
+mod walk;
 
 pub use bucket::Bucket;
 use bucket::Scan;
@@ -20,6 +21,7 @@ pub use desk::Custody;
 use desk::Desk;
 use keeper::Retired;
 pub use keeper::{Fate, Keeper, Occasion};
+pub use walk::{Place, Walked};
 
 use super::{cpu, memory::Array, rcu::Held, slab::Cache, Arc};
 use core::{
@@ -41,6 +43,11 @@ pub enum Link {
 pub trait Entry: Send + Sync + 'static {
     /// What all entries of a table have in common: their keeper holds it for those that leave.
     type Owner: Send + Sync + 'static;
+
+    /// A number that stays with the entry as it is when the entry is inserted: the time, say.
+    fn stamp(&self) -> u32 {
+        0
+    }
 
     /// Its keeper removes it from the table: nobody will find or pin it any more, but those who have
     /// found it may still look at it.
@@ -83,6 +90,7 @@ pub struct Node<T> {
     value: T,
     /// One for the keeper and one for each [`Pinned`]. 0 once the keeper has let go.
     holds: AtomicU32,
+    stamp: u32,
     /// The next node of the list this one is on.
     next: AtomicPtr<Node<T>>,
     /// The pointer that points to this node; null if the node is on no list.
@@ -129,6 +137,11 @@ impl<'a, T: Entry> Lent<'a, T> {
     /// Whether the entry is pinned.
     pub fn is_pinned(self) -> bool {
         self.node.holds.load(Ordering::Relaxed) > 1
+    }
+
+    /// What [`Entry::stamp`] said when the entry was inserted.
+    pub fn stamp(self) -> u32 {
+        self.node.stamp
     }
 
     /// The entry for as long as the read side is held.
@@ -309,8 +322,6 @@ fn fingerprint(hash: u64) -> u8 {
 /// them. Every non-null pointer of the directory came from [`Array::into_raw`].
 pub struct FlowTable<T: Entry> {
     geometry: AtomicU64,
-    /// Counts changes of the number of buckets, from 1.
-    resizes: AtomicU64,
     pages: [AtomicPtr<AtomicPtr<Bucket<T>>>; PAGES],
     memory: Arc<Memory<T>>,
     desks: Array<Desk<T>>,
@@ -321,7 +332,6 @@ impl<T: Entry> FlowTable<T> {
     fn new(memory: Arc<Memory<T>>) -> Option<Arc<Self>> {
         let table = Self {
             geometry: AtomicU64::new(u64::from(MIN_BUCKETS)),
-            resizes: AtomicU64::new(1),
             pages: [const { AtomicPtr::new(ptr::null_mut()) }; PAGES],
             memory,
             desks: Array::new(cpu::count())?,
@@ -360,11 +370,6 @@ impl<T: Entry> FlowTable<T> {
     /// Buckets that there are now: the end of a walk with [`FlowTable::bucket_entries`].
     pub fn buckets(&self) -> u32 {
         self.geometry(Ordering::Relaxed).buckets()
-    }
-
-    /// Changes whenever entries move to another bucket of the table; never 0.
-    pub fn version(&self) -> u64 {
-        self.resizes.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -476,11 +481,13 @@ impl<T: Entry> FlowTable<T> {
         let Some(node) = self.memory.nodes.alloc() else {
             return Err(NotInserted::NoMemory);
         };
+        let stamp = value.stamp();
         // SAFETY: fresh memory of the right size and alignment.
         unsafe {
             node.as_ptr().write(Node {
                 value,
                 holds: AtomicU32::new(1),
+                stamp,
                 next: AtomicPtr::new(ptr::null_mut()),
                 holder: AtomicPtr::new(ptr::null_mut()),
                 letter: AtomicPtr::new(ptr::null_mut()),
@@ -573,8 +580,8 @@ impl<T: Entry> FlowTable<T> {
 
     /// The entries of bucket `cursor` that stand there under their forward key, or `None` behind
     /// the last bucket. A walk with rising cursors meets every entry that stays in the table
-    /// meanwhile once; but if [`FlowTable::version`] changes on the way, it may meet some twice, and
-    /// miss some if the table shrinks. `visit` is called with the bucket locked: it must not sleep,
+    /// meanwhile once; but if the table grows on the way, it may meet some twice, and miss some if it
+    /// shrinks: [`FlowTable::walk`] does neither. `visit` is called with the bucket locked: it must not sleep,
     /// nor insert or unlink anything.
     pub fn bucket_entries<'a>(
         &'a self,

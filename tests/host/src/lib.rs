@@ -38,6 +38,7 @@ pub mod control {
 /// Connections: of this room only the files that know nothing of the kernel.
 #[path = "../../../rvs/conn"]
 pub mod conn {
+    pub mod filter;
     pub mod hash;
     pub mod wheel;
 }

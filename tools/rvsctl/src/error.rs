@@ -110,6 +110,7 @@ pub enum Attempt<'a> {
     SetServer(&'a ServiceKey, Endpoint),
     DeleteServer(&'a ServiceKey, Endpoint),
     ListConnections,
+    KillConnections,
     ShowStatistics,
     ShowTimeouts,
     SetTimeouts,
@@ -138,6 +139,7 @@ impl fmt::Display for Attempt<'_> {
                 write!(f, "delete the real server {server} of {key}")
             }
             Self::ListConnections => f.write_str("list the connections"),
+            Self::KillConnections => f.write_str("end connections"),
             Self::ShowStatistics => f.write_str("show the statistics"),
             Self::ShowTimeouts => f.write_str("show the timeouts"),
             Self::SetTimeouts => f.write_str("set the timeouts"),

@@ -88,6 +88,98 @@ fn port(text: &str) -> Result<u16, String> {
     }
 }
 
+/// An address, and a port if one is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressWithPort {
+    pub address: IpAddr,
+    pub port: Option<u16>,
+}
+
+/// Reads `10.0.0.1`, `10.0.0.1:8080`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:8080`.
+pub fn address_with_port(text: &str) -> Result<AddressWithPort, String> {
+    // Without a port, nobody has to wonder where it begins.
+    let (address, port) = match text.parse::<Ipv6Addr>() {
+        Ok(address) => (address.into(), None),
+        Err(_) => address_and_port(text)?,
+    };
+    Ok(AddressWithPort { address, port })
+}
+
+/// One client or those of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    pub address: IpAddr,
+    /// How many bits of the address count, if not all.
+    pub prefix: Option<u8>,
+    pub port: Option<u16>,
+}
+
+/// Reads `203.0.113.7`, `203.0.113.7:4711`, `203.0.113.0/24` or the like of IPv6.
+pub fn client(text: &str) -> Result<Client, String> {
+    let Some((network, length)) = text.split_once('/') else {
+        let AddressWithPort { address, port } = address_with_port(text)?;
+        return Ok(Client {
+            address,
+            prefix: None,
+            port,
+        });
+    };
+    let AddressWithPort { address, port } = address_with_port(network)?;
+    if port.is_some() {
+        return Err("a network has no port, as in 203.0.113.0/24".to_string());
+    }
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let digits = length.bytes().all(|byte| byte.is_ascii_digit());
+    match length.parse() {
+        Ok(prefix) if digits && prefix <= longest => Ok(Client {
+            address,
+            prefix: Some(prefix),
+            port: None,
+        }),
+        _ => Err(format!("'{length}' is not a prefix length: 0 to {longest}")),
+    }
+}
+
+/// Reads the name of a state of connections in the form in which it is listed. Which states there are
+/// is the kernel's to say.
+pub fn state(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_uppercase().replace('-', "_");
+    let letters = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if letters && !name.is_empty() {
+        Ok(name)
+    } else {
+        Err("a state is named as in listings, such as ESTABLISHED".to_string())
+    }
+}
+
+/// A span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Milliseconds(pub u64);
+
+/// Reads `90s`, `15m`, `2h`, `1d`, `250ms`; a bare number is of seconds.
+pub fn duration(text: &str) -> Result<Milliseconds, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" | "min" => 60 * 1000,
+        "h" => 3600 * 1000,
+        "d" => 24 * 3600 * 1000,
+        _ => 0,
+    };
+    match number
+        .parse::<u64>()
+        .ok()
+        .and_then(|it| it.checked_mul(unit))
+    {
+        Some(milliseconds) if unit != 0 => Ok(Milliseconds(milliseconds)),
+        _ => Err("a duration is a number with a unit: 90s, 15m, 2h, 1d".to_string()),
+    }
+}
+
 /// Reads a firewall mark, decimal or with `0x` hexadecimal. 0 means "no mark" and names nothing.
 pub fn fwmark(text: &str) -> Result<u32, String> {
     let parsed = match text.strip_prefix("0x") {
@@ -283,6 +375,68 @@ mod tests {
         ] {
             let message = endpoint(text).unwrap_err();
             assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn clients_are_read_alone_with_a_port_and_as_networks() {
+        for (text, prefix, port) in [
+            ("203.0.113.7", None, None),
+            ("203.0.113.7:4711", None, Some(4711)),
+            ("203.0.113.0/24", Some(24), None),
+            ("0.0.0.0/0", Some(0), None),
+            ("2001:db8::1", None, None),
+            ("[2001:db8::1]", None, None),
+            ("[2001:db8::1]:4711", None, Some(4711)),
+            ("2001:db8::/32", Some(32), None),
+        ] {
+            let client = client(text).unwrap();
+            assert_eq!((client.prefix, client.port), (prefix, port), "{text}");
+        }
+        for (text, expected) in [
+            ("203.0.113.0/33", "0 to 32"),
+            ("2001:db8::/129", "0 to 128"),
+            ("203.0.113.0/", "0 to 32"),
+            ("203.0.113.0/+8", "0 to 32"),
+            ("203.0.113.7:4711/24", "has no port"),
+            ("web", "'web' is not an IP address"),
+        ] {
+            let message = client(text).unwrap_err();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_with_their_units() {
+        for (text, milliseconds) in [
+            ("90", 90_000),
+            ("90s", 90_000),
+            ("250ms", 250),
+            ("15m", 900_000),
+            ("2h", 7_200_000),
+            ("1d", 86_400_000),
+            ("0", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Milliseconds(milliseconds)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "-1s",
+            "1.5h",
+            "1w",
+            "99999999999999999999",
+            "9999999999999999d",
+        ] {
+            assert!(duration(text).unwrap_err().contains("90s"), "{text}");
+        }
+    }
+
+    #[test]
+    fn states_are_read_in_either_case_and_refused_by_form() {
+        assert_eq!(state("fin-wait").as_deref(), Ok("FIN_WAIT"));
+        for text in ["", "fin wait", "état"] {
+            assert!(state(text).is_err(), "{text:?}");
         }
     }
 

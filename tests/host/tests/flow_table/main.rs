@@ -11,4 +11,5 @@ mod memory;
 mod model;
 mod pins;
 mod stress;
+mod walks;
 mod world;

@@ -9,7 +9,7 @@ const CONSTANTS: &str = include_str!("../../../../rvs/control/uapi.rs");
 const SPECIFICATION: &str = include_str!("../../../../docs/netlink/rvs.yaml");
 
 /// The attribute set that a module of constants is for.
-const SETS: [(&str, &str); 10] = [
+const SETS: [(&str, &str); 11] = [
     ("top", "rvs"),
     ("info", "info"),
     ("operation", "operation"),
@@ -18,6 +18,7 @@ const SETS: [(&str, &str); 10] = [
     ("stats", "stats"),
     ("stats", "stats64"),
     ("conn", "connection"),
+    ("filter", "filter"),
     ("totals", "totals"),
     ("drop", "drop"),
 ];
@@ -105,21 +106,22 @@ fn every_command_has_its_specified_number_and_every_specified_one_is_there() {
         let (name, number) = name_and(operation, value);
         for mode in ["do", "dump"] {
             if let Some(reply) = operation[mode]["reply"]["value"].as_i64() {
-                replies.push((name.replace("get-", ""), reply));
+                replies.push((name.clone(), reply));
             }
         }
         specified.insert(name, number);
     }
-    // Replies to `get-x` carry `new-x` or `set-x`.
-    for (object, number) in replies {
-        let carries =
-            |verb: &str| constants["cmd"].get(&format!("{verb}-{object}")) == Some(&number);
-        assert!(
-            carries("new") || carries("set"),
-            "the reply of get-{object}"
-        );
-        let name = if carries("new") { "new" } else { "set" };
-        specified.insert(format!("{name}-{object}"), number);
+    // Replies to `get-x` carry `new-x` or `set-x`, those to other requests one or the other of something.
+    for (request, number) in replies {
+        let reply = constants["cmd"].iter().find(|(name, ours)| {
+            let object = name
+                .strip_prefix("new-")
+                .or_else(|| name.strip_prefix("set-"));
+            let asked = request.strip_prefix("get-");
+            **ours == number && object.is_some() && (asked.is_none() || asked == object)
+        });
+        let (name, _) = reply.unwrap_or_else(|| panic!("the reply of {request}"));
+        specified.insert(name.clone(), number);
     }
     let ours: Numbers = constants["cmd"]
         .iter()

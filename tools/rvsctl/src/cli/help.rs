@@ -10,7 +10,7 @@ Examples:
   See what is configured, and what it does:
     rvsctl service list
     rvsctl service list --rate
-    rvsctl conn list
+    rvsctl conn list --client 203.0.113.0/24
     rvsctl stats
 
 Exit status:
@@ -208,14 +208,50 @@ Examples:
   rvsctl export > rvs.toml
   rvsctl export > /etc/rvs/rvs.toml    for rvs.service, which applies it at boot";
 
+pub const CONN: &str = "\
+Examples:
+  rvsctl conn list --client 203.0.113.0/24
+  rvsctl conn kill --client 203.0.113.7";
+
+pub const CONN_KILL: &str = "\
+What is to be ended has to be said: by filters, or with --all. On a terminal
+--all asks first, unless --yes is given; elsewhere it never asks and does
+nothing without --yes.
+
+Connections of TCP are reset at both ends. Each stays in the table in the state
+CLOSE until no more packets come. Whatever comes of it until then is answered by
+a reset, and goes on to the other end as one. So that silent ends speak, each
+client is sent a SYN at once, and with masquerading each server; an end that is
+connected answers that. A server behind direct-routing or tunneling whose client
+is gone is not reached. With --silent nobody is told, and entries are gone at
+once, as those of UDP and SCTP always are.
+
+Ended templates no longer keep clients at their servers.
+
+Examples:
+  rvsctl conn kill --client 203.0.113.7
+  rvsctl conn kill --service tcp 192.0.2.10:80 --server 10.0.0.1
+  rvsctl conn kill --service mark 7 --min-idle 1h --state established
+  rvsctl conn kill --all --yes";
+
 pub const CONN_LIST: &str = "\
 EXPIRES is the time until the entry goes away when no packet comes. STATE is
 TEMPLATE where the entry is no connection but keeps a client, or a network of
 clients, at its server; the port `any` is one that does not matter there.
 
+The kernel looks at each entry once and hands out what filters select, however
+the table changes meanwhile. A connection is of the service whose server it
+has, even if that service or server was removed. A listing that is not sorted
+needs no memory; one with --sort and --limit only for what it shows.
+
 Examples:
   rvsctl conn list
-  rvsctl conn list --json | jq '.[] | select(.server.address == \"10.0.0.1\")'
+  rvsctl conn list --service tcp 192.0.2.10:80 --server 10.0.0.1
+  rvsctl conn list --client 203.0.113.0/24 --state established,fin_wait
+  rvsctl conn list --state template
+  rvsctl conn list --service mark 7 --min-idle 5m --count
+  The ten oldest:
+    rvsctl conn list --sort age --reverse --limit 10 --times
   rvsctl conn list --json | jq '.[] | select(.template)'";
 
 pub const STATS: &str = "\
@@ -227,6 +263,15 @@ Examples:
   rvsctl stats
   rvsctl stats --all
   rvsctl stats --json | jq '.drops[] | select(.count > 0)'";
+
+pub const DROPS: &str = "\
+Every reason there is, with its name for programs and its meaning; those that
+occurred stand in `rvsctl stats` too. Counts run since the first service was
+added.
+
+Examples:
+  rvsctl drops
+  rvsctl drops --json | jq -r '.[] | select(.count > 0) | .reason'";
 
 pub const TIMEOUT: &str = "\
 Examples:

@@ -2,6 +2,7 @@
 //! The command line: every command, argument and default, declared for `clap`. What the commands do
 //! lives in `commands`.
 
+mod connection;
 mod help;
 mod names;
 mod scheduling;
@@ -17,6 +18,7 @@ use clap::{
     ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
 
+pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
 pub use self::names::{
     CompletionShell, EndpointRef, Method, NewServer, NewService, OptionalServiceName, ServerName,
     ServerRef, ServiceName, ServiceRef, TunnelChecksum, TunnelType,
@@ -149,8 +151,8 @@ pub enum Command {
     #[command(after_help = help::EXPORT)]
     Export,
 
-    /// Connections: list
-    #[command(subcommand)]
+    /// Connections: list, kill
+    #[command(subcommand, after_help = help::CONN)]
     Conn(ConnCommand),
 
     /// Show totals, and why packets were dropped
@@ -163,6 +165,10 @@ pub enum Command {
         #[command(flatten)]
         format: Format,
     },
+
+    /// List why packets are dropped, and how many were
+    #[command(after_help = help::DROPS)]
+    Drops(Format),
 
     /// Timeouts of connections: show, set
     #[command(subcommand, after_help = help::TIMEOUT)]
@@ -367,13 +373,6 @@ pub struct NamingArgs {
     /// Take all labels away
     #[arg(long, conflicts_with = "labels")]
     pub no_labels: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ConnCommand {
-    /// List the connection table
-    #[command(alias = "ls", after_help = help::CONN_LIST)]
-    List(Format),
 }
 
 #[derive(Debug, Subcommand)]

@@ -308,6 +308,15 @@ fn wrong(argument: &str, value: &str, reason: &str) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message)
 }
 
+/// The service that two words name, in an option: those of [`ServiceWords`].
+pub fn service_by_words(kind: &str, address: &str, ipv6: bool) -> Result<ServiceKey, clap::Error> {
+    let known = ServiceKind::from_str(kind, false).map_err(|_| {
+        let reason = "it is tcp, udp, sctp or mark";
+        wrong("PROTOCOL", kind, reason)
+    })?;
+    service_key(known, address, ipv6)
+}
+
 fn service_key(kind: ServiceKind, address: &str, ipv6: bool) -> Result<ServiceKey, clap::Error> {
     let protocol = match kind {
         ServiceKind::Tcp => Protocol::TCP,

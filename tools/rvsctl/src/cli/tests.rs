@@ -323,6 +323,32 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
         ("rvsctl timeout set", "--tcp-fin", "required"),
         ("rvsctl timeout set --udp 0", "'0' for '--udp", "1.."),
         ("rvsctl services", "services", "'service'"),
+        (
+            "rvsctl conn list --service tcp",
+            "--service <PROTOCOL> <ADDRESS:PORT>",
+            "2 values required",
+        ),
+        (
+            "rvsctl conn list --service icmp 192.0.2.10:80",
+            "'icmp' for '<PROTOCOL>'",
+            "tcp, udp, sctp or mark",
+        ),
+        (
+            "rvsctl conn list --client 203.0.113.0/40",
+            "'203.0.113.0/40' for '--client <CLIENT>'",
+            "0 to 32",
+        ),
+        (
+            "rvsctl conn list --min-age soon",
+            "'soon' for '--min-age <DURATION>'",
+            "90s, 15m, 2h, 1d",
+        ),
+        (
+            "rvsctl conn list --count --sort age",
+            "--count",
+            "cannot be used with",
+        ),
+        ("rvsctl conn list --reverse", "--sort", "required"),
     ] {
         let message = parse(line).map(|_| ()).unwrap_err();
         assert!(message.contains(argument), "{line}: {message}");

@@ -10,10 +10,11 @@ pub fn flush<T: Transport>(session: &mut Session<'_, T>, yes: bool) -> Result<()
         confirm::require_terminal("flush removes every service", "flush", true)?;
         let found = service::read(session, None)?;
         let servers: usize = found.iter().map(|service| service.servers.len()).sum();
-        confirm::ask(&format!(
+        let question = format!(
             "Remove all services ({}) and their real servers ({servers})?",
             found.len()
-        ))?;
+        );
+        confirm::ask(&question, "nothing was removed")?;
     }
     Ok(performed(session.client.flush(), Attempt::Flush)?)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `rvsctl stats`, `rvsctl zero` and `rvsctl info`.
+//! `rvsctl stats`, `rvsctl drops`, `rvsctl zero` and `rvsctl info`.
 
 use super::{explained, performed, Session};
 use crate::cli::Format;
@@ -18,6 +18,19 @@ pub fn show<T: Transport>(
         return Ok(json::print(session.out, &figures)?);
     }
     Ok(totals::print(session.out, &figures, all, session.style)?)
+}
+
+pub fn drops<T: Transport>(session: &mut Session<'_, T>, format: &Format) -> Result<(), Error> {
+    let figures = explained(session.client.totals(), Attempt::ShowStatistics)?;
+    if format.json {
+        return Ok(json::print(session.out, &figures.drops)?);
+    }
+    Ok(totals::print_drops(
+        session.out,
+        &figures.drops,
+        true,
+        session.style,
+    )?)
 }
 
 pub fn zero<T: Transport>(

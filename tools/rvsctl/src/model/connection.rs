@@ -20,6 +20,10 @@ pub struct Connection {
     pub expires: u32,
     /// Connection flags as on the synchronisation wire.
     pub flags: u32,
+    /// Milliseconds since it was made.
+    pub age: u64,
+    /// Milliseconds since its last packet.
+    pub idle: u64,
 }
 
 impl Connection {
@@ -48,6 +52,8 @@ impl Serialize for Connection {
             method: ForwardingMethod,
             state: &'a str,
             expires_milliseconds: u32,
+            age_milliseconds: u64,
+            idle_milliseconds: u64,
             flags: u32,
             template: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +67,8 @@ impl Serialize for Connection {
             method: self.method,
             state: &self.state,
             expires_milliseconds: self.expires,
+            age_milliseconds: self.age,
+            idle_milliseconds: self.idle,
             flags: self.flags,
             template: self.is_template(),
             fwmark: self.fwmark(),
@@ -85,6 +93,8 @@ mod tests {
             "method": "masquerading",
             "state": "ESTABLISHED",
             "expires_milliseconds": 899_250,
+            "age_milliseconds": 75_500,
+            "idle_milliseconds": 750,
             "flags": 256,
             "template": false,
         });

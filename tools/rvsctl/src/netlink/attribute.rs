@@ -52,6 +52,11 @@ impl Attribute {
         }
     }
 
+    /// One that says all by being there.
+    pub fn flag(id: AttributeId) -> Self {
+        Self::bytes(id, &[])
+    }
+
     pub fn u8(id: AttributeId, value: u8) -> Self {
         Self::bytes(id, &[value])
     }
@@ -74,11 +79,6 @@ impl Attribute {
     /// Host byte order.
     pub fn u64(id: AttributeId, value: u64) -> Self {
         Self::bytes(id, &value.to_ne_bytes())
-    }
-
-    /// Without a value: being there says it.
-    pub fn flag(id: AttributeId) -> Self {
-        Self::bytes(id, &[])
     }
 
     /// NUL-terminated.

@@ -20,8 +20,8 @@ fn decode_endpoint(
 /// Reads the body of a reply that carries a connection.
 pub fn decode_connection(body: &[u8]) -> Result<Connection, DecodeError> {
     use connection::{
-        AF, CLIENT_ADDR, CLIENT_PORT, EXPIRES, FLAGS, FWD_METHOD, PROTOCOL, SERVER_ADDR, SERVER_AF,
-        SERVER_PORT, STATE, VIRTUAL_ADDR, VIRTUAL_PORT,
+        AF, AGE, CLIENT_ADDR, CLIENT_PORT, EXPIRES, FLAGS, FWD_METHOD, IDLE, PROTOCOL, SERVER_ADDR,
+        SERVER_AF, SERVER_PORT, STATE, VIRTUAL_ADDR, VIRTUAL_PORT,
     };
 
     let top = Attributes::parse(&rvs::SET, body)?;
@@ -37,6 +37,8 @@ pub fn decode_connection(body: &[u8]) -> Result<Connection, DecodeError> {
         state: attributes.require_string(STATE)?,
         expires: attributes.require_u32(EXPIRES)?,
         flags: attributes.require_u32(FLAGS)?,
+        age: attributes.require_u64(AGE)?,
+        idle: attributes.require_u64(IDLE)?,
     })
 }
 
@@ -68,6 +70,8 @@ pub mod tests {
                 Attribute::string(connection::STATE, "ESTABLISHED"),
                 Attribute::u32(connection::EXPIRES, 899_250),
                 Attribute::u32(connection::FLAGS, 0x100),
+                Attribute::u64(connection::AGE, 75_500),
+                Attribute::u64(connection::IDLE, 750),
             ],
         )])
     }
@@ -83,6 +87,7 @@ pub mod tests {
         assert_eq!(connection.state, "ESTABLISHED");
         assert_eq!(connection.expires, 899_250);
         assert_eq!(connection.flags, 0x100);
+        assert_eq!((connection.age, connection.idle), (75_500, 750));
     }
 
     #[test]

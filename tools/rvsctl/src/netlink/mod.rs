@@ -2,7 +2,7 @@
 //! The kernel's side of the conversation: the generic netlink family RVS.
 //!
 //! `numbers` holds what `docs/netlink/rvs.yaml` assigns; `attribute` writes and reads values;
-//! `service`, `server`, `connection` and `statistics` translate between attributes and `model`;
+//! `service`, `server`, `connection`, `filter` and `statistics` translate between attributes and `model`;
 //! `message`, `extack`, `socket` and `client` are netlink itself; `operations` is what the rest of
 //! the program calls. Nothing here prints or knows of the command line.
 
@@ -12,6 +12,7 @@ mod connection;
 mod extack;
 #[cfg(test)]
 pub mod fake;
+mod filter;
 mod message;
 pub mod numbers;
 mod operations;
@@ -23,6 +24,7 @@ mod transaction;
 
 pub use client::{Client, Consistency, Error};
 pub use extack::ExtendedAck;
+pub use filter::ConnectionFilter;
 pub use operations::{Remark, TimeoutChange};
 pub use server::ServerSettings;
 pub use service::{Naming, ServiceSettings};

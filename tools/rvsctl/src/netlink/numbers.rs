@@ -79,6 +79,9 @@ attribute_set! {
         OPERATION "operation" => operation,
         GENERATION "generation",
         BRIEF "brief",
+        FILTER "filter" => filter,
+        COUNT "count",
+        SILENT "silent",
     }
 }
 
@@ -174,6 +177,31 @@ attribute_set! {
         EXPIRES "expires",
         FLAGS "flags",
         SERVER_AF "server-af",
+        AGE "age",
+        IDLE "idle",
+    }
+}
+
+attribute_set! {
+    /// Which entries of the connection table are meant.
+    filter = filter {
+        SERVICE "service" => service,
+        PROTOCOL "protocol",
+        AF "af",
+        CLIENT_ADDR "client-addr",
+        CLIENT_PREFIX "client-prefix",
+        CLIENT_PORT "client-port",
+        SERVER_AF "server-af",
+        SERVER_ADDR "server-addr",
+        SERVER_PORT "server-port",
+        FWD_METHOD "fwd-method",
+        STATE "state",
+        MIN_AGE "min-age",
+        MAX_AGE "max-age",
+        MIN_IDLE "min-idle",
+        MAX_IDLE "max-idle",
+        LIMIT "limit",
+        ALL "all",
     }
 }
 
@@ -214,6 +242,7 @@ mod tests {
             server::SET,
             stats64::SET,
             connection::SET,
+            filter::SET,
             totals::SET,
             drop::SET,
         ] {

@@ -4,6 +4,7 @@
 use super::attribute::{Attribute, Attributes, DecodeError};
 use super::client::{Client, Consistency, Error};
 use super::connection::decode_connection;
+use super::filter::{decode_count, encode_filter, ConnectionFilter};
 use super::numbers::{command, info, rvs};
 use super::server::{self, decode_server, ServerSettings};
 use super::service::{self, decode_service, ServiceSettings};
@@ -178,16 +179,45 @@ impl<T: Transport> Client<T> {
         self.perform(command::FLUSH, &[])
     }
 
-    /// Hands each connection to `each` as it arrives, so that a million of them need no memory.
+    /// Hands each connection that the filter selects to `each` as it arrives, so that a million of them
+    /// need no memory.
     pub fn connections<E: From<Error>>(
         &mut self,
+        filter: &ConnectionFilter,
         mut each: impl FnMut(Connection) -> Result<(), E>,
-    ) -> Result<Consistency, E> {
+    ) -> Result<(), E> {
         self.dump(
             command::GET_CONNECTION,
-            &[],
+            &[encode_filter(filter)],
             command::NEW_CONNECTION,
             |body| each(decode_connection(body).map_err(Error::from)?),
+        )
+        .map(|_| ())
+    }
+
+    /// How many connections the filter selects.
+    pub fn count_connections(&mut self, filter: &ConnectionFilter) -> Result<u64, Error> {
+        self.get(
+            command::COUNT_CONNECTIONS,
+            &[encode_filter(filter)],
+            command::NEW_COUNT,
+            decode_count,
+        )
+    }
+
+    /// Ends the connections that the filter selects, `silent` without telling their ends. How many.
+    pub fn kill_connections(
+        &mut self,
+        filter: &ConnectionFilter,
+        silent: bool,
+    ) -> Result<u64, Error> {
+        let mut attributes = vec![encode_filter(filter)];
+        attributes.extend(silent.then(|| Attribute::flag(rvs::SILENT)));
+        self.get(
+            command::KILL_CONNECTIONS,
+            &attributes,
+            command::NEW_COUNT,
+            decode_count,
         )
     }
 

@@ -15,6 +15,30 @@ const COLUMNS: [Column; 6] = [
     ("EXPIRES", Align::Right),
 ];
 
+const TIMES: [Column; 2] = [("AGE", Align::Right), ("IDLE", Align::Right)];
+
+/// Which columns there are besides the usual ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns {
+    /// How long ago a connection was made, and had its last packet.
+    pub times: bool,
+}
+
+impl Columns {
+    fn headings(self) -> Vec<Column> {
+        let times: &[Column] = if self.times { &TIMES } else { &[] };
+        [&COLUMNS, times].concat()
+    }
+
+    fn row(self, connection: &Connection) -> Vec<String> {
+        let mut row = row(connection);
+        if self.times {
+            row.extend([connection.age, connection.idle].map(elapsed));
+        }
+        row
+    }
+}
+
 /// The first rows are kept until the widths of the columns are known from them.
 const SAMPLE: usize = 1000;
 
@@ -22,22 +46,24 @@ const SAMPLE: usize = 1000;
 pub struct Printer<'a> {
     out: &'a mut dyn Write,
     style: Style,
+    columns: Columns,
     sample: Vec<Vec<String>>,
     widths: Option<Widths>,
 }
 
 impl<'a> Printer<'a> {
-    pub fn new(out: &'a mut dyn Write, style: Style) -> Self {
+    pub fn new(out: &'a mut dyn Write, style: Style, columns: Columns) -> Self {
         Self {
             out,
             style,
+            columns,
             sample: Vec::new(),
             widths: None,
         }
     }
 
     pub fn print(&mut self, connection: &Connection) -> io::Result<()> {
-        let row = row(connection);
+        let row = self.columns.row(connection);
         match &self.widths {
             Some(widths) => writeln!(self.out, "{}", widths.line(&row)),
             None => {
@@ -51,7 +77,7 @@ impl<'a> Printer<'a> {
     }
 
     fn print_sample(&mut self) -> io::Result<()> {
-        let mut table = Table::new(&COLUMNS);
+        let mut table = Table::new(&self.columns.headings());
         for row in self.sample.drain(..) {
             table.row(row);
         }
@@ -87,6 +113,12 @@ fn row(connection: &Connection) -> Vec<String> {
     ]
 }
 
+/// Minutes and seconds that have passed.
+fn elapsed(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
 /// Minutes and seconds, rounded up: an entry that is there has not expired.
 fn expiry(milliseconds: u32) -> String {
     let seconds = milliseconds.div_ceil(1000);
@@ -99,10 +131,15 @@ mod tests {
     use crate::output::samples::{connection, fits};
 
     const PLAIN: Style = Style { color: false };
+    const USUAL: Columns = Columns { times: false };
 
     fn printed(connections: impl Iterator<Item = Connection>) -> String {
+        printed_with(USUAL, connections)
+    }
+
+    fn printed_with(columns: Columns, connections: impl Iterator<Item = Connection>) -> String {
         let mut out = Vec::new();
-        let mut printer = Printer::new(&mut out, PLAIN);
+        let mut printer = Printer::new(&mut out, PLAIN, columns);
         for connection in connections {
             printer.print(&connection).unwrap();
         }
@@ -120,6 +157,17 @@ tcp    198.51.100.7:80     192.0.2.10:80  10.0.0.1:8080  ESTABLISHED    15:00
         let text = printed([connection(51234), connection(80)].into_iter());
         assert_eq!(text, expected);
         fits(80, &text);
+    }
+
+    #[test]
+    fn times_stand_in_columns_of_their_own() {
+        let expected = "\
+PROTO  CLIENT              VIRTUAL        SERVER         STATE        EXPIRES   AGE  IDLE
+tcp    198.51.100.7:51234  192.0.2.10:80  10.0.0.1:8080  ESTABLISHED    15:00  1:15  0:00
+";
+        let columns = Columns { times: true };
+        let text = printed_with(columns, [connection(51234)].into_iter());
+        assert_eq!(text, expected);
     }
 
     #[test]
@@ -148,7 +196,7 @@ ip     198.51.100.0:any    mark 7         10.0.0.1:any   TEMPLATE        5:00
     #[test]
     fn an_empty_table_prints_nothing_and_says_so() {
         let mut out = Vec::new();
-        assert!(!Printer::new(&mut out, PLAIN).end().unwrap());
+        assert!(!Printer::new(&mut out, PLAIN, USUAL).end().unwrap());
         assert!(out.is_empty());
     }
 

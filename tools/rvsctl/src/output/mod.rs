@@ -75,6 +75,8 @@ pub mod samples {
             state: "NONE".to_string(),
             expires: 300_000,
             flags: 0x1000,
+            age: 7_200_000,
+            idle: 0,
         }
     }
 

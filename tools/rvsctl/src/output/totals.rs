@@ -38,7 +38,8 @@ pub fn print(out: &mut dyn Write, totals: &Totals, all: bool, style: Style) -> i
     print_drops(out, &totals.drops, all, style)
 }
 
-fn print_drops(
+/// Prints drop reasons; those that never occurred only if `all`.
+pub fn print_drops(
     out: &mut dyn Write,
     drops: &[DropReason],
     all: bool,

@@ -43,7 +43,7 @@ pub fn apply<T: Transport>(
     if let (false, Some(losses)) = (yes, changes::amounts(services, servers)) {
         let is_file = file != Path::new("-");
         confirm::require_terminal(&format!("this would remove {losses}"), "apply", is_file)?;
-        confirm::ask(&format!("Remove {losses}?"))?;
+        confirm::ask(&format!("Remove {losses}?"), "nothing was changed")?;
     }
     let plan = Plan::new(generation, &declaration, &comparison);
     Ok(plan.carry_out(&mut session.client)?)

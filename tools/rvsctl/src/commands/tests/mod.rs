@@ -2,6 +2,7 @@
 //! Commands from the line typed to what is sent, printed and returned, against a scripted kernel.
 
 mod apply;
+mod connections;
 mod settings;
 
 use clap::Parser;
@@ -12,7 +13,7 @@ use crate::error::{Error, ExitStatus, Failure};
 use crate::model::{ForwardingMethod, ServiceKey};
 use crate::netlink::fake::{ack, capped_error, done, family_reply, reply, Script};
 use crate::netlink::numbers::command;
-use crate::netlink::samples::{connection_body, server_body, service_body, totals_body};
+use crate::netlink::samples::{server_body, service_body, totals_body};
 use crate::netlink::{Client, ServerSettings};
 use crate::output::table::Style;
 use crate::parse;
@@ -454,28 +455,6 @@ fn empty_listings_print_nothing_for_people_and_an_empty_array_for_programs() {
 }
 
 #[test]
-fn connections_are_listed_as_table_and_as_json() {
-    let connections = || {
-        let entry = |port| reply(2, command::NEW_CONNECTION, &connection_body(port));
-        vec![vec![entry(51234), entry(51235), done(2, 0, 0)]]
-    };
-    let outcome = run("rvsctl conn list", connections());
-    assert_eq!(outcome.printed.lines().count(), 3, "{}", outcome.printed);
-
-    let outcome = run("rvsctl conn list --json", connections());
-    let read: serde_json::Value = serde_json::from_str(&outcome.printed).unwrap();
-    assert_eq!(read[1]["client"]["port"], 51235);
-}
-
-#[test]
-fn a_connection_that_cannot_be_read_ends_the_listing_with_an_error() {
-    let entry = reply(2, command::NEW_CONNECTION, &connection_body(1)[..20]);
-    let failure = run("rvsctl conn list", vec![vec![entry]]).failure();
-    assert_eq!(failure.status, ExitStatus::Refused);
-    assert!(failure.message.contains("not understood"), "{failure}");
-}
-
-#[test]
 fn totals_are_shown_with_drop_reasons() {
     let answer = vec![reply(2, command::NEW_TOTALS, &totals_body()), ack(2)];
     let outcome = run("rvsctl stats", vec![answer]);
@@ -485,6 +464,21 @@ fn totals_are_shown_with_drop_reasons() {
         "{}",
         outcome.printed
     );
+}
+
+#[test]
+fn every_drop_reason_is_listed_with_its_meaning() {
+    let answer = || vec![reply(2, command::NEW_TOTALS, &totals_body()), ack(2)];
+    let outcome = run("rvsctl drops", vec![answer()]);
+    let expected = "\
+DROPPED  REASON     MEANING
+      3  no-memory  Memory ran out.
+      0  no-server  No server was available.
+";
+    assert_eq!(outcome.printed, expected);
+    let outcome = run("rvsctl drops --json", vec![answer()]);
+    let read: serde_json::Value = serde_json::from_str(&outcome.printed).unwrap();
+    assert_eq!(read[1]["reason"], "no-server");
 }
 
 #[test]

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `rvsctl conn`: its commands, and by what connections are selected.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::names::{self, Words};
+use super::{help, Format, Method};
+use crate::model::{ForwardingMethod, Protocol};
+use crate::netlink::ConnectionFilter;
+use crate::parse;
+
+#[derive(Debug, Subcommand)]
+pub enum ConnCommand {
+    /// List connections: all, or those that filters select
+    #[command(alias = "ls", after_help = help::CONN_LIST)]
+    List(ConnListArgs),
+
+    /// End the connections that filters select
+    #[command(
+        after_help = help::CONN_KILL,
+        override_usage = "rvsctl conn kill [FILTERS] [OPTIONS]\n       rvsctl conn kill --all [--yes]"
+    )]
+    Kill(ConnKillArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ConnListArgs {
+    #[command(flatten)]
+    pub filter: names::Named<FilterWords>,
+
+    /// Only say how many there are
+    #[arg(long, conflicts_with_all = ["sort", "limit", "times"])]
+    pub count: bool,
+
+    /// Sort by: client, virtual, server, state, age, idle, expires
+    #[arg(long, value_enum, value_name = "COLUMN", hide_possible_values = true)]
+    pub sort: Option<SortKey>,
+
+    /// Largest first
+    #[arg(long, requires = "sort")]
+    pub reverse: bool,
+
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+
+    /// Also show how long ago they were made and had their last packet
+    #[arg(long)]
+    pub times: bool,
+
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct ConnKillArgs {
+    #[command(flatten)]
+    pub filter: names::Named<FilterWords>,
+
+    /// Every connection and template there is
+    #[arg(long)]
+    pub all: bool,
+
+    /// With --all: do not ask
+    #[arg(long, requires = "all")]
+    pub yes: bool,
+
+    /// Tell nobody: do not reset the ends of connections of TCP
+    #[arg(long)]
+    pub silent: bool,
+
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// By what connections are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SortKey {
+    Client,
+    Virtual,
+    Server,
+    State,
+    Age,
+    Idle,
+    Expires,
+}
+
+/// Protocols of entries in the connection table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EntryProtocol {
+    Tcp,
+    Udp,
+    Sctp,
+    /// Templates of all protocols.
+    Ip,
+}
+
+/// Heading of the options that select connections.
+const FILTERS: &str = "Filters (a connection is meant if all of them fit)";
+
+/// What selects connections; nothing selects all.
+#[derive(Debug, Default, Args)]
+pub struct FilterWords {
+    /// Those of a service
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["PROTOCOL", "ADDRESS:PORT"],
+        help_heading = FILTERS
+    )]
+    service: Option<Vec<String>>,
+
+    /// It is the service of packets of IPv6 that have the mark
+    #[arg(long, requires = "service", help_heading = FILTERS)]
+    ipv6: bool,
+
+    /// Those of a real server
+    #[arg(long, value_name = "SERVER[:PORT]", value_parser = parse::address_with_port, help_heading = FILTERS)]
+    server: Option<parse::AddressWithPort>,
+
+    /// Those of a client (its port too, if given) or of a network: 10.0.0.0/8
+    #[arg(long, value_name = "CLIENT", value_parser = parse::client, help_heading = FILTERS)]
+    client: Option<parse::Client>,
+
+    /// Those of a protocol: tcp, udp, sctp; ip for templates of all
+    #[arg(long, value_enum, value_name = "NAME", hide_possible_values = true, help_heading = FILTERS)]
+    protocol: Option<EntryProtocol>,
+
+    /// Those in these states, as they are listed, with commas
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = parse::state,
+        help_heading = FILTERS
+    )]
+    state: Vec<String>,
+
+    /// Those whose packets go so: direct-routing, tunneling, masquerading
+    #[arg(long, value_enum, hide_possible_values = true, help_heading = FILTERS)]
+    method: Option<Method>,
+
+    /// Made at least so long ago: 90s, 15m, 2h, 1d
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, help_heading = FILTERS)]
+    min_age: Option<parse::Milliseconds>,
+
+    /// Made at most so long ago
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, help_heading = FILTERS)]
+    max_age: Option<parse::Milliseconds>,
+
+    /// Without a packet for at least so long
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, help_heading = FILTERS)]
+    min_idle: Option<parse::Milliseconds>,
+
+    /// With a packet within so long
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, help_heading = FILTERS)]
+    max_idle: Option<parse::Milliseconds>,
+}
+
+impl Words for FilterWords {
+    type Meaning = ConnectionFilter;
+
+    fn meaning(self) -> Result<ConnectionFilter, clap::Error> {
+        let service = match self.service.as_deref() {
+            Some([kind, address]) => Some(names::service_by_words(kind, address, self.ipv6)?),
+            _ => None,
+        };
+        let milliseconds = |duration: Option<parse::Milliseconds>| duration.map(|it| it.0);
+        Ok(ConnectionFilter {
+            service,
+            protocol: self.protocol.map(|protocol| match protocol {
+                EntryProtocol::Tcp => Protocol::TCP,
+                EntryProtocol::Udp => Protocol::UDP,
+                EntryProtocol::Sctp => Protocol::SCTP,
+                EntryProtocol::Ip => Protocol(0),
+            }),
+            client: self.client,
+            server: self.server,
+            method: self.method.map(ForwardingMethod::from),
+            states: self.state,
+            min_age: milliseconds(self.min_age),
+            max_age: milliseconds(self.max_age),
+            min_idle: milliseconds(self.min_idle),
+            max_idle: milliseconds(self.max_idle),
+            limit: None,
+            all: false,
+        })
+    }
+}
