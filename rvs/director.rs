@@ -221,7 +221,7 @@ impl Balancer {
             tcp: opening(self.settings.sloppy_tcp.is_on()),
             sctp: opening(self.settings.sloppy_sctp.is_on()),
         };
-        let Some(segment) = Segment::parse(&mut skb, header, openings) else {
+        let Some(mut segment) = Segment::parse(&mut skb, header, openings) else {
             return if takes_requests(&skb, context) {
                 self.drop(skb, Reason::Malformed)
             } else {
@@ -230,6 +230,7 @@ impl Balancer {
         };
         let connections = A::connections(self);
         let hash = connections.hash(&segment.flow);
+        segment.hash = hash;
         match connections.find(&segment.flow, hash, context.rcu) {
             Some(found) if found.0.status().is_reset() => {
                 self.end_to_both(skb, &segment, hash, found, context)
@@ -250,7 +251,7 @@ impl Balancer {
     }
 
     /// A packet without a connection: one may begin with it if it is a request.
-    #[inline]
+    #[inline(always)]
     fn without_connection<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,

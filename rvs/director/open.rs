@@ -175,6 +175,7 @@ impl Balancer {
         self.add_and_send(skb, cause, connection, hash, context)
     }
 
+    #[inline(always)]
     fn add_and_send<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,
@@ -199,6 +200,7 @@ impl Balancer {
     }
 
     /// Sends what a connection began by to its real server.
+    #[inline(always)]
     fn send_first<'a, A: Balanced>(
         &'a self,
         skb: Skb<'a>,

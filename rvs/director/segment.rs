@@ -22,6 +22,8 @@ pub struct Segment<A> {
     pub header: Header<A>,
     /// Endpoints and protocol of the connection that it belongs to.
     pub flow: FlowKey<A>,
+    /// The keyed hash of `flow`, once it is known; the same for both directions.
+    pub hash: u64,
     /// The packet's own protocol.
     pub protocol: Protocol,
     /// What it means to its connection.
@@ -133,6 +135,7 @@ impl<A: Address> Segment<A> {
                     port: dst_port,
                 },
             },
+            hash: 0,
             protocol,
             event,
             is_new,
@@ -150,6 +153,7 @@ impl<A: Address> Segment<A> {
                 src: end(header.src),
                 dst: end(header.dst),
             },
+            hash: 0,
             protocol,
             event: Event::Any,
             is_new: false,

@@ -49,6 +49,12 @@ pub enum Encapsulation {
 }
 
 impl Tunnel {
+    /// Whether it puts UDP in front of packets.
+    #[inline]
+    pub const fn is_gue(self) -> bool {
+        self.kind == GUE
+    }
+
     /// What it puts in front of packets (reference §6.5).
     #[inline]
     pub const fn encapsulation(self) -> Encapsulation {

@@ -8,23 +8,31 @@ use super::bindings;
 use core::marker::PhantomData;
 
 /// Keeps soft interrupts off this CPU while it exists.
-pub struct BottomHalvesOff(PhantomData<*mut ()>);
+pub struct BottomHalvesOff {
+    /// Whether they were turned off for it: they are not on while one runs.
+    turned_off: bool,
+    _on_this_cpu: PhantomData<*mut ()>,
+}
 
 impl BottomHalvesOff {
     /// Turns them off; nests.
     #[inline]
     pub fn new() -> Self {
-        // SAFETY: an FFI call without preconditions; `drop` undoes it.
-        unsafe { bindings::rvs_local_bh_disable() };
-        Self(PhantomData)
+        Self {
+            // SAFETY: an FFI call without preconditions; `drop` undoes it.
+            turned_off: unsafe { bindings::rvs_local_bh_disable() },
+            _on_this_cpu: PhantomData,
+        }
     }
 }
 
 impl Drop for BottomHalvesOff {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: undoes `new` on the same CPU: the type is not `Send`.
-        unsafe { bindings::rvs_local_bh_enable() };
+        if self.turned_off {
+            // SAFETY: undoes `new` on the same CPU: the type is not `Send`.
+            unsafe { bindings::rvs_local_bh_enable() };
+        }
     }
 }
 

@@ -47,9 +47,13 @@ static bool rvs_has_xfrm_policies(const struct net *net)
 #endif
 }
 
-void rvs_local_bh_disable(void)
+/* False in a soft interrupt, which no other interrupts. */
+bool rvs_local_bh_disable(void)
 {
+	if (in_serving_softirq())
+		return false;
 	local_bh_disable();
+	return true;
 }
 
 void rvs_local_bh_enable(void)
@@ -326,6 +330,12 @@ void rvs_ip_select_ident(struct net *net, struct sk_buff *skb)
 void rvs_ip6_update_pmtu(struct sk_buff *skb, struct net *net, u32 mtu)
 {
 	ip6_update_pmtu(skb, net, htonl(mtu), 0, 0, sock_net_uid(net, NULL));
+}
+
+void rvs_skb_set_flow_hash(struct sk_buff *skb, u32 hash)
+{
+	if (!skb->l4_hash && !skb->sw_hash)
+		__skb_set_sw_hash(skb, hash, true);
 }
 
 u16 rvs_flow_port(struct net *net, struct sk_buff *skb)

@@ -14,7 +14,7 @@
 #include <net/net_namespace.h>
 #include <net/netfilter/nf_conntrack.h>
 
-void rvs_local_bh_disable(void);
+bool rvs_local_bh_disable(void);
 void rvs_local_bh_enable(void);
 void rvs_cpu_relax(void);
 void rvs_lockdep_acquire_chain(unsigned int nesting);
@@ -65,6 +65,7 @@ void rvs_icmp6_send(struct sk_buff *skb, u8 type, u8 code, u32 info);
 void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info);
 void rvs_ip_select_ident(struct net *net, struct sk_buff *skb);
 void rvs_ip6_update_pmtu(struct sk_buff *skb, struct net *net, u32 mtu);
+void rvs_skb_set_flow_hash(struct sk_buff *skb, u32 hash);
 u16 rvs_flow_port(struct net *net, struct sk_buff *skb);
 u16 rvs_lco_checksum(struct sk_buff *skb);
 u16 rvs_skb_checksum(const struct sk_buff *skb, int offset, int len);

@@ -417,6 +417,13 @@ impl<'a> Skb<'a> {
         }
     }
 
+    /// Notes a hash of the packet's flow for those who spread flows over paths and queues, if there is none.
+    #[inline]
+    pub fn set_flow_hash(&mut self, hash: u32) {
+        // SAFETY: the packet is ours.
+        unsafe { bindings::rvs_skb_set_flow_hash(self.as_ptr(), hash) };
+    }
+
     /// Tells whoever routed this packet that its next hop can't be reached.
     pub fn report_link_failure(&mut self) {
         // SAFETY: the packet is valid.

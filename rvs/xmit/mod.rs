@@ -120,13 +120,20 @@ impl<'a, A: Balanced> Path<'a, A> {
 #[inline]
 pub fn request<'a, A: Balanced>(
     balancer: &'a Balancer,
-    skb: Skb<'a>,
+    mut skb: Skb<'a>,
     segment: &Segment<A>,
     path: Path<'a, A>,
     context: Context<'a>,
 ) -> Verdict<'a> {
     match path.method {
         Method::Masquerading => nat::request(balancer, skb, segment, path, context),
+        Method::Tunneling => {
+            if path.server.is_some_and(|server| server.tunnel().is_gue()) {
+                // Bits that neither choose a bucket nor are a fingerprint: others see something of them.
+                skb.set_flow_hash((segment.hash >> 24) as u32);
+            }
+            unchanged(balancer, skb, &segment.header, path, context)
+        }
         _ => unchanged(balancer, skb, &segment.header, path, context),
     }
 }

@@ -307,6 +307,14 @@ impl<'a, T> LockedChain<'a, T> {
         link: Link,
         more: impl FnOnce() -> Option<NonNull<Bucket<T>>>,
     ) -> Option<usize> {
+        // Most chains are one bucket with a slot to spare.
+        let word = self.first.word.load(Ordering::Relaxed);
+        let free = matches(word, 0);
+        if word & CHAINED == 0 && free != 0 {
+            self.first
+                .fill(first_match(free), tag(node, link), fingerprint);
+            return Some(1);
+        }
         let mut depth = 0usize;
         let mut last = self.first;
         for bucket in self.buckets() {
@@ -344,14 +352,17 @@ impl<'a, T> LockedChain<'a, T> {
         Some(depth.saturating_add(1))
     }
 
-    /// Frees the slot of this very entry and key. Whether it was there.
-    pub(super) fn remove(&self, node: NonNull<Node<T>>, link: Link) -> bool {
+    /// Frees the slot of this very entry and key, which has this fingerprint. Whether it was there.
+    pub(super) fn remove(&self, fingerprint: u8, node: NonNull<Node<T>>, link: Link) -> bool {
         let wanted = tag(node, link);
         for bucket in self.buckets() {
             let word = bucket.word.load(Ordering::Relaxed);
-            for (index, slot) in (0..SLOTS).zip(&bucket.slots) {
-                let is_used = fingerprint_of(word, index) != 0;
-                if is_used && slot.load(Ordering::Relaxed) == wanted {
+            let mut candidates = matches(word, fingerprint);
+            while candidates != 0 {
+                let index = first_match(candidates);
+                candidates &= candidates.wrapping_sub(1);
+                let slot = bucket.slots.get(index);
+                if slot.is_some_and(|slot| slot.load(Ordering::Relaxed) == wanted) {
                     bucket.word.store(without(word, index), Ordering::Release);
                     return true;
                 }
@@ -371,7 +382,10 @@ impl<'a, T> LockedChain<'a, T> {
         announce: impl Fn(),
         mut unlinked: impl FnMut(NonNull<Bucket<T>>),
     ) {
-        while let Some((before_last, last)) = self.end_if_spare() {
+        while self.first.word.load(Ordering::Relaxed) & CHAINED != 0 {
+            let Some((before_last, last)) = self.end_if_spare() else {
+                return;
+            };
             let mut has_moved = false;
             for (tagged, fingerprint) in last.contents() {
                 self.fill_first_free(tagged, fingerprint);

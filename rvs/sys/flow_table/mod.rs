@@ -567,7 +567,7 @@ impl<T: Entry> FlowTable<T> {
                 continue;
             };
             self.with_chain(hash, rcu, |chain| {
-                was_linked |= chain.remove(node, link);
+                was_linked |= chain.remove(fingerprint(hash), node, link);
                 if let Some(retired) = retired.as_mut() {
                     // SAFETY: they came from our cache, and left their chain just now.
                     let take = |bucket| unsafe { retired.take(bucket) };

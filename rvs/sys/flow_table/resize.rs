@@ -109,11 +109,11 @@ impl<T: Entry> FlowTable<T> {
 
     /// Frees the slots of a split chain whose entries stand in bucket `moved_to` by now.
     fn forget_moved(&self, split: &LockedChain<'_, T>, new: Geometry, moved_to: u32) {
-        for (node, link, _) in split.entries() {
+        for (node, link, fingerprint) in split.entries() {
             // SAFETY: in the table, and our caller holds the read side.
             let hash = unsafe { node.as_ref() }.hashes.of(link);
             if hash.is_some_and(|hash| new.index(hash) == moved_to) {
-                split.remove(node, link);
+                split.remove(fingerprint, node, link);
             }
         }
     }
@@ -136,8 +136,8 @@ impl<T: Entry> FlowTable<T> {
                 let linked =
                     unsafe { into.insert(fingerprint_here, node, link, || self.new_bucket()) };
                 if linked.is_none() {
-                    for (node, link, _) in last.entries() {
-                        into.remove(node, link);
+                    for (node, link, fingerprint) in last.entries() {
+                        into.remove(fingerprint, node, link);
                     }
                     // SAFETY: they came from our cache, and left their chain just now.
                     let take = |bucket| unsafe { retired.take(bucket) };
