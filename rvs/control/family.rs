@@ -5,7 +5,7 @@
 
 use super::{
     attr::Attrs,
-    connections,
+    connections, drain, explain,
     operation::{self, Operation},
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
@@ -72,10 +72,7 @@ impl Dialect for Ipvs {
     const NAME: &'static CStr = c_str!("IPVS");
     const PERMISSION: Permission = Permission::InitialAdmin;
     const COMMANDS: &'static [Command] = &IPVS_COMMANDS;
-    const STYLE: Style = Style {
-        marks_nests: false,
-        has_names: false,
-    };
+    const STYLE: Style = Style { is_native: false };
     const REFUSES_UNKNOWN: bool = false;
     const REPORTED_VERSION: u32 = IPVS_VERSION;
 }
@@ -107,19 +104,18 @@ impl Dialect for Rvs {
     const NAME: &'static CStr = c_str!("RVS");
     const PERMISSION: Permission = Permission::NamespaceAdmin;
     const COMMANDS: &'static [Command] = &RVS_COMMANDS;
-    const STYLE: Style = Style {
-        marks_nests: true,
-        has_names: true,
-    };
+    const STYLE: Style = Style { is_native: true };
     const REFUSES_UNKNOWN: bool = true;
     const REPORTED_VERSION: u32 = RVS_VERSION;
 }
 
-const RVS_COMMANDS: [Command; 18] = with([
+const RVS_COMMANDS: [Command; 20] = with([
     command(cmd::GET_CONNECTION, Kind::Dump),
     command(cmd::GET_TOTALS, Kind::Do),
     command(cmd::COUNT_CONNECTIONS, Kind::Do),
     command(cmd::KILL_CONNECTIONS, Kind::Do),
+    command(cmd::DRAIN_DEST, Kind::Do),
+    command(cmd::GET_EXPLANATION, Kind::Do),
     command(cmd::APPLY, Kind::Do),
 ]);
 
@@ -194,6 +190,7 @@ impl From<Refusal> for Fault<'_> {
                 ESTALE,
                 c_str!("the configuration has changed since its generation was read"),
             ),
+            Refusal::NotDraining => (EALREADY, c_str!("the real server is not being drained")),
             Refusal::Kernel(errno) if errno == ENOMEM => (errno, c_str!("memory is out")),
             Refusal::Kernel(errno) => (errno, c_str!("the kernel refused to register the hooks")),
         };
@@ -216,7 +213,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         | cmd::NEW_DEST
         | cmd::SET_DEST
         | cmd::DEL_DEST => {
-            Operation::parse(request.command, attrs, D::STYLE.has_names)?.run(netns)?;
+            Operation::parse(request.command, attrs, D::STYLE.is_native)?.run(netns)?;
         }
         cmd::GET_SERVICE => get_service::<D>(netns, request, attrs)?,
         cmd::APPLY => operation::apply(netns, attrs)?,
@@ -235,6 +232,8 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::GET_TOTALS => get_totals::<D>(netns, request)?,
         cmd::COUNT_CONNECTIONS => connections::count(netns, request)?,
         cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
+        cmd::DRAIN_DEST => drain::run(netns, request)?,
+        cmd::GET_EXPLANATION => explain::run(netns, request, D::STYLE)?,
         cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
@@ -244,7 +243,8 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     Ok(())
 }
 
-fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
+/// The key of the service that a request is about.
+pub fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
     parse::service_key(parse::service(attrs)?)
 }
 
@@ -254,7 +254,7 @@ fn get_service<'a, D: Dialect>(
     attrs: Attrs<'a>,
 ) -> Outcome<'a> {
     let service = parse::service(attrs)?;
-    let name = match D::STYLE.has_names {
+    let name = match D::STYLE.is_native {
         true => parse::service_name(service)?,
         false => None,
     };
@@ -310,7 +310,7 @@ fn get_info<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a>
     request.reply(cmd::SET_INFO, |message| {
         write::u32_attr(message, info::VERSION, D::REPORTED_VERSION)?;
         write::u32_attr(message, info::CONN_TAB_SIZE, size)?;
-        if D::STYLE.has_names {
+        if D::STYLE.is_native {
             write::u64_attr(message, info::GENERATION, generation)?;
         }
         Ok(())
@@ -333,7 +333,7 @@ fn get_totals<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'
 fn detail<D: Dialect>(request: &Request<'_>) -> Detail {
     let is_brief = |attrs: Attrs<'_>| attrs.get(top::BRIEF).is_some();
     match parse::attributes(request.attributes) {
-        Ok(attrs) if D::STYLE.has_names && is_brief(attrs) => Detail::Brief,
+        Ok(attrs) if D::STYLE.is_native && is_brief(attrs) => Detail::Brief,
         _ => Detail::Full,
     }
 }

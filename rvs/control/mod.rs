@@ -8,6 +8,8 @@ pub mod attr;
 mod conn_file;
 mod conn_sync_file;
 mod connections;
+mod drain;
+mod explain;
 mod family;
 mod files;
 mod filter;

@@ -35,6 +35,9 @@ pub mod cmd {
     pub const COUNT_CONNECTIONS: u8 = 26;
     pub const NEW_COUNT: u8 = 27;
     pub const KILL_CONNECTIONS: u8 = 28;
+    pub const DRAIN_DEST: u8 = 29;
+    pub const GET_EXPLANATION: u8 = 30;
+    pub const NEW_EXPLANATION: u8 = 31;
 }
 
 /// Attributes at the top of a message.
@@ -51,6 +54,9 @@ pub mod top {
     pub const BRIEF: u16 = 11;
     pub const FILTER: u16 = 13;
     pub const COUNT: u16 = 14;
+    pub const DRAIN: u16 = 15;
+    pub const FLOW: u16 = 16;
+    pub const EXPLANATION: u16 = 17;
     pub const SILENT: u16 = 18;
 }
 
@@ -106,6 +112,18 @@ pub mod dest {
     pub const TUN_FLAGS: u16 = 15;
     pub const NAME: u16 = 32;
     pub const LABEL: u16 = 33;
+    pub const DRAIN: u16 = 36;
+    pub const OVERLOADED: u16 = 37;
+}
+
+/// Attributes of the draining of a real server.
+pub mod drain {
+    pub const STOP: u16 = 1;
+    pub const TIMEOUT: u16 = 2;
+    pub const LEFTOVERS: u16 = 3;
+    pub const REMOVE: u16 = 4;
+    pub const LEFT: u16 = 5;
+    pub const DONE: u16 = 6;
 }
 
 /// Attributes of counters and rates; the rates follow the counters in the same order.
@@ -160,6 +178,35 @@ pub mod filter {
     pub const MAX_IDLE: u16 = 15;
     pub const LIMIT: u16 = 16;
     pub const ALL: u16 = 17;
+}
+
+/// Attributes of a flow that a question is about.
+pub mod flow {
+    pub const AF: u16 = 1;
+    pub const PROTOCOL: u16 = 2;
+    pub const SRC_ADDR: u16 = 3;
+    pub const SRC_PORT: u16 = 4;
+    pub const DST_ADDR: u16 = 5;
+    pub const DST_PORT: u16 = 6;
+    pub const MARK: u16 = 7;
+}
+
+/// Attributes of what would become of a packet.
+pub mod explanation {
+    pub const OUTCOME: u16 = 1;
+    pub const DROP: u16 = 2;
+    pub const CHOSEN_BY: u16 = 3;
+    pub const WAY: u16 = 4;
+    pub const IS_REPLACED: u16 = 5;
+    pub const TEMPLATE: u16 = 6;
+    pub const IS_UNUSABLE: u16 = 7;
+    pub const SERVER: u16 = 8;
+    pub const TARGET_PORT: u16 = 9;
+    pub const FWD_METHOD: u16 = 10;
+    pub const IS_LOCAL: u16 = 11;
+    pub const MTU: u16 = 12;
+    pub const IS_FULL: u16 = 13;
+    pub const IS_OF_CHANCE: u16 = 14;
 }
 
 /// Attributes of a namespace's totals.

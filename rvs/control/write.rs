@@ -4,18 +4,20 @@
 //! as netlink attributes, in the order and with the lengths that clients of
 //! IPVS rely on (reference §8.3).
 
-use super::uapi::{conn, dest, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED};
+use super::uapi::{
+    conn, dest, drain, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED,
+};
 use crate::{
-    conn::{age_ticks, Connection},
+    conn::EntryView,
     director::Balancer,
-    packet::{Address, Family, Mask},
+    packet::{Family, Mask},
     service::{
-        config::{ServerView, ServiceView},
+        config::{drain::Drain, ServerView, ServiceView},
         identity::Identity,
         ServiceKey,
     },
     stats::{drops::Counts, Shown},
-    sys::{flow_table::Lent, genl::Message, time},
+    sys::{genl::Message, time},
 };
 use core::net::IpAddr;
 use kernel::prelude::*;
@@ -23,17 +25,18 @@ use kernel::prelude::*;
 /// How a family writes.
 #[derive(Clone, Copy)]
 pub struct Style {
-    /// Whether nests are marked as such. Clients of `IPVS` compare types without the mark.
-    pub marks_nests: bool,
-    /// Whether names, labels and fingerprints are written.
-    pub has_names: bool,
+    /// Whether it is the native one: nests are marked as such, while clients of `IPVS` compare types without the
+    /// mark; and what these have no word for is said.
+    pub is_native: bool,
 }
 
-fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+/// Appends a 16-bit number in host order.
+pub fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
-fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+/// Appends a 16-bit number in network order.
+pub fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
     message.put(kind, &value.to_be_bytes())
 }
 
@@ -48,7 +51,7 @@ pub fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
 }
 
 /// Appends a text with the zero that ends it.
-fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
+pub fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
     bytes_attr(message, kind, text.as_bytes())
 }
 
@@ -61,8 +64,8 @@ fn bytes_attr(message: &mut Message<'_>, kind: u16, text: &[u8]) -> Result {
     message.put(kind, with_end)
 }
 
-/// An address is always 16 bytes long, an IPv4 one stands first.
-fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
+/// Appends an address, which is always 16 bytes long; an IPv4 one stands first.
+pub fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
     let bytes = match addr {
         IpAddr::V4(addr) => {
             let [a, b, c, d] = addr.octets();
@@ -73,7 +76,8 @@ fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
     message.put(kind, &bytes)
 }
 
-fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
+/// Appends the number of a family.
+pub fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
     let number = match family {
         Family::V4 => AF_INET,
         Family::V6 => AF_INET6,
@@ -90,8 +94,8 @@ fn stats_attrs(
     let (Some(shown), [narrow, wide]) = (shown, kinds) else {
         return Ok(());
     };
-    message.nest(narrow, style.marks_nests, |message| stats32(message, shown))?;
-    message.nest(wide, style.marks_nests, |message| stats64(message, shown))
+    message.nest(narrow, style.is_native, |message| stats32(message, shown))?;
+    message.nest(wide, style.is_native, |message| stats64(message, shown))
 }
 
 /// The counters cut to 32 bits, bytes excepted.
@@ -130,7 +134,7 @@ fn identity_attrs(
     [name, label]: [u16; 2],
     identity: &Identity,
 ) -> Result {
-    if !style.has_names {
+    if !style.is_native {
         return Ok(());
     }
     if let Some(text) = &identity.name {
@@ -144,7 +148,7 @@ fn identity_attrs(
 
 /// Appends a service.
 pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView<'_>) -> Result {
-    message.nest(top::SERVICE, style.marks_nests, |message| {
+    message.nest(top::SERVICE, style.is_native, |message| {
         let (key, settings) = (&view.key, &view.settings);
         family_attr(message, svc::AF, key.family())?;
         match *key {
@@ -169,7 +173,7 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView<'_>) 
         };
         u32_attr(message, svc::NETMASK, netmask)?;
         identity_attrs(message, style, [svc::NAME, svc::LABEL], view.identity)?;
-        if style.has_names && view.fingerprint != 0 {
+        if style.is_native && view.fingerprint != 0 {
             u64_attr(message, svc::FINGERPRINT, view.fingerprint)?;
         }
         let kinds = [svc::STATS, svc::STATS64];
@@ -179,12 +183,15 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView<'_>) 
 
 /// Appends a real server.
 pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView<'_>) -> Result {
-    message.nest(top::DEST, style.marks_nests, |message| {
+    message.nest(top::DEST, style.is_native, |message| {
         let settings = &view.settings;
         addr_attr(message, dest::ADDR, view.endpoint.addr)?;
         be16_attr(message, dest::PORT, view.endpoint.port)?;
         u32_attr(message, dest::FWD_METHOD, settings.method as u32)?;
-        u32_attr(message, dest::WEIGHT, settings.weight)?;
+        // To tools of IPVS, what gets no flows has no weight.
+        let hides_weight = view.drain.is_some() && !style.is_native;
+        let weight = if hides_weight { 0 } else { settings.weight };
+        u32_attr(message, dest::WEIGHT, weight)?;
         message.put(dest::TUN_TYPE, &[settings.tunnel.kind])?;
         be16_attr(message, dest::TUN_PORT, settings.tunnel.port)?;
         u16_attr(message, dest::TUN_FLAGS, settings.tunnel.flags)?;
@@ -196,41 +203,53 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView<'_>) ->
         family_attr(message, dest::ADDR_FAMILY, Family::of(view.endpoint.addr))?;
         identity_attrs(message, style, [dest::NAME, dest::LABEL], view.identity)?;
         let kinds = [dest::STATS, dest::STATS64];
-        stats_attrs(message, style, kinds, view.stats.as_ref())
+        stats_attrs(message, style, kinds, view.stats.as_ref())?;
+        if !style.is_native {
+            return Ok(());
+        }
+        if view.is_overloaded {
+            message.put(dest::OVERLOADED, &[])?;
+        }
+        view.drain.map_or(Ok(()), |drain| draining(message, &drain))
     })
 }
 
-/// Appends a connection.
-pub fn connection<A: Address>(
-    message: &mut Message<'_>,
-    style: Style,
-    entry: Lent<'_, Connection<A>>,
-) -> Result {
-    let now = time::jiffies();
-    message.nest(top::CONNECTION, style.marks_nests, |message| {
-        let server = entry.server_endpoint();
-        family_attr(message, conn::AF, A::FAMILY)?;
+fn draining(message: &mut Message<'_>, view: &Drain) -> Result {
+    message.nest(dest::DRAIN, true, |message| {
+        if let Some(ticks) = view.ticks_left(time::jiffies()) {
+            u64_attr(message, drain::TIMEOUT, time::as_milliseconds(ticks))?;
+        }
+        u32_attr(message, drain::LEFTOVERS, view.plan.leftovers as u32)?;
+        u32_attr(message, drain::LEFT, view.left)?;
+        if view.plan.removes {
+            message.put(drain::REMOVE, &[])?;
+        }
+        if view.is_done {
+            message.put(drain::DONE, &[])?;
+        }
+        Ok(())
+    })
+}
+
+/// Appends an entry of the connection table, as an attribute of this kind.
+pub fn connection(message: &mut Message<'_>, style: Style, kind: u16, entry: &EntryView) -> Result {
+    message.nest(kind, style.is_native, |message| {
+        family_attr(message, conn::AF, entry.family)?;
         u16_attr(message, conn::PROTOCOL, u16::from(entry.protocol))?;
-        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr.ip())?;
+        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr)?;
         be16_attr(message, conn::CLIENT_PORT, entry.client.port)?;
-        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr.ip())?;
+        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr)?;
         be16_attr(message, conn::VIRTUAL_PORT, entry.virt.port)?;
-        family_attr(message, conn::SERVER_AF, Family::of(server.addr))?;
-        addr_attr(message, conn::SERVER_ADDR, server.addr)?;
-        be16_attr(message, conn::SERVER_PORT, server.port)?;
+        family_attr(message, conn::SERVER_AF, Family::of(entry.server.addr))?;
+        addr_attr(message, conn::SERVER_ADDR, entry.server.addr)?;
+        be16_attr(message, conn::SERVER_PORT, entry.server.port)?;
         u32_attr(message, conn::FWD_METHOD, entry.method as u32)?;
-        text_attr(message, conn::STATE, entry.state_name())?;
-        let left = time::as_milliseconds(entry.ticks_left(now));
-        u32_attr(
-            message,
-            conn::EXPIRES,
-            u32::try_from(left).unwrap_or(u32::MAX),
-        )?;
-        u32_attr(message, conn::FLAGS, entry.wire_flags())?;
-        let age = time::as_milliseconds(age_ticks(entry, now));
-        u64_attr(message, conn::AGE, age)?;
-        let idle = time::as_milliseconds(entry.idle_ticks(now));
-        u64_attr(message, conn::IDLE, idle)
+        text_attr(message, conn::STATE, entry.state)?;
+        let left = u32::try_from(time::as_milliseconds(entry.left));
+        u32_attr(message, conn::EXPIRES, left.unwrap_or(u32::MAX))?;
+        u32_attr(message, conn::FLAGS, entry.flags)?;
+        u64_attr(message, conn::AGE, time::as_milliseconds(entry.age))?;
+        u64_attr(message, conn::IDLE, time::as_milliseconds(entry.idle))
     })
 }
 
@@ -241,15 +260,15 @@ pub fn totals(
     shown: &Shown,
     balancer: Option<&Balancer>,
 ) -> Result {
-    message.nest(top::TOTALS, style.marks_nests, |message| {
-        message.nest(totals::STATS64, style.marks_nests, |message| {
+    message.nest(top::TOTALS, style.is_native, |message| {
+        message.nest(totals::STATS64, style.is_native, |message| {
             stats64(message, shown)
         })?;
         let connections = balancer.map_or(0, Balancer::connections);
         u64_attr(message, totals::CONNECTIONS, connections)?;
         let counts = balancer.map_or(Counts::default(), |balancer| balancer.drops.counts());
         for (reason, count) in counts.iter() {
-            message.nest(totals::DROP, style.marks_nests, |message| {
+            message.nest(totals::DROP, style.is_native, |message| {
                 text_attr(message, drop::REASON, reason.name())?;
                 u64_attr(message, drop::COUNT, count)?;
                 text_attr(message, drop::MEANING, reason.meaning())

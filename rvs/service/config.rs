@@ -6,6 +6,7 @@
 //! published from here.
 
 mod commit;
+pub mod drain;
 mod plan;
 mod transaction;
 
@@ -34,6 +35,7 @@ use crate::{
     },
 };
 use core::net::IpAddr;
+use drain::Drain;
 use kernel::{prelude::*, rbtree::RBTree};
 
 /// Why a change was refused.
@@ -55,6 +57,8 @@ pub enum Refusal {
     ServerNameTaken,
     /// The configuration is not the one that the change was made for.
     Outdated,
+    /// The real server is not being drained.
+    NotDraining,
     /// The kernel refused something.
     Kernel(Error),
 }
@@ -76,6 +80,8 @@ struct ServerRecord {
     server: Arc<RealServer>,
     meter: Meter,
     identity: Identity,
+    /// If it is being drained, or was.
+    drain: Option<Drain>,
 }
 
 impl ServerRecord {
@@ -140,6 +146,13 @@ impl ServiceRecord {
             .iter()
             .position(|record| record.server.endpoint == endpoint)
     }
+
+    fn server(&self, endpoint: Endpoint<IpAddr>) -> Result<&ServerRecord, Refusal> {
+        self.servers
+            .iter()
+            .find(|record| record.server.endpoint == endpoint)
+            .ok_or(Refusal::NoSuchServer)
+    }
 }
 
 /// A real server that was removed while connections were bound to it, which come back to life if it
@@ -199,6 +212,10 @@ pub struct ServerView<'a> {
     pub settings: ServerSettings,
     /// Name and labels.
     pub identity: &'a Identity,
+    /// How far it is drained, if it is.
+    pub drain: Option<Drain>,
+    /// It has reached its upper threshold, and not yet fallen below the lower one.
+    pub is_overloaded: bool,
     /// Active connections.
     pub active: u32,
     /// Inactive connections.
@@ -218,6 +235,8 @@ pub struct Config {
     /// The services that have a name.
     names: RBTree<Name, ServiceKey>,
     removed: KVVec<Removed>,
+    /// Where real servers are being drained; some may be done with it, or gone.
+    drains: KVVec<(ServiceKey, Endpoint<IpAddr>)>,
     /// What removed services have counted.
     retired: Totals,
     /// What each CPU counted for real servers that are forgotten.
@@ -252,6 +271,7 @@ impl Config {
             services6: 0,
             names: RBTree::new(),
             removed: KVVec::new(),
+            drains: KVVec::new(),
             retired: Totals::default(),
             forgotten,
             base: Totals::default(),
@@ -533,11 +553,14 @@ impl Config {
                 server,
                 meter,
                 identity,
+                drain,
             } = record;
             let (active, total) = (server.active(), server.total());
             let shown = show(ServerView {
                 endpoint: server.endpoint,
                 settings: server.settings(),
+                drain: *drain,
+                is_overloaded: server.is_overloaded(),
                 active,
                 inactive: total.saturating_sub(active),
                 persistent: server.templates(),

@@ -51,6 +51,11 @@ impl Config {
                 server.change(planned.settings);
             }
         }
+        for PlannedServer { server, drain, .. } in plan.servers.iter() {
+            if server.is_draining() != drain.is_some() {
+                server.set_draining(drain.is_some());
+            }
+        }
         let engine_before = record.settings.engine.filter(|_| !is_new);
         record.publish(draft, spare, &plan.changes);
         record.settings = settings;
@@ -114,11 +119,13 @@ impl Config {
                     server: planned.server.clone(),
                     meter,
                     identity: Identity::default(),
+                    drain: None,
                 }
             });
             if let Some(identity) = planned.identity {
                 server.identity = identity;
             }
+            server.drain = planned.drain;
             server.server.set_available(true);
             let _ = new.push_within_capacity(server);
         }

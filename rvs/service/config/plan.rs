@@ -3,7 +3,7 @@
 //! A service as a transaction will leave it, and what that takes: all that
 //! can be refused is asked for here, before anything changes.
 
-use super::{Config, Identity, Refusal, ServerRecord, ServiceRecord, Snapshot};
+use super::{drain::Drain, Config, Identity, Refusal, ServerRecord, ServiceRecord, Snapshot};
 use crate::{
     packet::Endpoint,
     sched::Change,
@@ -38,6 +38,8 @@ pub(super) struct PlannedServer {
     pub(super) is_edited: bool,
     /// It is added, maybe after it was removed; then these settings are its first.
     pub(super) is_added: bool,
+    /// How far it is drained, if it is: then packets don't find it.
+    pub(super) drain: Option<Drain>,
     /// Name and labels, if they change.
     pub(super) identity: Option<Identity>,
     /// Its new place is in the book.
@@ -86,13 +88,15 @@ impl Plan {
         let mut servers = KVVec::new();
         let present = record.map_or(&[][..], |record| &record.servers);
         servers.reserve(present.len().saturating_add(1), GFP_KERNEL_ACCOUNT)?;
-        for (index, ServerRecord { server, .. }) in (0..present.len()).zip(present) {
+        for (index, record) in (0..present.len()).zip(present) {
+            let ServerRecord { server, drain, .. } = record;
             let planned = PlannedServer {
                 server: server.clone(),
                 settings: server.settings(),
                 origin: Origin::Kept(index),
                 is_added: false,
                 is_edited: false,
+                drain: *drain,
                 identity: None,
                 is_entered: false,
             };
@@ -115,6 +119,15 @@ impl Plan {
             .position(|planned| planned.server.endpoint == endpoint)
     }
 
+    /// Where packets would find the real server at `index`.
+    pub(super) fn published_index(&self, index: usize) -> usize {
+        let before = self.servers.iter().take(index);
+        let count_one = |count: usize, _| count.saturating_add(1);
+        before
+            .filter(|planned| planned.drain.is_none())
+            .fold(0, count_one)
+    }
+
     /// Whether the service gives up the name that it has.
     pub(super) fn gives_up_name(&self, record: &ServiceRecord) -> bool {
         let keeps = match (&self.identity, &record.identity.name) {
@@ -132,7 +145,9 @@ impl Plan {
         self.check_names(config.services.get(&key))?;
         let mut servers = KVVec::with_capacity(self.servers.len(), GFP_KERNEL_ACCOUNT)?;
         for planned in self.servers.iter_mut() {
-            servers.push(planned.server.clone(), GFP_KERNEL_ACCOUNT)?;
+            if planned.drain.is_none() {
+                servers.push(planned.server.clone(), GFP_KERNEL_ACCOUNT)?;
+            }
             if planned.is_edited {
                 config.places.enter(planned.place(key))?;
                 planned.is_entered = true;

@@ -48,7 +48,7 @@ impl From<Rejection> for Refusal {
 
 /// See the module's description.
 pub struct Transaction<'c> {
-    config: &'c mut Config,
+    pub(super) config: &'c mut Config,
     plans: RBTree<ServiceKey, Plan>,
     /// The names that services get.
     names: RBTree<Name, ServiceKey>,
@@ -114,7 +114,7 @@ impl<'c> Transaction<'c> {
     }
 
     /// The plan of a service. Sleeps.
-    fn plan(&mut self, key: ServiceKey) -> Result<&mut Plan, Refusal> {
+    pub(super) fn plan(&mut self, key: ServiceKey) -> Result<&mut Plan, Refusal> {
         if self.plans.get(&key).is_none() {
             let plan = Plan::of(self.config.services.get(&key))?;
             self.plans
@@ -205,6 +205,7 @@ impl<'c> Transaction<'c> {
             origin,
             is_added: true,
             is_edited: true,
+            drain: None,
             identity: Some(naming.apply(&Identity::default())?),
             is_entered: false,
         };
@@ -292,8 +293,13 @@ impl<'c> Transaction<'c> {
             return Err(Refusal::NoSuchService);
         }
         let index = plan.position(endpoint).ok_or(Refusal::NoSuchServer)?;
-        plan.changes
-            .push(Change::Removed { index }, GFP_KERNEL_ACCOUNT)?;
+        let change = match plan.servers.get(index).map(|it| it.drain.is_some()) {
+            Some(true) => Change::Edited,
+            _ => Change::Removed {
+                index: plan.published_index(index),
+            },
+        };
+        plan.changes.push(change, GFP_KERNEL_ACCOUNT)?;
         plan.servers.remove(index).map_err(|_| ENOMEM)?;
         self.has_removals = true;
         Ok(())

@@ -19,6 +19,7 @@ const SETS: [(&str, &str); 11] = [
     ("stats", "stats64"),
     ("conn", "connection"),
     ("filter", "filter"),
+    ("drain", "drain"),
     ("totals", "totals"),
     ("drop", "drop"),
 ];

@@ -6,6 +6,7 @@ mod apply;
 mod checks;
 mod confirm;
 mod connection;
+mod drain;
 mod find;
 mod flush;
 mod naming;
@@ -138,6 +139,14 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
             ServerCommand::Del { server } => {
                 let server = session.find_server(&server.0)?;
                 server::delete(session, &server)
+            }
+            ServerCommand::Drain { server, arguments } => {
+                let server = session.find_server(&server.0)?;
+                drain::drain(session, &server, &arguments)
+            }
+            ServerCommand::Undrain { server } => {
+                let server = session.find_server(&server.0)?;
+                drain::undrain(session, &server)
             }
             ServerCommand::List(arguments) => server::list(session, &arguments),
         },

@@ -6,6 +6,7 @@
 //! to people in `output`.
 
 mod connection;
+mod draining;
 mod scheduler;
 mod service;
 
@@ -17,6 +18,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use connection::Connection;
+pub use draining::{DrainPlan, Draining, Leftovers};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
 pub use service::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 
@@ -259,6 +261,8 @@ pub struct Server {
     pub inactive_connections: u32,
     /// Persistence templates that point here.
     pub persistent_connections: u32,
+    /// How far it is drained, if it is.
+    pub draining: Option<Draining>,
     #[serde(skip)]
     pub encapsulation: Option<Encapsulation>,
     #[serde(flatten)]
@@ -362,6 +366,7 @@ mod tests {
             "active_connections": 12,
             "inactive_connections": 3,
             "persistent_connections": 1,
+            "draining": null,
             "counters": {
                 "connections": 200,
                 "packets_in": 201,

@@ -2,13 +2,14 @@
 //! The kernel's side of the conversation: the generic netlink family RVS.
 //!
 //! `numbers` holds what `docs/netlink/rvs.yaml` assigns; `attribute` writes and reads values;
-//! `service`, `server`, `connection`, `filter` and `statistics` translate between attributes and `model`;
+//! `service`, `server`, `drain`, `connection`, `filter` and `statistics` translate between attributes and `model`;
 //! `message`, `extack`, `socket` and `client` are netlink itself; `operations` is what the rest of
 //! the program calls. Nothing here prints or knows of the command line.
 
 mod attribute;
 mod client;
 mod connection;
+mod drain;
 mod extack;
 #[cfg(test)]
 pub mod fake;
@@ -44,8 +45,9 @@ pub mod decode {
 #[cfg(test)]
 pub mod samples {
     pub use super::connection::tests::connection_body;
+    pub use super::drain::tests::draining_attribute;
     pub use super::operations::tests::{info_body, info_body_without_generation};
-    pub use super::server::tests::{server_body, server_sent};
+    pub use super::server::tests::{server_body, server_body_with, server_sent};
     pub use super::service::tests::{body_of_service, service_body, service_sent};
     pub use super::statistics::tests::totals_body;
 }

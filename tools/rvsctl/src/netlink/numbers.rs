@@ -81,6 +81,7 @@ attribute_set! {
         BRIEF "brief",
         FILTER "filter" => filter,
         COUNT "count",
+        DRAIN "drain" => drain,
         SILENT "silent",
     }
 }
@@ -142,6 +143,19 @@ attribute_set! {
         TUN_FLAGS "tun-flags",
         NAME "name",
         LABEL "label",
+        DRAIN "drain" => drain,
+    }
+}
+
+attribute_set! {
+    /// The draining of a real server.
+    drain = drain {
+        STOP "stop",
+        TIMEOUT "timeout",
+        LEFTOVERS "leftovers",
+        REMOVE "remove",
+        LEFT "left",
+        DONE "done",
     }
 }
 
@@ -243,6 +257,7 @@ mod tests {
             stats64::SET,
             connection::SET,
             filter::SET,
+            drain::SET,
             totals::SET,
             drop::SET,
         ] {

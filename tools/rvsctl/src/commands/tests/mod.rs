@@ -3,6 +3,7 @@
 
 mod apply;
 mod connections;
+mod drain;
 mod settings;
 
 use clap::Parser;
