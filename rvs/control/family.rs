@@ -213,7 +213,9 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         | cmd::NEW_DEST
         | cmd::SET_DEST
         | cmd::DEL_DEST => {
-            Operation::parse(request.command, attrs, D::STYLE.is_native)?.run(netns)?;
+            let is_known = |key| netns.read_config(|config| config.has_service(key));
+            let is_known = |key| is_known(key).unwrap_or(false);
+            Operation::parse(request.command, attrs, D::STYLE.is_native, is_known)?.run(netns)?;
         }
         cmd::GET_SERVICE => get_service::<D>(netns, request, attrs)?,
         cmd::APPLY => operation::apply(netns, attrs)?,
@@ -234,9 +236,15 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
         cmd::DRAIN_DEST => drain::run(netns, request)?,
         cmd::GET_EXPLANATION => explain::run(netns, request, D::STYLE)?,
-        cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
+        cmd::NEW_DAEMON => {
+            parse::daemon(attrs, true)?;
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
+        }
+        cmd::DEL_DAEMON => {
+            parse::daemon(attrs, false)?;
+            let message = c_str!("no such synchronisation daemon runs");
+            return Err(Fault::new(ESRCH, message));
         }
         _ => return Err(Fault::new(EOPNOTSUPP, c_str!("there is no such command"))),
     }

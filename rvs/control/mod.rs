@@ -15,6 +15,7 @@ mod files;
 mod filter;
 mod operation;
 mod parse;
+pub mod policy;
 mod services_file;
 mod stats_files;
 mod status_file;
@@ -22,7 +23,7 @@ mod sysctl;
 pub mod text;
 // The command rvsctl is compiled from it too, and uses the rest.
 #[allow(dead_code)]
-mod uapi;
+pub mod uapi;
 mod write;
 
 pub use files::Files;

@@ -38,34 +38,41 @@ enum Action {
 }
 
 impl Operation {
-    /// What a command with these attributes asks for; `has_names` says whether the family knows of names, labels
-    /// and fingerprints. Sleeps.
-    pub fn parse(command: u8, attrs: Attrs<'_>, has_names: bool) -> Parsed<'_, Self> {
+    /// What a command with these attributes asks for, checked in the order of IPVS: whether there is the service, which
+    /// `is_known` tells, before what is said of it. `is_native` says whether the family knows of names, labels and
+    /// fingerprints. Sleeps.
+    pub fn parse(
+        command: u8,
+        attrs: Attrs<'_>,
+        is_native: bool,
+        is_known: impl FnOnce(ServiceKey) -> bool,
+    ) -> Parsed<'_, Self> {
         let service = parse::service(attrs)?;
         let key = parse::service_key(service)?;
-        let naming = |attrs, kinds| match has_names {
-            true => parse::naming(attrs, kinds),
-            false => Ok(Naming::default()),
-        };
-        let change = || parse::service_settings(service, key);
-        let service_naming = || naming(service, [svc::NAME, svc::LABEL]);
-        let server = || -> Parsed<'_, NewServer> {
-            let server = parse::server(attrs)?;
-            let endpoint = parse::server_endpoint(server, key)?;
-            parse::check_families(server, key, endpoint)?;
-            Ok(NewServer {
-                endpoint,
-                settings: parse::server_settings(server)?,
-                naming: naming(server, [dest::NAME, dest::LABEL])?,
-            })
-        };
         let action = match command {
-            cmd::NEW_SERVICE => Action::AddService(change()?, service_naming()?),
-            cmd::SET_SERVICE => Action::ChangeService(change()?, service_naming()?),
+            cmd::NEW_SERVICE => {
+                let said = parse::said(service)?;
+                if is_known(key) {
+                    return Err(Refusal::ServiceExists.into());
+                }
+                Action::AddService(said.settings(key)?, service_naming(service, is_native)?)
+            }
+            cmd::SET_SERVICE => {
+                let said = parse::said(service)?;
+                refuse_unknown(is_known(key))?;
+                Action::ChangeService(said.settings(key)?, service_naming(service, is_native)?)
+            }
             cmd::DEL_SERVICE => Action::RemoveService,
-            cmd::NEW_DEST => Action::AddServer(server()?),
-            cmd::SET_DEST => Action::ChangeServer(server()?),
+            cmd::NEW_DEST | cmd::SET_DEST => {
+                refuse_unknown(is_known(key))?;
+                let server = new_server(attrs, key, is_native)?;
+                match command {
+                    cmd::NEW_DEST => Action::AddServer(server),
+                    _ => Action::ChangeServer(server),
+                }
+            }
             cmd::DEL_DEST => {
+                refuse_unknown(is_known(key))?;
                 Action::RemoveServer(parse::server_endpoint(parse::server(attrs)?, key)?)
             }
             _ => {
@@ -74,7 +81,7 @@ impl Operation {
                 return Err(Fault::new(EINVAL, message));
             }
         };
-        let fingerprint = match has_names {
+        let fingerprint = match is_native {
             true => parse::number(service, svc::FINGERPRINT)?,
             false => None,
         };
@@ -115,6 +122,35 @@ impl Operation {
     }
 }
 
+fn refuse_unknown(is_known: bool) -> Result<(), Refusal> {
+    match is_known {
+        true => Ok(()),
+        false => Err(Refusal::NoSuchService),
+    }
+}
+
+fn service_naming(service: Attrs<'_>, is_native: bool) -> Parsed<'_, Naming> {
+    match is_native {
+        true => parse::naming(service, [svc::NAME, svc::LABEL]),
+        false => Ok(Naming::default()),
+    }
+}
+
+/// A real server as a request describes it.
+fn new_server(attrs: Attrs<'_>, key: ServiceKey, is_native: bool) -> Parsed<'_, NewServer> {
+    let server = parse::server(attrs)?;
+    let endpoint = parse::server_endpoint(server, key)?;
+    parse::check_families(server, key, endpoint)?;
+    Ok(NewServer {
+        endpoint,
+        settings: parse::server_settings(server)?,
+        naming: match is_native {
+            true => parse::naming(server, [dest::NAME, dest::LABEL])?,
+            false => Naming::default(),
+        },
+    })
+}
+
 /// Why a transaction failed: the request is wrong, or what it asks for can't be done.
 enum Failure<'a> {
     Request(Fault<'a>),
@@ -137,7 +173,7 @@ pub fn apply<'a>(netns: &Netns, attrs: Attrs<'a>) -> Parsed<'a, ()> {
             transaction.begin_operation(number);
             let parsed = parse::nested(attr).and_then(|attrs| {
                 let command = parse::operation_command(attrs)?;
-                Operation::parse(command, attrs, true)
+                Operation::parse(command, attrs, true, |key| transaction.has_service(key))
             });
             let operation = parsed.map_err(|fault| {
                 Failure::Request(Fault {

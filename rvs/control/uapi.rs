@@ -44,6 +44,7 @@ pub mod cmd {
 pub mod top {
     pub const SERVICE: u16 = 1;
     pub const DEST: u16 = 2;
+    pub const DAEMON: u16 = 3;
     pub const TIMEOUT_TCP: u16 = 4;
     pub const TIMEOUT_TCP_FIN: u16 = 5;
     pub const TIMEOUT_UDP: u16 = 6;
@@ -124,6 +125,18 @@ pub mod drain {
     pub const REMOVE: u16 = 4;
     pub const LEFT: u16 = 5;
     pub const DONE: u16 = 6;
+}
+
+/// Attributes of a synchronisation daemon.
+pub mod daemon {
+    pub const STATE: u16 = 1;
+    pub const MCAST_IFN: u16 = 2;
+    pub const SYNC_ID: u16 = 3;
+    pub const SYNC_MAXLEN: u16 = 4;
+    pub const MCAST_GROUP: u16 = 5;
+    pub const MCAST_GROUP6: u16 = 6;
+    pub const MCAST_PORT: u16 = 7;
+    pub const MCAST_TTL: u16 = 8;
 }
 
 /// Attributes of counters and rates; the rates follow the counters in the same order.
@@ -235,5 +248,9 @@ pub const AF_INET6: u16 = 10;
 pub const SVC_F_HASHED: u32 = 0x2;
 /// Longest scheduler name.
 pub const SCHED_NAME_MAX: usize = 15;
+/// Longest name of a network device.
+pub const IFNAME_MAX: usize = 15;
+/// `IP_VS_STATE_MASTER` and `IP_VS_STATE_BACKUP`: what a synchronisation daemon is.
+pub const DAEMON_STATES: [u32; 2] = [1, 2];
 /// Longest name of a persistence engine.
 pub const PE_NAME_MAX: usize = 16;

@@ -326,6 +326,11 @@ impl Config {
         });
     }
 
+    /// Whether there is a service of this key.
+    pub fn has_service(&self, key: ServiceKey) -> bool {
+        self.services.get(&key).is_some()
+    }
+
     /// Has packets find the services with an engine, if these are others than before. Sleeps.
     fn publish_engines(&self, have_changed: bool) {
         if !have_changed {

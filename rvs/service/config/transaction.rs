@@ -125,6 +125,14 @@ impl<'c> Transaction<'c> {
         Ok(plan)
     }
 
+    /// Whether there will be a service of this key.
+    pub fn has_service(&self, key: ServiceKey) -> bool {
+        match self.plans.get(&key) {
+            Some(plan) => plan.settings.is_some(),
+            None => self.config.has_service(key),
+        }
+    }
+
     /// Notes the fingerprint of what a service was made from: it is kept until the service or one of its real
     /// servers changes again.
     pub fn mark(&mut self, key: ServiceKey, fingerprint: u64) -> Result<(), Refusal> {

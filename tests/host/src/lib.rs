@@ -32,7 +32,11 @@ pub mod defense {
 #[path = "../../../rvs/control"]
 pub mod control {
     pub mod attr;
+    pub mod policy;
     pub mod text;
+    // Numbers under their UAPI names.
+    #[allow(missing_docs)]
+    pub mod uapi;
 }
 
 /// Connections: of this room only the files that know nothing of the kernel.
