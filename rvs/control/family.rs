@@ -12,6 +12,7 @@ use super::{
     write::{self, Style},
 };
 use crate::{
+    events::{Group, OUTLET},
     netns::Netns,
     packet::{Address, Endpoint, Family},
     proto::TimeoutOutOfRange,
@@ -20,7 +21,7 @@ use crate::{
         ServiceKey,
     },
     stats::Shown,
-    sys::genl::{Answers, Command, Kind, Listing, Permission, Position, Request},
+    sys::genl::{Answers, Command, Kind, Listing, Outlet, Permission, Position, Request},
 };
 use core::{
     marker::PhantomData,
@@ -59,10 +60,17 @@ pub trait Dialect: 'static {
     const COMMANDS: &'static [Command];
     /// How it writes.
     const STYLE: Style;
+    /// Its multicast groups.
+    const GROUPS: &'static [&'static CStr];
     /// Whether asking for the real servers of an unknown service is an error.
     const REFUSES_UNKNOWN: bool;
     /// The version that it reports: major, minor and patch in a byte each.
     const REPORTED_VERSION: u32;
+
+    /// Where it tells of events, if it does.
+    fn outlet() -> Option<&'static Outlet> {
+        None
+    }
 }
 
 /// The family of IPVS, to the letter (reference §8).
@@ -72,7 +80,8 @@ impl Dialect for Ipvs {
     const NAME: &'static CStr = c_str!("IPVS");
     const PERMISSION: Permission = Permission::InitialAdmin;
     const COMMANDS: &'static [Command] = &IPVS_COMMANDS;
-    const STYLE: Style = Style { is_native: false };
+    const STYLE: Style = write::COMPATIBLE;
+    const GROUPS: &'static [&'static CStr] = &[];
     const REFUSES_UNKNOWN: bool = false;
     const REPORTED_VERSION: u32 = IPVS_VERSION;
 }
@@ -104,9 +113,14 @@ impl Dialect for Rvs {
     const NAME: &'static CStr = c_str!("RVS");
     const PERMISSION: Permission = Permission::NamespaceAdmin;
     const COMMANDS: &'static [Command] = &RVS_COMMANDS;
-    const STYLE: Style = Style { is_native: true };
+    const STYLE: Style = write::NATIVE;
+    const GROUPS: &'static [&'static CStr] = Group::NAMES;
     const REFUSES_UNKNOWN: bool = true;
     const REPORTED_VERSION: u32 = RVS_VERSION;
+
+    fn outlet() -> Option<&'static Outlet> {
+        Some(&OUTLET)
+    }
 }
 
 const RVS_COMMANDS: [Command; 20] = with([
@@ -127,6 +141,11 @@ impl<D: Dialect> Answers for Dispatcher<D> {
     const VERSION: u32 = FAMILY_VERSION as u32;
     const PERMISSION: Permission = D::PERMISSION;
     const COMMANDS: &'static [Command] = D::COMMANDS;
+    const GROUPS: &'static [&'static CStr] = D::GROUPS;
+
+    fn outlet() -> Option<&'static Outlet> {
+        D::outlet()
+    }
 
     fn run(request: &Request<'_>) -> Result {
         let netns = Netns::of(request.net)?;
@@ -300,12 +319,9 @@ fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {
 }
 
 fn get_timeouts<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
-    use crate::proto::tcp::State;
     let timeouts = netns.timeouts();
     request.reply(cmd::SET_CONFIG, |message| {
-        write::u32_attr(message, top::TIMEOUT_TCP, timeouts.tcp(State::Established))?;
-        write::u32_attr(message, top::TIMEOUT_TCP_FIN, timeouts.tcp(State::FinWait))?;
-        write::u32_attr(message, top::TIMEOUT_UDP, timeouts.udp)
+        write::timeouts(message, &timeouts)
     })?;
     Ok(())
 }
@@ -332,7 +348,8 @@ fn get_totals<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'
         .unwrap_or(Shown::default());
     let balancer = netns.balancer();
     request.reply(cmd::NEW_TOTALS, |message| {
-        write::totals(message, D::STYLE, &shown, balancer.as_deref())
+        write::totals(message, D::STYLE, &shown, balancer.as_deref())?;
+        write::u64_attr(message, top::EVENTS_LOST, netns.ledger().lost())
     })?;
     Ok(())
 }

@@ -13,6 +13,7 @@ mod explain;
 mod family;
 mod files;
 mod filter;
+mod notice;
 mod operation;
 mod parse;
 pub mod policy;
@@ -27,6 +28,7 @@ pub mod uapi;
 mod write;
 
 pub use files::Files;
+pub use notice::notify;
 
 use crate::sys::genl;
 use kernel::prelude::*;

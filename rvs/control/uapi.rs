@@ -38,6 +38,7 @@ pub mod cmd {
     pub const DRAIN_DEST: u8 = 29;
     pub const GET_EXPLANATION: u8 = 30;
     pub const NEW_EXPLANATION: u8 = 31;
+    pub const EVENT: u8 = 32;
 }
 
 /// Attributes at the top of a message.
@@ -59,6 +60,8 @@ pub mod top {
     pub const FLOW: u16 = 16;
     pub const EXPLANATION: u16 = 17;
     pub const SILENT: u16 = 18;
+    pub const EVENT: u16 = 19;
+    pub const EVENTS_LOST: u16 = 20;
 }
 
 /// Attributes of the answer to [`cmd::GET_INFO`].
@@ -151,6 +154,7 @@ pub mod stats {
     pub const OUTPPS: u16 = 8;
     pub const INBPS: u16 = 9;
     pub const OUTBPS: u16 = 10;
+    pub const TIME: u16 = 12;
 }
 
 /// Attributes of a connection.
@@ -234,6 +238,52 @@ pub mod drop {
     pub const REASON: u16 = 1;
     pub const COUNT: u16 = 2;
     pub const MEANING: u16 = 3;
+}
+
+/// Attributes of an event.
+pub mod event {
+    pub const TYPE: u16 = 1;
+    pub const TIME: u16 = 2;
+    pub const PID: u16 = 3;
+    pub const PROGRAM: u16 = 4;
+    pub const LEFT_OUT: u16 = 5;
+    pub const STRATEGY: u16 = 6;
+    pub const FAMILY: u16 = 7;
+    pub const SLOTS_BEFORE: u16 = 8;
+    pub const SLOTS: u16 = 9;
+    pub const ENTRIES: u16 = 10;
+    pub const REASON: u16 = 11;
+    pub const PACKET: u16 = 12;
+}
+
+/// What happened, in [`event::TYPE`].
+pub mod event_type {
+    pub const SERVICE_ADDED: u32 = 1;
+    pub const SERVICE_CHANGED: u32 = 2;
+    pub const SERVICE_REMOVED: u32 = 3;
+    pub const SERVER_ADDED: u32 = 4;
+    pub const SERVER_CHANGED: u32 = 5;
+    pub const SERVER_REMOVED: u32 = 6;
+    pub const FLUSHED: u32 = 7;
+    pub const ZEROED: u32 = 8;
+    pub const TIMEOUTS_CHANGED: u32 = 9;
+    pub const SERVER_OVERLOADED: u32 = 16;
+    pub const SERVER_RECOVERED: u32 = 17;
+    pub const DEFENCE_ON: u32 = 32;
+    pub const DEFENCE_OFF: u32 = 33;
+    pub const TABLE_RESIZED: u32 = 48;
+    pub const PACKET_DROPPED: u32 = 64;
+}
+
+/// Attributes of a dropped packet.
+pub mod packet {
+    pub const AF: u16 = 1;
+    pub const PROTOCOL: u16 = 2;
+    pub const SRC_ADDR: u16 = 3;
+    pub const SRC_PORT: u16 = 4;
+    pub const DST_ADDR: u16 = 5;
+    pub const DST_PORT: u16 = 6;
+    pub const LENGTH: u16 = 7;
 }
 
 /// Version of both families, in the header of every message.

@@ -20,6 +20,7 @@ use super::{
     ServiceSettings, Services, Snapshot, Supply, FTP,
 };
 use crate::{
+    events::{self, Event, Group, Subject},
     packet::{Endpoint, Family},
     sched::Candidate,
     settings::Settings,
@@ -88,6 +89,27 @@ impl ServerRecord {
     /// Where packets without a connection meet it.
     fn place(&self, service: ServiceKey) -> Option<Place> {
         Place::of(service, self.server.endpoint, self.server.settings())
+    }
+
+    fn view(&mut self, detail: Detail) -> ServerView<'_> {
+        let Self {
+            server,
+            meter,
+            identity,
+            drain,
+        } = self;
+        let (active, total) = (server.active(), server.total());
+        ServerView {
+            endpoint: server.endpoint,
+            settings: server.settings(),
+            identity,
+            drain: *drain,
+            is_overloaded: server.is_overloaded(),
+            active,
+            inactive: total.saturating_sub(active),
+            persistent: server.templates(),
+            stats: detail.of(|| meter.read(server.counters.totals())),
+        }
     }
 }
 
@@ -398,6 +420,7 @@ impl Config {
         }
         self.tidy();
         self.publish_engines(had_engines);
+        events::emit(self.net, Event::Flushed, Subject::Everything);
     }
 
     /// Remembers a real server that is no longer configured as long as something is bound to it.
@@ -430,6 +453,7 @@ impl Config {
     pub fn zero_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
         zero(record);
+        events::emit(self.net, Event::Zeroed, Subject::ServiceKey(key));
         Ok(())
     }
 
@@ -439,6 +463,18 @@ impl Config {
             zero(record);
         }
         self.base = self.totals();
+        events::emit(self.net, Event::Zeroed, Subject::Everything);
+    }
+
+    /// Tells of a service as it is now.
+    fn announce_service(&mut self, event: Event, key: ServiceKey) {
+        if !Group::Config.is_heard(self.net) {
+            return;
+        }
+        let net = self.net;
+        if let Ok(view) = self.service(key) {
+            events::emit(net, event, Subject::Service(&view));
+        }
     }
 
     /// Lets go of all routes to real servers, configured or only remembered.
@@ -553,26 +589,8 @@ impl Config {
         mut show: impl FnMut(ServerView<'_>) -> bool,
     ) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
-        for record in record.servers.iter_mut().skip(skip) {
-            let ServerRecord {
-                server,
-                meter,
-                identity,
-                drain,
-            } = record;
-            let (active, total) = (server.active(), server.total());
-            let shown = show(ServerView {
-                endpoint: server.endpoint,
-                settings: server.settings(),
-                drain: *drain,
-                is_overloaded: server.is_overloaded(),
-                active,
-                inactive: total.saturating_sub(active),
-                persistent: server.templates(),
-                identity,
-                stats: detail.of(|| meter.read(server.counters.totals())),
-            });
-            if !shown {
+        for server in record.servers.iter_mut().skip(skip) {
+            if !show(server.view(detail)) {
                 break;
             }
         }

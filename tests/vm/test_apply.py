@@ -100,7 +100,7 @@ def test_a_file_is_applied_and_what_is_so_already_is_not_touched(balancer, rvsct
 
 Change 1 service and 1 server.
 """
-    assert rvsctl.refused("diff", "-", stdin=changed) == (7, expected)
+    assert rvsctl.refused("diff", "-", stdin=changed) == (8, expected)
     assert "\x1b[33m  ~ 10.1.0.11:8080" in rvsctl.refused("diff", "-", "--color", "always", stdin=changed)[1]
     assert rvsctl.apply(changed, "--dry-run") == expected and rvsctl.generation() == 1
     assert rvsctl.apply(changed) == expected and rvsctl.generation() == 2
@@ -121,7 +121,7 @@ def test_what_any_tool_changes_is_noticed_and_put_right(balancer, rvsctl):
         balancer.command(*command.split())
         assert rvsctl.generation() == generation + 1, command
         status, shown = rvsctl.refused("diff", "-", stdin=WEB + REST)
-        assert status == 7 and difference in shown, (command, shown)
+        assert status == 8 and difference in shown, (command, shown)
         rvsctl.apply(WEB + REST, "--yes")
         assert rvsctl.command("diff", "-", stdin=WEB + REST) == ""
         generation = rvsctl.generation()
@@ -254,7 +254,7 @@ def test_a_person_is_asked_and_two_writers_do_not_overwrite_each_other(lab, bala
         return "y\n"
 
     status, said = answer(lab, ["apply", str(file)], while_another_writes)
-    assert status == 8 and "changed by somebody else meanwhile" in said
+    assert status == 9 and "changed by somebody else meanwhile" in said
     assert "-A -t 192.0.2.1:80" in balancer.command("-S", "-n") and "192.0.2.9:80" in balancer.command("-S", "-n")
     status, said = answer(lab, ["apply", str(file)], lambda: "y\n")
     assert status == 0 and "Remove 2 services?" in said

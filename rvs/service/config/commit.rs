@@ -5,9 +5,10 @@
 
 use super::{
     plan::{Origin, Plan, PlannedServer, Prepared},
-    Config, Identity, Removed, ServerRecord, ServiceRecord, Snapshot,
+    Config, Detail, Identity, Removed, ServerRecord, ServiceRecord, Snapshot,
 };
 use crate::{
+    events::{self, Event, Group, Subject},
     sched::{Change, Cursor},
     service::{places::Place, Draft, RealServer, Service, ServiceKey, ServiceSettings},
     stats::{Meter, Totals},
@@ -21,7 +22,11 @@ impl Config {
     pub(super) fn carry_out(&mut self, key: ServiceKey, mut plan: Plan) -> bool {
         let (Some(settings), Some(prepared)) = (plan.settings, plan.prepared.take()) else {
             // Services that come and go within a transaction never were.
-            return self.withdraw_service(key).unwrap_or(false);
+            let withdrawn = self.withdraw_service(key);
+            if withdrawn.is_ok() {
+                events::emit(self.net, Event::ServiceRemoved, Subject::ServiceKey(key));
+            }
+            return withdrawn.unwrap_or(false);
         };
         let Prepared {
             draft,
@@ -63,6 +68,11 @@ impl Config {
         if let Some(identity) = plan.identity.take() {
             record.identity = identity;
         }
+        if is_new {
+            self.announce_service(Event::ServiceAdded, key);
+        } else if plan.is_edited {
+            self.announce_service(Event::ServiceChanged, key);
+        }
         self.replace_servers(key, plan.servers, old, new);
         engine_before != settings.engine
     }
@@ -101,6 +111,8 @@ impl Config {
         mut old: KVVec<Option<ServerRecord>>,
         mut new: KVVec<ServerRecord>,
     ) {
+        let net = self.net;
+        let is_heard = Group::Config.is_heard(net);
         let Some(record) = self.services.get_mut(&key) else {
             return;
         };
@@ -127,6 +139,14 @@ impl Config {
             }
             server.drain = planned.drain;
             server.server.set_available(true);
+            if planned.is_edited && is_heard {
+                let event = match planned.is_added {
+                    true => Event::ServerAdded,
+                    false => Event::ServerChanged,
+                };
+                let view = server.view(Detail::Full);
+                events::emit(net, event, Subject::Server(key, &view));
+            }
             let _ = new.push_within_capacity(server);
         }
         record.servers = new;
@@ -137,7 +157,9 @@ impl Config {
                 record.retired = record.retired.plus(server.server.counters.totals());
             }
             self.places.strike(server.place(key));
+            let subject = Subject::ServerKey(key, server.server.endpoint);
             self.retire(key, generation, server);
+            events::emit(net, Event::ServerRemoved, subject);
         }
     }
 }

@@ -56,6 +56,8 @@ impl PlannedServer {
 pub(super) struct Plan {
     /// `None` if it will not be.
     pub(super) settings: Option<ServiceSettings>,
+    /// They, or its name or labels, are given anew.
+    pub(super) is_edited: bool,
     /// Newest first.
     pub(super) servers: KVVec<PlannedServer>,
     /// What happens to the list, in order.
@@ -104,6 +106,7 @@ impl Plan {
         }
         Ok(Self {
             settings: record.map(|record| record.settings),
+            is_edited: false,
             servers,
             changes: KVVec::new(),
             identity: None,

@@ -152,6 +152,7 @@ impl<'c> Transaction<'c> {
             return Err(Refusal::ServiceExists);
         }
         plan.settings = Some(settings);
+        plan.is_edited = true;
         plan.identity = Some(naming.apply(&Identity::default())?);
         self.need_hooks(key.family());
         Ok(())
@@ -167,6 +168,7 @@ impl<'c> Transaction<'c> {
         let plan = self.plan(key)?;
         let settings = plan.settings.as_mut().ok_or(Refusal::NoSuchService)?;
         *settings = edit(settings.flags);
+        plan.is_edited = true;
         if naming.is_silent() {
             return Ok(());
         }
@@ -251,7 +253,7 @@ impl<'c> Transaction<'c> {
         if !config.net.is_host_address(endpoint.addr) {
             return Err(Refusal::NotAHostAddress);
         }
-        Ok((RealServer::new(key, endpoint, settings)?, Origin::New))
+        Ok((RealServer::new(config.net, key, endpoint, settings)?, Origin::New))
     }
 
     /// Changes a real server. Sleeps.

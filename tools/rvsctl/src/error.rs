@@ -29,10 +29,12 @@ pub enum ExitStatus {
     NoPermission = 5,
     /// The kernel has no rvs module loaded.
     NotLoaded = 6,
+    /// The time given was over before what was waited for came.
+    TimeOver = 7,
     /// `rvsctl diff` found a difference.
-    Different = 7,
+    Different = 8,
     /// Somebody else changed the configuration meanwhile.
-    Conflict = 8,
+    Conflict = 9,
 }
 
 /// Why the program ends without having done what it was asked.
@@ -117,6 +119,7 @@ pub enum Attempt<'a> {
     ShowTimeouts,
     SetTimeouts,
     ShowInfo,
+    Listen,
     ZeroService(&'a ServiceKey),
     ZeroEverything,
     Flush,
@@ -149,6 +152,7 @@ impl fmt::Display for Attempt<'_> {
             Self::ShowStatistics => f.write_str("show the statistics"),
             Self::ShowTimeouts => f.write_str("show the timeouts"),
             Self::SetTimeouts => f.write_str("set the timeouts"),
+            Self::Listen => f.write_str("listen to events"),
             Self::FindService(name) => write!(f, "find the service '{name}'"),
             Self::Apply => f.write_str("apply the file"),
             Self::ShowInfo => f.write_str("show the module's version"),
@@ -226,6 +230,9 @@ impl Failure {
     pub fn explain(error: netlink::Error, attempt: Attempt<'_>) -> Self {
         match error {
             netlink::Error::NoFamily(name) => not_loaded(&name),
+            netlink::Error::Unloaded => {
+                Self::new(ExitStatus::NotLoaded, "the module was unloaded meanwhile")
+            }
             netlink::Error::Refused { errno, ack } => {
                 let mut failure = refused(errno, &ack, attempt);
                 // There the kernel can only say the same again.

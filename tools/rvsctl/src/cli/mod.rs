@@ -10,6 +10,7 @@ mod scheduling;
 mod service;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use self::names::{
     ServerRef, ServiceName, ServiceRef, TunnelChecksum, TunnelType,
 };
 pub use self::service::{ServiceChange, ServiceCommand, ServiceOptions};
+pub use self::watch::{MetricsArgs, TopArgs, WatchArgs};
 use crate::parse;
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
@@ -81,6 +83,13 @@ fn with_equals_sign(mut error: clap::Error, words: &[OsString]) -> clap::Error {
         }
     }
     error
+}
+
+/// Examples and exit statuses, as `--help` of the whole has them.
+pub fn general_help() -> (&'static str, &'static str) {
+    let parts = help::GENERAL.split_once("\n\nExit status:\n");
+    let (examples, statuses) = parts.unwrap_or((help::GENERAL, ""));
+    (examples.trim_start_matches("Examples:\n"), statuses)
 }
 
 /// Heading of the options that every command takes.
@@ -172,6 +181,18 @@ pub enum Command {
     #[command(after_help = help::DROPS)]
     Drops(Format),
 
+    /// Tell what happens, one event a line
+    #[command(after_help = help::WATCH)]
+    Watch(WatchArgs),
+
+    /// Live view of services and servers, and how busy they are
+    #[command(after_help = help::TOP)]
+    Top(TopArgs),
+
+    /// Figures for Prometheus and the like, printed or served
+    #[command(after_help = help::METRICS)]
+    Metrics(MetricsArgs),
+
     /// Timeouts of connections: show, set
     #[command(subcommand, after_help = help::TIMEOUT)]
     Timeout(TimeoutCommand),
@@ -197,6 +218,10 @@ pub enum Command {
         #[arg(value_enum)]
         shell: CompletionShell,
     },
+
+    /// Print the manual page rvsctl(8), as troff source
+    #[command(after_help = help::MAN)]
+    Man,
 }
 
 #[derive(Debug, Subcommand)]

@@ -438,7 +438,7 @@ fn every_option_of_a_scheduler_is_in_the_help_and_in_the_completions() {
 #[test]
 fn the_exit_statuses_of_the_help_are_those_of_the_program() {
     use crate::error::ExitStatus::{
-        Conflict, Different, Exists, NoPermission, NotFound, NotLoaded, Refused, Usage,
+        Conflict, Different, Exists, NoPermission, NotFound, NotLoaded, Refused, TimeOver, Usage,
     };
 
     for (status, meaning) in [
@@ -448,6 +448,7 @@ fn the_exit_statuses_of_the_help_are_those_of_the_program() {
         (Exists, "there is such"),
         (NoPermission, "no permission"),
         (NotLoaded, "the rvs module is not loaded"),
+        (TimeOver, "the time given was over"),
         (Different, "`rvsctl diff` found a difference"),
         (
             Conflict,

@@ -7,18 +7,23 @@
 
 mod connection;
 mod draining;
+mod event;
+mod reading;
 mod scheduler;
 mod service;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use connection::Connection;
 pub use draining::{DrainPlan, Draining, Leftovers};
+pub use event::{Event, EventKind, Packet, Process, ServerLoad, Subject, Topic};
+pub use reading::{Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
 pub use service::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 
@@ -107,6 +112,9 @@ pub struct Statistics {
     pub counters: Traffic,
     /// Per second.
     pub rates: Traffic,
+    /// When they were read, by a clock of the kernel that nobody sets.
+    #[serde(skip)]
+    pub time: Option<Duration>,
 }
 
 /// An amount of traffic. "In" is from clients to real servers, "out" the replies.

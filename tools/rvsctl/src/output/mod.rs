@@ -3,8 +3,10 @@
 
 pub mod changes;
 pub mod connections;
+pub mod events;
 pub mod json;
-mod number;
+pub mod metrics;
+pub mod number;
 pub mod services;
 pub mod table;
 pub mod totals;
