@@ -13,12 +13,11 @@ use crate::{
     defense::{Defense, Guard},
     director::Balancer,
     events::{self, Event, Ledger, Subject},
-    packet::{Endpoint, Family},
+    packet::Family,
     proto::{self, TimeoutOutOfRange},
     service::{
-        config::{Config, Refusal},
-        Assignment, Crowd, Method, PlaceBook, PlaceEntry, ServerSettings, ServiceEntry, ServiceKey,
-        ServiceSettings, Services, Supply,
+        config::{Config, Refusal, Rejection, Transaction},
+        Assignment, Crowd, PlaceBook, PlaceEntry, ServiceEntry, ServiceKey, Services, Supply,
     },
     settings::{ConnMax, Settings, Surroundings},
     stats::drops::Drops,
@@ -35,7 +34,7 @@ use crate::{
     },
     timeouts::Timeouts,
 };
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use drain::Drainer;
 use kernel::{c_str, new_mutex, prelude::*, sync::Mutex};
 
@@ -103,27 +102,25 @@ impl Shared {
     }
 }
 
-/// What exists from a namespace's first service on.
-struct Active {
-    // In the order of their drops: nothing may find what goes next.
-    drainer: Worker<Drainer>,
-    hooks4: Option<StackHooks<Ipv4Addr>>,
-    hooks6: Option<(StackHooks<Ipv6Addr>, Reassembly6)>,
-    config: Config,
-    balancer: Arc<Balancer>,
+/// The hooks of a namespace, each family's while something of it is configured.
+struct BothHooks {
+    v4: Option<StackHooks<Ipv4Addr>>,
+    v6: Option<(StackHooks<Ipv6Addr>, Reassembly6)>,
 }
 
-impl Active {
+impl BothHooks {
+    const NONE: Self = Self { v4: None, v6: None };
+
     /// Registers the hooks of a family, if they are not there. Sleeps.
-    fn provide_hooks(&mut self, family: Family, net: Net<'static>) -> Result {
-        let balancer = self.balancer.clone();
+    fn provide(&mut self, family: Family, balancer: &Arc<Balancer>, net: Net<'static>) -> Result {
+        let balancer = balancer.clone();
         match family {
-            Family::V4 if self.hooks4.is_none() => {
-                self.hooks4 = Some(Hooks::register(balancer, net, HOOKS)?);
+            Family::V4 if self.v4.is_none() => {
+                self.v4 = Some(Hooks::register(balancer, net, HOOKS)?);
             }
-            Family::V6 if self.hooks6.is_none() => {
+            Family::V6 if self.v6.is_none() => {
                 let reassembly = Reassembly6::enable(net)?;
-                self.hooks6 = Some((Hooks::register(balancer, net, HOOKS)?, reassembly));
+                self.v6 = Some((Hooks::register(balancer, net, HOOKS)?, reassembly));
             }
             _ => {}
         }
@@ -131,19 +128,73 @@ impl Active {
     }
 
     /// Hooks of a family exist only while there is a service of it, or a tunnel. Sleeps.
-    fn drop_idle_hooks(&mut self) {
-        if self.config.is_idle(Family::V4) {
-            self.hooks4 = None;
+    fn drop_idle(&mut self, config: &Config) {
+        if config.is_idle(Family::V4) {
+            self.v4 = None;
         }
-        if self.config.is_idle(Family::V6) {
-            self.hooks6 = None;
+        if config.is_idle(Family::V6) {
+            self.v6 = None;
         }
     }
+}
+
+/// What exists from a namespace's first service on.
+struct Active {
+    // In the order of their drops: nothing may find what goes next.
+    drainer: Worker<Drainer>,
+    hooks: BothHooks,
+    config: Config,
+    balancer: Arc<Balancer>,
+}
+
+impl Active {
+    /// Carries out the transaction that `fill` makes. Whether it has removed and whether it has changed
+    /// something. Sleeps.
+    fn transact<E: From<Rejection>>(
+        &mut self,
+        net: Net<'static>,
+        fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<Outcome, E> {
+        let Self {
+            hooks,
+            config,
+            balancer,
+            ..
+        } = self;
+        let mut transaction = Transaction::new(config);
+        fill(&mut transaction)?;
+        let outcome = Outcome {
+            has_removed: transaction.has_removals(),
+            has_changed: !transaction.is_empty(),
+        };
+        let families = [Family::V4, Family::V6].into_iter();
+        let provided = families
+            .filter(|family| transaction.needs_hooks(*family))
+            .try_for_each(|family| hooks.provide(family, balancer, net));
+        let committed = match provided {
+            Ok(()) => transaction.commit(),
+            Err(error) => {
+                drop(transaction);
+                Err(Rejection::from(Refusal::from(error)))
+            }
+        };
+        hooks.drop_idle(config);
+        committed?;
+        Ok(outcome)
+    }
+}
+
+/// What a transaction has done.
+struct Outcome {
+    has_removed: bool,
+    has_changed: bool,
 }
 
 struct State {
     timeouts: proto::Timeouts,
     active: Option<Active>,
+    /// How often the configuration has changed.
+    generation: u64,
     /// The namespace is about to go: no packet will look for a route any more.
     is_quiesced: bool,
 }
@@ -187,6 +238,7 @@ impl PerNet for Netns {
         let state = State {
             timeouts: proto::Timeouts::default(),
             active: None,
+            generation: 0,
             is_quiesced: false,
         };
         let settings = if net.is_initial() {
@@ -228,8 +280,7 @@ impl PerNet for Netns {
         let mut state = self.state.lock();
         state.is_quiesced = true;
         if let Some(active) = state.active.as_mut() {
-            active.hooks4 = None;
-            active.hooks6 = None;
+            active.hooks = BothHooks::NONE;
             active.config.forget_routes();
         }
     }
@@ -311,74 +362,57 @@ impl Netns {
         self.guard.protect(balancer.clone());
         Ok(Active {
             drainer: Worker::new(Drainer::new(self.net))?,
-            hooks4: None,
-            hooks6: None,
+            hooks: BothHooks::NONE,
             config,
             balancer,
         })
     }
 
-    /// Adds a service; with the first one of a family its hooks come. Sleeps.
-    pub fn add_service(&self, key: ServiceKey, settings: ServiceSettings) -> Result<(), Refusal> {
+    /// Changes the configuration by the transaction that `fill` makes; the first one brings the balancer into
+    /// being. If `expected` is given and the configuration's generation is another one by now, nothing happens.
+    /// Sleeps.
+    pub fn transact<E: From<Rejection>>(
+        &self,
+        expected: Option<u64>,
+        fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut state = self.state.lock();
+        if expected.is_some_and(|expected| expected != state.generation) {
+            return Err(Rejection::from(Refusal::Outdated).into());
+        }
         if state.active.is_none() {
-            let active = self.activate(&state.timeouts)?;
+            let activated = self.activate(&state.timeouts);
+            let active = activated.map_err(|error| Rejection::from(Refusal::from(error)))?;
             state.active = Some(active);
         }
-        let active = state.active.as_mut().ok_or(ENOMEM)?;
-        active.config.check_new_service(key)?;
-        active.provide_hooks(key.family(), self.net)?;
-        let added = active.config.add_service(key, settings);
-        active.drop_idle_hooks();
-        added
-    }
-
-    fn with_config<R>(
-        &self,
-        change: impl FnOnce(&mut Config) -> Result<R, Refusal>,
-    ) -> Result<R, Refusal> {
-        let mut state = self.state.lock();
-        let active = state.active.as_mut().ok_or(Refusal::NoSuchService)?;
-        let result = change(&mut active.config);
-        active.drop_idle_hooks();
-        result
-    }
-
-    /// As `with_config`, where a real server may get a tunnel: errors about its packets are of the real
-    /// server's family, whatever the service's is.
-    fn with_hooks_for<R>(
-        &self,
-        endpoint: Endpoint<IpAddr>,
-        settings: ServerSettings,
-        change: impl FnOnce(&mut Config) -> Result<R, Refusal>,
-    ) -> Result<R, Refusal> {
-        let mut state = self.state.lock();
-        let active = state.active.as_mut().ok_or(Refusal::NoSuchService)?;
-        if settings.method == Method::Tunneling {
-            active.provide_hooks(Family::of(endpoint.addr), self.net)?;
+        let Some(active) = state.active.as_mut() else {
+            return Ok(());
+        };
+        let outcome = active.transact(self.net, fill)?;
+        if outcome.has_changed {
+            state.generation = state.generation.wrapping_add(1);
         }
-        let result = change(&mut active.config);
-        active.drop_idle_hooks();
-        result
-    }
-
-    /// Changes a service's settings, which `edit` makes from its present flags. Sleeps.
-    pub fn change_service(
-        &self,
-        key: ServiceKey,
-        edit: impl FnOnce(u32) -> ServiceSettings,
-    ) -> Result<(), Refusal> {
-        self.with_config(|config| {
-            let flags = config.flags(key)?;
-            config.change_service(key, edit(flags))
-        })
-    }
-
-    /// Removes a service; with the last one of a family its hooks go. Sleeps.
-    pub fn remove_service(&self, key: ServiceKey) -> Result<(), Refusal> {
-        self.with_config(|config| config.remove_service(key))?;
-        self.sweep_if_asked();
+        drop(state);
+        if outcome.has_removed {
+            self.sweep_if_asked();
+        }
         Ok(())
+    }
+
+    /// As [`Netns::transact`], where nothing can be done before the first service.
+    pub fn change(
+        &self,
+        fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        if self.state.lock().active.is_none() {
+            return Err(Refusal::NoSuchService);
+        }
+        self.transact(None, fill)
+    }
+
+    /// How often the configuration has changed. Sleeps.
+    pub fn generation(&self) -> u64 {
+        self.state.lock().generation
     }
 
     /// Has the connections of removed real servers end, if the settings say so. Sleeps.
@@ -394,65 +428,32 @@ impl Netns {
 
     /// Removes all services. Sleeps.
     pub fn flush(&self) {
-        // Without any service there is nothing to do.
-        let _ = self.with_config(|config| {
-            config.flush();
-            Ok(())
-        });
-        self.sweep_if_asked();
-    }
-
-    /// Adds a real server. Sleeps.
-    pub fn add_server(
-        &self,
-        key: ServiceKey,
-        endpoint: Endpoint<IpAddr>,
-        settings: ServerSettings,
-    ) -> Result<(), Refusal> {
-        self.with_hooks_for(endpoint, settings, |config| {
-            let is_returning = config.check_new_server(key, endpoint)?;
-            if !is_returning && !self.net.is_host_address(endpoint.addr) {
-                return Err(Refusal::NotAHostAddress);
+        let mut state = self.state.lock();
+        if let Some(active) = state.active.as_mut() {
+            let had_services = active.config.key_after(None).is_some();
+            active.config.flush();
+            active.hooks.drop_idle(&active.config);
+            if had_services {
+                state.generation = state.generation.wrapping_add(1);
             }
-            config.add_server(key, endpoint, settings)
-        })
-    }
-
-    /// Changes a real server. Sleeps.
-    pub fn change_server(
-        &self,
-        key: ServiceKey,
-        endpoint: Endpoint<IpAddr>,
-        settings: ServerSettings,
-    ) -> Result<(), Refusal> {
-        self.with_hooks_for(endpoint, settings, |config| {
-            config.change_server(key, endpoint, settings)
-        })
-    }
-
-    /// Removes a real server. Sleeps.
-    pub fn remove_server(
-        &self,
-        key: ServiceKey,
-        endpoint: Endpoint<IpAddr>,
-    ) -> Result<(), Refusal> {
-        self.with_config(|config| config.remove_server(key, endpoint))?;
+        }
+        drop(state);
         self.sweep_if_asked();
-        Ok(())
     }
 
     /// Zeroes the statistics of one service, or all. Sleeps.
     pub fn zero(&self, key: Option<ServiceKey>) -> Result<(), Refusal> {
-        match key {
-            Some(key) => self.with_config(|config| config.zero_service(key)),
+        let zeroed = self.read_config(|config| match key {
+            Some(key) => config.zero_service(key),
             None => {
-                let mut state = self.state.lock();
-                if let Some(active) = state.active.as_mut() {
-                    active.config.zero_all();
-                }
+                config.zero_all();
                 Ok(())
             }
-        }
+        });
+        zeroed.unwrap_or(match key {
+            Some(_) => Err(Refusal::NoSuchService),
+            None => Ok(()),
+        })
     }
 
     /// Has `read` look at the configuration; `None` before the first service. Sleeps.

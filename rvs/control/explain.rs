@@ -91,13 +91,15 @@ pub fn run<'a>(netns: &Netns, request: &Request<'a>, style: Style) -> Answered<'
         IpAddr::V4(_) => explain::<Ipv4Addr>(netns, request, &question),
         IpAddr::V6(_) => explain::<Ipv6Addr>(netns, request, &question),
     };
-    let view = match told.as_ref().and_then(|told| told.service) {
-        Some(key) => netns.read_config(|config| config.service(key).ok()),
-        None => None,
-    };
+    let service = told.as_ref().and_then(|told| told.service);
     request.reply(cmd::NEW_EXPLANATION, |message| {
-        if let Some(view) = view.flatten() {
-            write::service(message, style, &view)?;
+        if let Some(key) = service {
+            let written = netns.read_config(|config| match config.service(key) {
+                Ok(view) => write::service(message, style, &view),
+                // It is gone by now.
+                Err(_) => Ok(()),
+            });
+            written.unwrap_or(Ok(()))?;
         }
         let Some(told) = &told else {
             // Without any service, all packets are left alone.

@@ -6,6 +6,7 @@
 use super::{
     attr::Attrs,
     connections, drain, explain,
+    operation::{self, Operation},
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
     write::{self, Style},
@@ -15,7 +16,10 @@ use crate::{
     netns::Netns,
     packet::{Address, Endpoint, Family},
     proto::TimeoutOutOfRange,
-    service::{config::Refusal, ServiceKey},
+    service::{
+        config::{Detail, Refusal},
+        ServiceKey,
+    },
     stats::Shown,
     sys::genl::{Answers, Command, Kind, Listing, Outlet, Permission, Position, Request},
 };
@@ -119,13 +123,14 @@ impl Dialect for Rvs {
     }
 }
 
-const RVS_COMMANDS: [Command; 19] = with([
+const RVS_COMMANDS: [Command; 20] = with([
     command(cmd::GET_CONNECTION, Kind::Dump),
     command(cmd::GET_TOTALS, Kind::Do),
     command(cmd::COUNT_CONNECTIONS, Kind::Do),
     command(cmd::KILL_CONNECTIONS, Kind::Do),
     command(cmd::DRAIN_DEST, Kind::Do),
     command(cmd::GET_EXPLANATION, Kind::Do),
+    command(cmd::APPLY, Kind::Do),
 ]);
 
 /// Answers the commands of a family in its dialect.
@@ -151,7 +156,8 @@ impl<D: Dialect> Answers for Dispatcher<D> {
         let netns = Netns::of(request.net)?;
         match request.command {
             cmd::GET_SERVICE => {
-                list_services::<D>(netns, position, listing);
+                let detail = detail::<D>(request);
+                list_services::<D>(netns, detail, position, listing);
                 Ok(())
             }
             cmd::GET_DEST => {
@@ -194,6 +200,15 @@ impl From<Refusal> for Fault<'_> {
                 EINVAL,
                 c_str!("the real server's address is neither a unicast nor a local one"),
             ),
+            Refusal::NameTaken => (ENOTUNIQ, c_str!("another service has this name")),
+            Refusal::ServerNameTaken => (
+                ENOTUNIQ,
+                c_str!("another real server of the service has this name"),
+            ),
+            Refusal::Outdated => (
+                ESTALE,
+                c_str!("the configuration has changed since its generation was read"),
+            ),
             Refusal::NotDraining => (EALREADY, c_str!("the real server is not being drained")),
             Refusal::Kernel(errno) if errno == ENOMEM => (errno, c_str!("memory is out")),
             Refusal::Kernel(errno) => (errno, c_str!("the kernel refused to register the hooks")),
@@ -211,50 +226,18 @@ impl From<Error> for Fault<'_> {
 fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     let attrs = parse::attributes(request.attributes)?;
     match request.command {
-        cmd::NEW_SERVICE => {
-            let service = parse::service(attrs)?;
-            let key = parse::service_key(service)?;
-            let said = parse::said(service)?;
-            refuse_existing(netns, key)?;
-            netns.add_service(key, said.settings(key)?.apply(0))?;
+        cmd::NEW_SERVICE
+        | cmd::SET_SERVICE
+        | cmd::DEL_SERVICE
+        | cmd::NEW_DEST
+        | cmd::SET_DEST
+        | cmd::DEL_DEST => {
+            let is_known = |key| netns.read_config(|config| config.has_service(key));
+            let is_known = |key| is_known(key).unwrap_or(false);
+            Operation::parse(request.command, attrs, D::STYLE.is_native, is_known)?.run(netns)?;
         }
-        cmd::SET_SERVICE => {
-            let service = parse::service(attrs)?;
-            let key = parse::service_key(service)?;
-            let said = parse::said(service)?;
-            refuse_unknown(netns, key)?;
-            let change = said.settings(key)?;
-            netns.change_service(key, |flags| change.apply(flags))?;
-        }
-        cmd::DEL_SERVICE => netns.remove_service(service_key(attrs)?)?,
-        cmd::GET_SERVICE => {
-            let key = service_key(attrs)?;
-            let view = netns
-                .read_config(|config| config.service(key))
-                .ok_or(Refusal::NoSuchService)??;
-            request.reply(cmd::NEW_SERVICE, |message| {
-                write::service(message, D::STYLE, &view)
-            })?;
-        }
-        cmd::NEW_DEST | cmd::SET_DEST => {
-            let key = service_key(attrs)?;
-            refuse_unknown(netns, key)?;
-            let server = parse::server(attrs)?;
-            let endpoint = parse::server_endpoint(server, key)?;
-            parse::check_families(server, key, endpoint)?;
-            let settings = parse::server_settings(server)?;
-            if request.command == cmd::NEW_DEST {
-                netns.add_server(key, endpoint, settings)?;
-            } else {
-                netns.change_server(key, endpoint, settings)?;
-            }
-        }
-        cmd::DEL_DEST => {
-            let key = service_key(attrs)?;
-            refuse_unknown(netns, key)?;
-            let endpoint = parse::server_endpoint(parse::server(attrs)?, key)?;
-            netns.remove_server(key, endpoint)?;
-        }
+        cmd::GET_SERVICE => get_service::<D>(netns, request, attrs)?,
+        cmd::APPLY => operation::apply(netns, attrs)?,
         cmd::SET_CONFIG => set_timeouts(netns, attrs)?,
         cmd::GET_CONFIG => get_timeouts(netns, request)?,
         cmd::GET_INFO => get_info::<D>(netns, request)?,
@@ -292,20 +275,33 @@ pub fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'
     parse::service_key(parse::service(attrs)?)
 }
 
-/// Refuses a key that has no service, before anything else is looked at, as IPVS does. Whoever
-/// changes the service looks again.
-fn refuse_unknown(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
-    netns
-        .read_config(|config| config.flags(key))
-        .unwrap_or(Err(Refusal::NoSuchService))?;
-    Ok(())
-}
-
-/// Refuses a key that has a service.
-fn refuse_existing(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
-    netns
-        .read_config(|config| config.check_new_service(key))
-        .unwrap_or(Ok(()))
+fn get_service<'a, D: Dialect>(
+    netns: &Netns,
+    request: &Request<'a>,
+    attrs: Attrs<'a>,
+) -> Outcome<'a> {
+    let service = parse::service(attrs)?;
+    let name = match D::STYLE.is_native {
+        true => parse::service_name(service)?,
+        false => None,
+    };
+    let key = match name {
+        Some(_) => None,
+        None => Some(parse::service_key(service)?),
+    };
+    let shown = netns.read_config(|config| {
+        let key = match (key, &name) {
+            (Some(key), _) => Ok(key),
+            (None, Some(name)) => config.named(name),
+            (None, None) => Err(Refusal::NoSuchService),
+        };
+        let view = config.service(key?)?;
+        request.reply(cmd::NEW_SERVICE, |message| {
+            write::service(message, D::STYLE, &view)
+        })?;
+        Ok(())
+    });
+    shown.unwrap_or(Err(Refusal::NoSuchService.into()))
 }
 
 fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {
@@ -334,9 +330,14 @@ fn get_info<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a>
     let size = netns
         .balancer()
         .map_or(0, |balancer| balancer.connections4.table().size());
+    let generation = netns.generation();
     request.reply(cmd::SET_INFO, |message| {
         write::u32_attr(message, info::VERSION, D::REPORTED_VERSION)?;
-        write::u32_attr(message, info::CONN_TAB_SIZE, size)
+        write::u32_attr(message, info::CONN_TAB_SIZE, size)?;
+        if D::STYLE.is_native {
+            write::u64_attr(message, info::GENERATION, generation)?;
+        }
+        Ok(())
     })?;
     Ok(())
 }
@@ -353,6 +354,15 @@ fn get_totals<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'
     Ok(())
 }
 
+/// How much a request wants to have listed. What cannot be read asks for nothing.
+fn detail<D: Dialect>(request: &Request<'_>) -> Detail {
+    let is_brief = |attrs: Attrs<'_>| attrs.get(top::BRIEF).is_some();
+    match parse::attributes(request.attributes) {
+        Ok(attrs) if D::STYLE.is_native && is_brief(attrs) => Detail::Brief,
+        _ => Detail::Full,
+    }
+}
+
 /// The first word of a listing's position: where it stands.
 const BEGIN: u64 = 0;
 const INSIDE: u64 = 1;
@@ -360,7 +370,12 @@ const END: u64 = 2;
 
 /// Lists services in the order of their keys; the position is the key that comes next, so changes
 /// between two parts neither hide nor repeat a service that stays.
-fn list_services<D: Dialect>(netns: &Netns, position: &mut Position, listing: &mut Listing<'_>) {
+fn list_services<D: Dialect>(
+    netns: &Netns,
+    detail: Detail,
+    position: &mut Position,
+    listing: &mut Listing<'_>,
+) {
     let [place, rest @ ..] = position.0;
     let from = match place {
         BEGIN => None,
@@ -369,7 +384,7 @@ fn list_services<D: Dialect>(netns: &Netns, position: &mut Position, listing: &m
     };
     let mut next = [END, 0, 0, 0, 0];
     netns.read_config(|config| {
-        config.show_services(from, |view| {
+        config.show_services(from, detail, |view| {
             let fits = listing.push(cmd::NEW_SERVICE, |message| {
                 write::service(message, D::STYLE, &view)
             });
@@ -446,10 +461,11 @@ fn list_servers<'a, D: Dialect>(
     if place == END {
         return Ok(());
     }
+    let detail = detail::<D>(request);
     let mut now_listed = listed;
     let mut place = END;
     let shown = netns.read_config(|config| {
-        config.show_servers(key, listed as usize, |view| {
+        config.show_servers(key, listed as usize, detail, |view| {
             let fits = listing.push(cmd::NEW_DEST, |message| {
                 write::server(message, D::STYLE, &view)
             });

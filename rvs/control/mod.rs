@@ -14,6 +14,7 @@ mod family;
 mod files;
 mod filter;
 mod notice;
+mod operation;
 mod parse;
 pub mod policy;
 mod services_file;
@@ -21,6 +22,8 @@ mod stats_files;
 mod status_file;
 mod sysctl;
 pub mod text;
+// The command rvsctl is compiled from it too, and uses the rest.
+#[allow(dead_code)]
 pub mod uapi;
 mod write;
 

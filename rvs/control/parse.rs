@@ -8,14 +8,18 @@ use super::{
     attr::{Attr, Attrs},
     policy::{self, Breach, Rule},
     uapi::{
-        daemon, dest, svc, top, AF_INET, AF_INET6, DAEMON_STATES, PE_NAME_MAX, SCHED_NAME_MAX,
-        SVC_F_HASHED,
+        daemon, dest, operation, svc, top, AF_INET, AF_INET6, DAEMON_STATES, PE_NAME_MAX,
+        SCHED_NAME_MAX, SVC_F_HASHED,
     },
 };
 use crate::{
     packet::{Endpoint, Family, Mask, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP},
     sched::Scheduler,
-    service::{Engine, Method, ServerSettings, ServiceKey, ServiceSettings, Tunnel, GUE},
+    service::{
+        identity::{Name, Naming, Unfit},
+        naming::TEXT_MAX,
+        Engine, Method, ServerSettings, ServiceKey, ServiceSettings, Tunnel, GUE,
+    },
     sys::ip,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -74,6 +78,18 @@ pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
     Ok(attrs)
 }
 
+/// The attributes that one holds.
+pub fn nested(attr: Attr<'_>) -> Parsed<'_, Attrs<'_>> {
+    attr.nested()
+        .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))
+}
+
+/// The command that an operation of a transaction stands for.
+pub fn operation_command(operation: Attrs<'_>) -> Parsed<'_, u8> {
+    let missing = c_str!("the operation's command is missing");
+    value(operation, operation::COMMAND, missing, Attr::u8)
+}
+
 /// The nest of a kind, which must be there, and whose attributes must keep to the rules.
 fn nest<'a>(
     attrs: Attrs<'a>,
@@ -84,12 +100,6 @@ fn nest<'a>(
     let nested = nested(attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?)?;
     check(nested, rules, EINVAL)?;
     Ok(nested)
-}
-
-/// What an attribute holds.
-pub fn nested(attr: Attr<'_>) -> Parsed<'_, Attrs<'_>> {
-    attr.nested()
-        .map_err(|_| Fault::at(EINVAL, c_str!("the nested attributes are malformed"), attr))
 }
 
 const UNFIT: &CStr = c_str!("the attribute's length does not fit its type");
@@ -532,4 +542,71 @@ pub fn timeouts(attrs: Attrs<'_>) -> Parsed<'_, [u32; 3]> {
         }
     }
     Ok(seconds)
+}
+
+/// What the nest of a service or of a real server says about name and labels; `kinds` are those of the name and
+/// of a label. An empty name is none; a single empty label stands for no labels.
+pub fn naming(attrs: Attrs<'_>, [name_kind, label_kind]: [u16; 2]) -> Parsed<'_, Naming> {
+    let mut naming = Naming::default();
+    if let Some(attr) = attrs.get(name_kind) {
+        naming.name = Some(name(attr)?);
+    }
+    for attr in attrs.iter().filter(|attr| attr.kind == label_kind) {
+        let labels = naming.labels.get_or_insert_default();
+        let text = attr.text(LABEL_MAX).unwrap_or(b"=");
+        if !text.is_empty() {
+            labels.add(text).map_err(|unfit| unfit_label(unfit, attr))?;
+        }
+    }
+    Ok(naming)
+}
+
+/// Most bytes of a label: key, sign, value.
+const LABEL_MAX: usize = 2 * TEXT_MAX + 1;
+
+/// The name that an attribute gives; none if it is empty.
+fn name(attr: Attr<'_>) -> Parsed<'_, Option<Name>> {
+    let text = attr.text(TEXT_MAX).unwrap_or(b"=");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match Name::new(text) {
+        Ok(name) => Ok(Some(name)),
+        Err(Unfit::NoMemory) => Err(Fault::at(ENOMEM, c_str!("memory is out"), attr)),
+        Err(_) => Err(Fault::at(
+            EINVAL,
+            c_str!("a name is a letter and up to 62 letters, digits, '.', '_' or '-'"),
+            attr,
+        )),
+    }
+}
+
+fn unfit_label(unfit: Unfit, attr: Attr<'_>) -> Fault<'_> {
+    let (errno, message) = match unfit {
+        Unfit::Malformed => (
+            EINVAL,
+            c_str!("a label is key=value: a letter and up to 62 letters, digits, '.', '_', '-' or '/'; then up to 63 of these, ':', '@' or '+'"),
+        ),
+        Unfit::Repeated => (EINVAL, c_str!("there are two labels with this key")),
+        Unfit::TooMany => (E2BIG, c_str!("there are more than 16 labels")),
+        Unfit::NoMemory => (ENOMEM, c_str!("memory is out")),
+    };
+    Fault::at(errno, message, attr)
+}
+
+/// The name by which a request is about a service, if it has no key.
+pub fn service_name(service: Attrs<'_>) -> Parsed<'_, Option<Name>> {
+    match service.get(svc::NAME) {
+        Some(attr) if service.get(svc::AF).is_none() => name(attr),
+        _ => Ok(None),
+    }
+}
+
+/// A 64-bit number that need not be there.
+pub fn number(attrs: Attrs<'_>, kind: u16) -> Parsed<'_, Option<u64>> {
+    let Some(attr) = attrs.get(kind) else {
+        return Ok(None);
+    };
+    let number = attr.u64().ok_or(Fault::at(EINVAL, UNFIT, attr))?;
+    Ok(Some(number))
 }

@@ -31,6 +31,7 @@ pub mod cmd {
     pub const NEW_CONNECTION: u8 = 19;
     pub const GET_TOTALS: u8 = 20;
     pub const NEW_TOTALS: u8 = 21;
+    pub const APPLY: u8 = 22;
     pub const COUNT_CONNECTIONS: u8 = 26;
     pub const NEW_COUNT: u8 = 27;
     pub const KILL_CONNECTIONS: u8 = 28;
@@ -50,6 +51,9 @@ pub mod top {
     pub const TIMEOUT_UDP: u16 = 6;
     pub const CONNECTION: u16 = 7;
     pub const TOTALS: u16 = 8;
+    pub const OPERATION: u16 = 9;
+    pub const GENERATION: u16 = 10;
+    pub const BRIEF: u16 = 11;
     pub const FILTER: u16 = 13;
     pub const COUNT: u16 = 14;
     pub const DRAIN: u16 = 15;
@@ -64,6 +68,14 @@ pub mod top {
 pub mod info {
     pub const VERSION: u16 = 1;
     pub const CONN_TAB_SIZE: u16 = 2;
+    pub const GENERATION: u16 = 3;
+}
+
+/// Attributes of an operation of a transaction; service and real server are those of [`top`].
+pub mod operation {
+    pub const SERVICE: u16 = 1;
+    pub const DEST: u16 = 2;
+    pub const COMMAND: u16 = 3;
 }
 
 /// Attributes of a service.
@@ -80,6 +92,9 @@ pub mod svc {
     pub const STATS: u16 = 10;
     pub const PE_NAME: u16 = 11;
     pub const STATS64: u16 = 12;
+    pub const NAME: u16 = 32;
+    pub const LABEL: u16 = 33;
+    pub const FINGERPRINT: u16 = 34;
 }
 
 /// Attributes of a real server.
@@ -99,6 +114,8 @@ pub mod dest {
     pub const TUN_TYPE: u16 = 13;
     pub const TUN_PORT: u16 = 14;
     pub const TUN_FLAGS: u16 = 15;
+    pub const NAME: u16 = 32;
+    pub const LABEL: u16 = 33;
     pub const DRAIN: u16 = 36;
     pub const OVERLOADED: u16 = 37;
 }

@@ -15,6 +15,7 @@ use crate::{
     sched::Candidate,
     service::{
         config::{drain::Drain, ServerView, ServiceView},
+        identity::Identity,
         RealServer, ServiceKey,
     },
     stats::{drops::Counts, Shown},
@@ -59,12 +60,14 @@ pub fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
 
 /// Appends a text with the zero that ends it.
 pub fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
+    bytes_attr(message, kind, text.as_bytes())
+}
+
+/// As `text_attr`, of bytes that are a text.
+fn bytes_attr(message: &mut Message<'_>, kind: u16, text: &[u8]) -> Result {
     let mut bytes = [0u8; 160];
     let len = text.len();
-    bytes
-        .get_mut(..len)
-        .ok_or(EMSGSIZE)?
-        .copy_from_slice(text.as_bytes());
+    bytes.get_mut(..len).ok_or(EMSGSIZE)?.copy_from_slice(text);
     let with_end = bytes.get(..=len).ok_or(EMSGSIZE)?;
     message.put(kind, with_end)
 }
@@ -90,8 +93,15 @@ pub fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Resu
     u16_attr(message, kind, number)
 }
 
-fn stats_attrs(message: &mut Message<'_>, style: Style, kinds: [u16; 2], shown: &Shown) -> Result {
-    let [narrow, wide] = kinds;
+fn stats_attrs(
+    message: &mut Message<'_>,
+    style: Style,
+    kinds: [u16; 2],
+    shown: Option<&Shown>,
+) -> Result {
+    let (Some(shown), [narrow, wide]) = (shown, kinds) else {
+        return Ok(());
+    };
     message.nest(narrow, style.is_native, |message| stats32(message, shown))?;
     message.nest(wide, style.is_native, |message| {
         stats64(message, style, shown)
@@ -131,8 +141,27 @@ fn stats64(message: &mut Message<'_>, style: Style, shown: &Shown) -> Result {
     Ok(())
 }
 
+/// Name and labels.
+fn identity_attrs(
+    message: &mut Message<'_>,
+    style: Style,
+    [name, label]: [u16; 2],
+    identity: &Identity,
+) -> Result {
+    if !style.is_native {
+        return Ok(());
+    }
+    if let Some(text) = &identity.name {
+        bytes_attr(message, name, text.text())?;
+    }
+    for text in identity.labels.iter() {
+        bytes_attr(message, label, text)?;
+    }
+    Ok(())
+}
+
 /// Appends a service.
-pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> Result {
+pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView<'_>) -> Result {
     message.nest(top::SERVICE, style.is_native, |message| {
         let settings = &view.settings;
         service_key_attrs(message, view.key)?;
@@ -149,7 +178,12 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> R
             Mask::V6(prefix) => prefix,
         };
         u32_attr(message, svc::NETMASK, netmask)?;
-        stats_attrs(message, style, [svc::STATS, svc::STATS64], &view.stats)
+        identity_attrs(message, style, [svc::NAME, svc::LABEL], view.identity)?;
+        if style.is_native && view.fingerprint != 0 {
+            u64_attr(message, svc::FINGERPRINT, view.fingerprint)?;
+        }
+        let kinds = [svc::STATS, svc::STATS64];
+        stats_attrs(message, style, kinds, view.stats.as_ref())
     })
 }
 
@@ -167,7 +201,7 @@ fn service_key_attrs(message: &mut Message<'_>, key: ServiceKey) -> Result {
 
 /// Appends what names a service, in the native family.
 pub fn service_key(message: &mut Message<'_>, key: ServiceKey) -> Result {
-    message.nest(top::SERVICE, true, |message| {
+    message.nest(top::SERVICE, NATIVE.is_native, |message| {
         service_key_attrs(message, key)
     })
 }
@@ -180,14 +214,14 @@ fn server_key_attrs(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Re
 
 /// Appends what names a real server of a service, in the native family.
 pub fn server_key(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
-    message.nest(top::DEST, true, |message| {
+    message.nest(top::DEST, NATIVE.is_native, |message| {
         server_key_attrs(message, endpoint)
     })
 }
 
 /// Appends what names a real server, its thresholds, and its connections, in the native family.
 pub fn server_load(message: &mut Message<'_>, server: &RealServer) -> Result {
-    message.nest(top::DEST, true, |message| {
+    message.nest(top::DEST, NATIVE.is_native, |message| {
         let (settings, active) = (server.settings(), server.active());
         let inactive = server.total().saturating_sub(active);
         server_key_attrs(message, server.endpoint)?;
@@ -199,7 +233,7 @@ pub fn server_load(message: &mut Message<'_>, server: &RealServer) -> Result {
 }
 
 /// Appends a real server.
-pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Result {
+pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView<'_>) -> Result {
     message.nest(top::DEST, style.is_native, |message| {
         let settings = &view.settings;
         addr_attr(message, dest::ADDR, view.endpoint.addr)?;
@@ -218,7 +252,9 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Res
         u32_attr(message, dest::INACT_CONNS, view.inactive)?;
         u32_attr(message, dest::PERSIST_CONNS, view.persistent)?;
         family_attr(message, dest::ADDR_FAMILY, Family::of(view.endpoint.addr))?;
-        stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)?;
+        identity_attrs(message, style, [dest::NAME, dest::LABEL], view.identity)?;
+        let kinds = [dest::STATS, dest::STATS64];
+        stats_attrs(message, style, kinds, view.stats.as_ref())?;
         if !style.is_native {
             return Ok(());
         }

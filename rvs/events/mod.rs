@@ -130,11 +130,11 @@ pub enum Subject<'a> {
     /// A service, by its key alone.
     ServiceKey(ServiceKey),
     /// A service as it is now.
-    Service(&'a ServiceView),
+    Service(&'a ServiceView<'a>),
     /// A real server of a service, by its key alone.
     ServerKey(ServiceKey, Endpoint<IpAddr>),
     /// A real server as it is now.
-    Server(ServiceKey, &'a ServerView),
+    Server(ServiceKey, &'a ServerView<'a>),
     /// A real server, how busy it is, and its thresholds.
     Load(ServiceKey, &'a RealServer),
     /// Timeouts as they are now.

@@ -52,7 +52,7 @@ impl Job for Drainer {
         for mut draining in drains {
             let wait = netns.look_at(&mut draining, &balancer);
             // Whoever removed the server or its service meanwhile had reasons.
-            let _ = netns.with_config(|config| config.note_drain(&draining));
+            let _ = netns.change(|transaction| transaction.note_drain(&draining));
             if draining.drain.is_done {
                 netns.sweep_if_asked();
             } else {
@@ -72,8 +72,12 @@ impl Netns {
         endpoint: Endpoint<IpAddr>,
         plan: DrainPlan,
     ) -> Result<(), Refusal> {
-        let server = self.with_config(|config| config.start_drain(key, endpoint, plan))?;
-        if let Some(balancer) = self.balancer() {
+        let mut drained = None;
+        self.change(|transaction| {
+            drained = Some(transaction.start_drain(key, endpoint, plan)?);
+            Ok(())
+        })?;
+        if let Some((server, balancer)) = drained.zip(self.balancer()) {
             let movable = OfServer {
                 server: &server,
                 part: Part::Movable,
@@ -92,7 +96,7 @@ impl Netns {
         key: ServiceKey,
         endpoint: Endpoint<IpAddr>,
     ) -> Result<(), Refusal> {
-        self.with_config(|config| config.stop_drain(key, endpoint))
+        self.change(|transaction| transaction.stop_drain(key, endpoint))
     }
 
     /// Looks at a real server that is being drained, and ends what is left if it is time for that. After how

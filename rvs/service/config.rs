@@ -5,16 +5,24 @@
 //! has it, has the lock of the namespace; the packet path reads only what is
 //! published from here.
 
+mod commit;
 pub mod drain;
+mod plan;
+mod transaction;
+
+pub use transaction::{NewServer, Rejection, Transaction};
 
 use super::{
-    locality::Kind, places::Place, Method, PackedKey, PlaceBook, RealServer, ServerSettings,
-    Service, ServiceEntry, ServiceKey, ServiceSettings, Services, Snapshot, Supply, FTP,
+    identity::{Identity, Name, Naming},
+    locality::Kind,
+    places::Place,
+    Method, PackedKey, PlaceBook, RealServer, ServerSettings, Service, ServiceEntry, ServiceKey,
+    ServiceSettings, Services, Snapshot, Supply, FTP,
 };
 use crate::{
     events::{self, Event, Group, Subject},
     packet::{Endpoint, Family},
-    sched::{Candidate, Change, Cursor},
+    sched::Candidate,
     settings::Settings,
     stats::{Meter, Shown, Totals},
     sys::{
@@ -29,10 +37,7 @@ use crate::{
 };
 use core::net::IpAddr;
 use drain::Drain;
-use kernel::{
-    prelude::*,
-    rbtree::{RBTree, RBTreeNode},
-};
+use kernel::{prelude::*, rbtree::RBTree};
 
 /// Why a change was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +52,12 @@ pub enum Refusal {
     NoSuchServer,
     /// No host can have this address.
     NotAHostAddress,
+    /// Another service has this name.
+    NameTaken,
+    /// Another real server of the service has it.
+    ServerNameTaken,
+    /// The configuration is not the one that the change was made for.
+    Outdated,
     /// The real server is not being drained.
     NotDraining,
     /// The kernel refused something.
@@ -69,6 +80,7 @@ impl From<kernel::alloc::AllocError> for Refusal {
 struct ServerRecord {
     server: Arc<RealServer>,
     meter: Meter,
+    identity: Identity,
     /// If it is being drained, or was.
     drain: Option<Drain>,
 }
@@ -79,22 +91,24 @@ impl ServerRecord {
         Place::of(service, self.server.endpoint, self.server.settings())
     }
 
-    fn view(&mut self) -> ServerView {
+    fn view(&mut self, detail: Detail) -> ServerView<'_> {
         let Self {
             server,
             meter,
+            identity,
             drain,
         } = self;
         let (active, total) = (server.active(), server.total());
         ServerView {
             endpoint: server.endpoint,
             settings: server.settings(),
+            identity,
             drain: *drain,
             is_overloaded: server.is_overloaded(),
             active,
             inactive: total.saturating_sub(active),
             persistent: server.templates(),
-            stats: meter.read(server.counters.totals()),
+            stats: detail.of(|| meter.read(server.counters.totals())),
         }
     }
 }
@@ -105,6 +119,9 @@ struct ServiceRecord {
     /// Tells services of the same key apart that were configured one after the other.
     generation: u64,
     settings: ServiceSettings,
+    identity: Identity,
+    /// Tells whoever made the service whether it still is as it was made; 0 if it is not.
+    fingerprint: u64,
     /// Newest first.
     servers: KVVec<ServerRecord>,
     /// What masqueraded FTP can't do without.
@@ -158,35 +175,6 @@ impl ServiceRecord {
             .find(|record| record.server.endpoint == endpoint)
             .ok_or(Refusal::NoSuchServer)
     }
-
-    /// The real servers as a snapshot has them: not the one at `skipped`, nor those that are being drained.
-    fn snapshot_servers(
-        &self,
-        first: Option<&Arc<RealServer>>,
-        skipped: Option<usize>,
-    ) -> Result<KVVec<Arc<RealServer>>, Refusal> {
-        let mut servers =
-            KVVec::with_capacity(self.servers.len().saturating_add(1), GFP_KERNEL_ACCOUNT)?;
-        if let Some(first) = first {
-            servers.push(first.clone(), GFP_KERNEL_ACCOUNT)?;
-        }
-        for (i, record) in self.servers.iter().enumerate() {
-            if Some(i) != skipped && record.drain.is_none() {
-                servers.push(record.server.clone(), GFP_KERNEL_ACCOUNT)?;
-            }
-        }
-        Ok(servers)
-    }
-
-    fn publish(&self, servers: KVVec<Arc<RealServer>>, change: Change) -> Result<(), Refusal> {
-        let adapt = |cursor: Cursor, snapshot: &Snapshot| match snapshot.settings.scheduler {
-            Some(scheduler) => scheduler.after_change(cursor, change, &snapshot.servers),
-            None => cursor,
-        };
-        self.service
-            .publish(Snapshot::new(self.settings, servers)?, adapt)?;
-        Ok(())
-    }
 }
 
 /// A real server that was removed while connections were bound to it, which come back to life if it
@@ -209,22 +197,43 @@ impl Removed {
     }
 }
 
+/// How much a listing shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// What is configured, but no counters: these take longest.
+    Brief,
+    /// Everything.
+    Full,
+}
+
+impl Detail {
+    fn of<T>(self, read: impl FnOnce() -> T) -> Option<T> {
+        (self == Self::Full).then(read)
+    }
+}
+
 /// What a listing shows of a service.
-pub struct ServiceView {
+pub struct ServiceView<'a> {
     /// What identifies it.
     pub key: ServiceKey,
     /// Settings.
     pub settings: ServiceSettings,
-    /// Counters and rates.
-    pub stats: Shown,
+    /// Name and labels.
+    pub identity: &'a Identity,
+    /// See [`Transaction::mark`].
+    pub fingerprint: u64,
+    /// Counters and rates, if they were asked for.
+    pub stats: Option<Shown>,
 }
 
 /// What a listing shows of a real server.
-pub struct ServerView {
+pub struct ServerView<'a> {
     /// Address and port.
     pub endpoint: Endpoint<IpAddr>,
     /// Settings.
     pub settings: ServerSettings,
+    /// Name and labels.
+    pub identity: &'a Identity,
     /// How far it is drained, if it is.
     pub drain: Option<Drain>,
     /// It has reached its upper threshold, and not yet fallen below the lower one.
@@ -235,8 +244,8 @@ pub struct ServerView {
     pub inactive: u32,
     /// Templates of persistent clients.
     pub persistent: u32,
-    /// Counters and rates.
-    pub stats: Shown,
+    /// Counters and rates, if they were asked for.
+    pub stats: Option<Shown>,
 }
 
 /// See the module's description.
@@ -245,6 +254,8 @@ pub struct Config {
     services: RBTree<ServiceKey, ServiceRecord>,
     services4: u32,
     services6: u32,
+    /// The services that have a name.
+    names: RBTree<Name, ServiceKey>,
     removed: KVVec<Removed>,
     /// Where real servers are being drained; some may be done with it, or gone.
     drains: KVVec<(ServiceKey, Endpoint<IpAddr>)>,
@@ -280,6 +291,7 @@ impl Config {
             services: RBTree::new(),
             services4: 0,
             services6: 0,
+            names: RBTree::new(),
             removed: KVVec::new(),
             drains: KVVec::new(),
             retired: Totals::default(),
@@ -336,45 +348,9 @@ impl Config {
         });
     }
 
-    /// Whether a service of this key exists.
-    pub fn check_new_service(&self, key: ServiceKey) -> Result<(), Refusal> {
-        match self.services.get(&key) {
-            Some(_) => Err(Refusal::ServiceExists),
-            None => Ok(()),
-        }
-    }
-
-    /// Adds a service without real servers. Sleeps.
-    pub fn add_service(
-        &mut self,
-        key: ServiceKey,
-        settings: ServiceSettings,
-    ) -> Result<(), Refusal> {
-        self.check_new_service(key)?;
-        let service = Arc::new(
-            Service::new(key, Snapshot::new(settings, KVVec::new())?)?,
-            GFP_KERNEL_ACCOUNT,
-        )?;
-        self.provide_locality(&service, settings)?;
-        let record = ServiceRecord {
-            service: service.clone(),
-            generation: self.next_generation,
-            settings,
-            servers: KVVec::new(),
-            tracking: None,
-            retired: Totals::default(),
-            base: Totals::default(),
-        };
-        let node = RBTreeNode::new(key, record, GFP_KERNEL_ACCOUNT)?;
-        self.next_generation = self.next_generation.wrapping_add(1);
-        self.published.publish(service)?;
-        self.services.insert(node);
-        let services = self.services_like(key);
-        *services = services.saturating_add(1);
-        self.tidy();
-        self.publish_engines(settings.engine.is_some());
-        self.announce_service(Event::ServiceAdded, key);
-        Ok(())
+    /// Whether there is a service of this key.
+    pub fn has_service(&self, key: ServiceKey) -> bool {
+        self.services.get(&key).is_some()
     }
 
     /// Has packets find the services with an engine, if these are others than before. Sleeps.
@@ -412,52 +388,12 @@ impl Config {
         Ok(())
     }
 
-    /// Changes the settings of a service. Sleeps.
-    pub fn change_service(
-        &mut self,
-        key: ServiceKey,
-        settings: ServiceSettings,
-    ) -> Result<(), Refusal> {
-        self.provide_locality(&self.record(key)?.service, settings)?;
-        let record = self.record_mut(key)?;
-        let servers = record.snapshot_servers(None, None)?;
-        let is_other_scheduler = record.settings.scheduler != settings.scheduler;
-        let adapt = |cursor: Cursor, _: &Snapshot| {
-            if is_other_scheduler {
-                Cursor::default()
-            } else {
-                cursor
-            }
-        };
-        record
-            .service
-            .publish(Snapshot::new(settings, servers)?, adapt)?;
-        if is_other_scheduler {
-            record.service.localities.forget();
-        }
-        let engines_change = record.settings.engine != settings.engine;
-        record.settings = settings;
-        self.publish_engines(engines_change);
-        self.announce_service(Event::ServiceChanged, key);
-        Ok(())
-    }
-
-    /// The flags of a service, to which a change is relative.
-    pub fn flags(&self, key: ServiceKey) -> Result<u32, Refusal> {
-        Ok(self.record(key)?.settings.flags)
-    }
-
-    /// Removes a service and its real servers; their connections stay. Sleeps.
-    pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
-        self.withdraw_service(key)?;
-        self.tidy();
-        events::emit(self.net, Event::ServiceRemoved, Subject::ServiceKey(key));
-        Ok(())
-    }
-
-    /// Takes a service from packets and from the configuration.
-    fn withdraw_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
+    /// Takes a service from packets and from the configuration. Whether it had an engine.
+    fn withdraw_service(&mut self, key: ServiceKey) -> Result<bool, Refusal> {
         let record = self.services.remove(&key).ok_or(Refusal::NoSuchService)?;
+        if let Some(name) = &record.identity.name {
+            self.names.remove(name);
+        }
         let services = self.services_like(key);
         *services = services.saturating_sub(1);
         self.published.withdraw(key, &mut self.keeper);
@@ -472,20 +408,18 @@ impl Config {
             self.places.strike(server.place(key));
             self.retire(key, generation, server);
         }
-        self.publish_engines(had_engine);
-        Ok(())
+        Ok(had_engine)
     }
 
     /// Removes all services. Sleeps.
     pub fn flush(&mut self) {
-        loop {
-            let first = self.services.cursor_front().map(|at| *at.current().0);
-            match first {
-                Some(key) if self.withdraw_service(key).is_ok() => cpu::breathe(),
-                _ => break,
-            }
+        let mut had_engines = false;
+        while let Some(key) = self.key_after(None) {
+            had_engines |= self.withdraw_service(key).unwrap_or(false);
+            cpu::breathe();
         }
         self.tidy();
+        self.publish_engines(had_engines);
         events::emit(self.net, Event::Flushed, Subject::Everything);
     }
 
@@ -509,128 +443,10 @@ impl Config {
         let _ = self.removed.push_within_capacity(removed);
     }
 
-    /// Whether a real server can be added, or is one that comes back; then its address needs no
-    /// check.
-    pub fn check_new_server(
-        &self,
-        key: ServiceKey,
-        endpoint: Endpoint<IpAddr>,
-    ) -> Result<bool, Refusal> {
-        let record = self.record(key)?;
-        if record.position(endpoint).is_some() {
-            return Err(Refusal::ServerExists);
-        }
-        Ok(self.removed_position(key, endpoint).is_some())
-    }
-
     fn removed_position(&self, key: ServiceKey, endpoint: Endpoint<IpAddr>) -> Option<usize> {
         self.removed
             .iter()
             .position(|removed| removed.service == key && removed.server.endpoint == endpoint)
-    }
-
-    /// Adds a real server to a service; one that was removed comes back with its connections.
-    /// Sleeps.
-    pub fn add_server(
-        &mut self,
-        key: ServiceKey,
-        endpoint: Endpoint<IpAddr>,
-        settings: ServerSettings,
-    ) -> Result<(), Refusal> {
-        self.check_new_server(key, endpoint)?;
-        let position = self.removed_position(key, endpoint);
-        let returning = position.and_then(|position| self.removed.get(position));
-        let server = match returning {
-            Some(removed) => removed.server.clone(),
-            None => RealServer::new(self.net, key, endpoint, settings)?,
-        };
-        let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
-        record.provide_tracking(settings, self.net);
-        let servers = record.snapshot_servers(Some(&server), None)?;
-        record.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        let place = Place::of(key, endpoint, settings);
-        self.places.enter(place)?;
-        server.return_with(settings);
-        if let Err(refusal) = record.publish(servers, Change::Added) {
-            self.places.strike(place);
-            return Err(refusal);
-        }
-        server.set_available(true);
-        let mut meter = Meter::new(server.counters.totals());
-        if let Some(removed) = position.and_then(|position| self.removed.remove(position).ok()) {
-            // What it counted is in the sum of whoever it was removed from.
-            record.retired = record.retired.since(removed.counted);
-            if removed.generation == record.generation {
-                meter = removed.meter;
-            }
-        }
-        record
-            .servers
-            .insert_within_capacity(
-                0,
-                ServerRecord {
-                    server,
-                    meter,
-                    drain: None,
-                },
-            )
-            .map_err(|_| ENOMEM)?;
-        self.announce_server(Event::ServerAdded, key, endpoint);
-        Ok(())
-    }
-
-    /// Changes the settings of a real server. Sleeps.
-    pub fn change_server(
-        &mut self,
-        key: ServiceKey,
-        endpoint: Endpoint<IpAddr>,
-        settings: ServerSettings,
-    ) -> Result<(), Refusal> {
-        let net = self.net;
-        let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
-        let server = record.server(endpoint)?.server.clone();
-        record.provide_tracking(settings, net);
-        let servers = record.snapshot_servers(None, None)?;
-        let before = server.settings();
-        let [old, new] = [before, settings].map(|settings| Place::of(key, endpoint, settings));
-        self.places.enter(new)?;
-        server.change(settings);
-        let published = record
-            .publish(servers, Change::Edited)
-            .inspect_err(|_| server.change(before));
-        self.places
-            .strike(if published.is_ok() { old } else { new });
-        published?;
-        self.announce_server(Event::ServerChanged, key, endpoint);
-        Ok(())
-    }
-
-    /// Removes a real server; its connections stay, but pass no packets. Sleeps.
-    pub fn remove_server(
-        &mut self,
-        key: ServiceKey,
-        endpoint: Endpoint<IpAddr>,
-    ) -> Result<(), Refusal> {
-        let record = self.record_mut(key)?;
-        let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
-        let servers = record.snapshot_servers(None, Some(index))?;
-        let change = match record.servers.get(index).map(|it| it.drain.is_some()) {
-            Some(true) => Change::Edited,
-            _ => Change::Removed {
-                index: record.published_index(index),
-            },
-        };
-        record.publish(servers, change)?;
-        let removed = record.servers.remove(index).map_err(|_| EINVAL)?;
-        removed.server.set_available(false);
-        record.retired = record.retired.plus(removed.server.counters.totals());
-        let generation = record.generation;
-        self.places.strike(removed.place(key));
-        self.retire(key, generation, removed);
-        self.tidy();
-        let subject = Subject::ServerKey(key, endpoint);
-        events::emit(self.net, Event::ServerRemoved, subject);
-        Ok(())
     }
 
     /// Takes the present counters of a service and its real servers as 0.
@@ -655,24 +471,9 @@ impl Config {
         if !Group::Config.is_heard(self.net) {
             return;
         }
-        if let Ok(view) = self.service(key) {
-            events::emit(self.net, event, Subject::Service(&view));
-        }
-    }
-
-    /// Tells of a real server as it is now.
-    fn announce_server(&mut self, event: Event, key: ServiceKey, endpoint: Endpoint<IpAddr>) {
-        if !Group::Config.is_heard(self.net) {
-            return;
-        }
         let net = self.net;
-        let record = self.services.get_mut(&key);
-        let mut servers = record
-            .into_iter()
-            .flat_map(|record| record.servers.iter_mut());
-        if let Some(record) = servers.find(|it| it.server.endpoint == endpoint) {
-            let view = record.view();
-            events::emit(net, event, Subject::Server(key, &view));
+        if let Ok(view) = self.service(key) {
+            events::emit(net, event, Subject::Service(&view));
         }
     }
 
@@ -752,7 +553,8 @@ impl Config {
     pub fn show_services(
         &mut self,
         from: Option<ServiceKey>,
-        mut show: impl FnMut(ServiceView) -> bool,
+        detail: Detail,
+        mut show: impl FnMut(ServiceView<'_>) -> bool,
     ) {
         let mut cursor = match from {
             Some(key) => self.services.cursor_lower_bound_mut(&key),
@@ -760,7 +562,7 @@ impl Config {
         };
         while let Some(mut at) = cursor {
             let (key, record) = at.current_mut();
-            if !show(view(*key, record)) {
+            if !show(view(*key, record, detail)) {
                 return;
             }
             cursor = at.move_next();
@@ -768,8 +570,13 @@ impl Config {
     }
 
     /// What to show of one service.
-    pub fn service(&mut self, key: ServiceKey) -> Result<ServiceView, Refusal> {
-        Ok(view(key, self.record_mut(key)?))
+    pub fn service(&mut self, key: ServiceKey) -> Result<ServiceView<'_>, Refusal> {
+        Ok(view(key, self.record_mut(key)?, Detail::Full))
+    }
+
+    /// The service of this name.
+    pub fn named(&self, name: &Name) -> Result<ServiceKey, Refusal> {
+        self.names.get(name).copied().ok_or(Refusal::NoSuchService)
     }
 
     /// Shows the real servers of a service, newest first, behind the first `skip`, until `show` says
@@ -778,11 +585,12 @@ impl Config {
         &mut self,
         key: ServiceKey,
         skip: usize,
-        mut show: impl FnMut(ServerView) -> bool,
+        detail: Detail,
+        mut show: impl FnMut(ServerView<'_>) -> bool,
     ) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
         for server in record.servers.iter_mut().skip(skip) {
-            if !show(server.view()) {
+            if !show(server.view(detail)) {
                 break;
             }
         }
@@ -790,14 +598,16 @@ impl Config {
     }
 }
 
-fn view(key: ServiceKey, record: &mut ServiceRecord) -> ServiceView {
-    let stats = Shown {
+fn view(key: ServiceKey, record: &mut ServiceRecord, detail: Detail) -> ServiceView<'_> {
+    let stats = detail.of(|| Shown {
         totals: record.totals().since(record.base),
         rates: record.rates(),
-    };
+    });
     ServiceView {
         key,
         settings: record.settings,
+        identity: &record.identity,
+        fingerprint: record.fingerprint,
         stats,
     }
 }

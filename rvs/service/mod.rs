@@ -6,7 +6,9 @@
 
 pub mod config;
 mod engine;
+pub mod identity;
 mod locality;
+pub mod naming;
 mod places;
 mod server;
 mod tunnel;
@@ -23,7 +25,7 @@ use crate::{
     sys::{
         flow_table::{Entry, FlowTable, Hashes, Keeper, Lent, NotInserted},
         random,
-        rcu::{self, Cell, Held},
+        rcu::{self, Cell, Held, Spare},
         Arc,
     },
 };
@@ -150,27 +152,56 @@ pub struct Snapshot {
     table: KVVec<Slot>,
 }
 
-impl Snapshot {
-    /// A snapshot, prepared for its scheduler. Sleeps.
+/// A snapshot to be: all that may be refused is provided, while the weights of its real servers may still
+/// change.
+pub struct Draft {
+    settings: ServiceSettings,
+    servers: KVVec<Arc<RealServer>>,
+    table: KVVec<Slot>,
+    walks: KVVec<Walk>,
+}
+
+impl Draft {
+    /// A draft with memory for what its scheduler prepares. Sleeps.
     pub fn new(settings: ServiceSettings, servers: KVVec<Arc<RealServer>>) -> Result<Self> {
-        let mut snapshot = Self {
+        let lengths = settings.scheduler.map_or((0, 0), |scheduler| {
+            let count = servers.len();
+            (scheduler.table_len(count), scheduler.walks_len(count))
+        });
+        let (table_len, walks_len) = lengths;
+        Ok(Self {
             settings,
             servers,
-            prepared: Prepared::default(),
-            table: KVVec::new(),
-        };
-        if let Some(scheduler) = settings.scheduler {
-            let servers = &snapshot.servers;
-            let table_len = scheduler.table_len(servers.len());
-            let walks_len = scheduler.walks_len(servers.len());
-            let mut table = KVVec::from_elem(NOBODY, table_len, GFP_KERNEL_ACCOUNT)?;
-            let mut walks = KVVec::from_elem(Walk::default(), walks_len, GFP_KERNEL_ACCOUNT)?;
-            snapshot.prepared = scheduler.prepare(servers, &mut table, &mut walks);
-            snapshot.table = table;
-        }
-        Ok(snapshot)
+            table: KVVec::from_elem(NOBODY, table_len, GFP_KERNEL_ACCOUNT)?,
+            walks: KVVec::from_elem(Walk::default(), walks_len, GFP_KERNEL_ACCOUNT)?,
+        })
     }
 
+    /// Its scheduler.
+    pub fn scheduler(&self) -> Option<Scheduler> {
+        self.settings.scheduler
+    }
+
+    /// The snapshot, prepared for its scheduler by the servers' present weights.
+    pub fn finish(self) -> Snapshot {
+        let Self {
+            settings,
+            servers,
+            mut table,
+            mut walks,
+        } = self;
+        let prepare = |scheduler: Scheduler| scheduler.prepare(&servers, &mut table, &mut walks);
+        let prepared = settings.scheduler.map_or(Prepared::default(), prepare);
+        Snapshot {
+            settings,
+            servers,
+            prepared,
+            table,
+        }
+    }
+}
+
+impl Snapshot {
     fn pool(&self) -> Pool<'_, Arc<RealServer>> {
         Pool {
             servers: &self.servers,
@@ -191,28 +222,34 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service with its first snapshot. Sleeps.
-    pub fn new(key: ServiceKey, snapshot: Snapshot) -> Result<Self> {
-        Ok(Self {
+    /// A service that packets pass by until its first snapshot is published.
+    pub fn hidden(key: ServiceKey) -> Self {
+        Self {
             key,
-            snapshot: Cell::new(snapshot)?,
+            snapshot: Cell::empty(),
             cursor: AtomicU64::new(Cursor::default().to_bits()),
             localities: Localities::default(),
-        })
+        }
+    }
+
+    /// Whether it has a snapshot.
+    #[inline]
+    fn is_shown(&self, rcu: Held<'_>) -> bool {
+        self.snapshot.read(rcu).is_some()
     }
 
     /// Publishes a snapshot and moves the scheduler's cursor along. Only with the configuration's
-    /// lock held. Sleeps.
+    /// lock held.
     pub fn publish(
         &self,
         snapshot: Snapshot,
+        spare: Spare<Snapshot>,
         adapt: impl FnOnce(Cursor, &Snapshot) -> Cursor,
-    ) -> Result {
+    ) {
         let cursor = Cursor::from_bits(self.cursor.load(Ordering::Relaxed));
         let adapted = adapt(cursor, &snapshot);
-        self.snapshot.replace(snapshot, GFP_KERNEL_ACCOUNT)?;
+        self.snapshot.replace_with(snapshot, spare);
         self.cursor.store(adapted.to_bits(), Ordering::Relaxed);
-        Ok(())
     }
 
     /// The settings at present.
@@ -460,7 +497,8 @@ impl Services {
 
     #[inline]
     fn find_key<'a>(&'a self, key: PackedKey, rcu: Held<'a>) -> Option<&'a Service> {
-        self.find_entry(key, rcu).map(|entry| &**entry.get())
+        let service = &**self.find_entry(key, rcu)?.get();
+        service.is_shown(rcu).then_some(service)
     }
 
     /// The place of a service in the table.

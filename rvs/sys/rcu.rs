@@ -9,6 +9,7 @@
 use super::bindings;
 use core::{
     marker::PhantomData,
+    mem::MaybeUninit,
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
@@ -87,18 +88,11 @@ impl<T: Send + Sync + 'static> Cell<T> {
         }
     }
 
-    /// A cell that holds `value`. May sleep.
-    pub fn new(value: T) -> Result<Self> {
-        let cell = Self::empty();
-        cell.replace(value, GFP_KERNEL)?;
-        Ok(cell)
-    }
-
     /// The present value, valid while the read side stays held.
     #[inline]
     pub fn read<'a>(&'a self, _rcu: Held<'a>) -> Option<&'a T> {
         let ptr = self.ptr.load(Ordering::Acquire);
-        // SAFETY: by the type invariants the pointer is null or was published by `replace`; it is
+        // SAFETY: by the type invariants the pointer is null or was published by `replace_with`; it is
         // freed only a grace period after its replacement (or when the cell is dropped, which the
         // borrow of `self` excludes), and the read side is held for `'a`.
         unsafe { ptr.as_ref() }.map(|boxed| &boxed.value)
@@ -108,25 +102,37 @@ impl<T: Send + Sync + 'static> Cell<T> {
     ///
     /// Fails with `ENOMEM` and leaves the old value in place.
     pub fn replace(&self, value: T, flags: kernel::alloc::Flags) -> Result {
-        let boxed = KBox::new(
-            Boxed {
-                head: bindings::callback_head::default(),
-                value,
-            },
-            flags,
-        )?;
+        self.replace_with(value, Spare::new(flags)?);
+        Ok(())
+    }
+
+    /// Publishes `value` in memory that was provided for it; the old one is dropped after a grace period.
+    pub fn replace_with(&self, value: T, Spare(spare): Spare<T>) {
+        let boxed = spare.write(Boxed {
+            head: bindings::callback_head::default(),
+            value,
+        });
         // INVARIANT: a fresh allocation, published with release order.
         let old = self.ptr.swap(KBox::into_raw(boxed), Ordering::AcqRel);
         // SAFETY: `old` came out of the cell just now, so nobody else gives it back.
         unsafe { defer_drop(old) };
-        Ok(())
     }
 
     /// Takes the value away; it is dropped after a grace period.
     pub fn clear(&self) {
         let old = self.ptr.swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: as in `replace`.
+        // SAFETY: as in `replace_with`.
         unsafe { defer_drop(old) };
+    }
+}
+
+/// Memory for a value that a [`Cell`] will hold.
+pub struct Spare<T>(KBox<MaybeUninit<Boxed<T>>>);
+
+impl<T> Spare<T> {
+    /// Provides it. May sleep.
+    pub fn new(flags: kernel::alloc::Flags) -> Result<Self> {
+        Ok(Self(KBox::new_uninit(flags)?))
     }
 }
 

@@ -4,7 +4,7 @@
 //! an end. What is due is said here; who looks at connections is the
 //! namespace's business.
 
-use super::{Config, Refusal, ServerRecord, ServiceRecord};
+use super::{Config, Refusal, Transaction};
 use crate::{
     packet::Endpoint,
     sched::{Candidate, Change},
@@ -70,29 +70,7 @@ pub struct Draining {
     pub drain: Drain,
 }
 
-impl ServiceRecord {
-    fn server_mut(&mut self, endpoint: Endpoint<IpAddr>) -> Result<&mut ServerRecord, Refusal> {
-        let position = self.position(endpoint).ok_or(Refusal::NoSuchServer)?;
-        self.servers.get_mut(position).ok_or(Refusal::NoSuchServer)
-    }
-
-    /// Where packets find the real server that is configured at `index`.
-    pub(super) fn published_index(&self, index: usize) -> usize {
-        let before = self.servers.iter().take(index);
-        let count_one = |count: usize, _| count.saturating_add(1);
-        before
-            .filter(|record| record.drain.is_none())
-            .fold(0, count_one)
-    }
-
-    /// Has packets find the real servers that are not drained.
-    fn republish(&self, change: Change) -> Result<(), Refusal> {
-        let servers = self.snapshot_servers(None, None)?;
-        self.publish(servers, change)
-    }
-}
-
-impl Config {
+impl Transaction<'_> {
     /// Has a real server get no new flows from now on; one that is drained already gets another plan. Sleeps.
     pub fn start_drain(
         &mut self,
@@ -100,32 +78,24 @@ impl Config {
         endpoint: Endpoint<IpAddr>,
         plan: DrainPlan,
     ) -> Result<Arc<RealServer>, Refusal> {
-        self.drains.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        let record = self.record_mut(key)?;
-        let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
-        let index = record.published_index(index);
-        let entry = record.server_mut(endpoint)?;
-        let server = entry.server.clone();
-        let drain = Drain {
+        let mut drain = Drain {
             plan,
             since: time::jiffies(),
-            left: server.active(),
+            left: 0,
             is_done: false,
         };
-        let before = entry.drain.replace(drain);
-        server.set_draining(true);
-        if before.is_none() {
-            if let Err(refusal) = record.republish(Change::Removed { index }) {
-                record.server_mut(endpoint)?.drain = None;
-                server.set_draining(false);
-                return Err(refusal);
-            }
+        let plan = self.plan(key)?;
+        let index = plan.position(endpoint).ok_or(Refusal::NoSuchServer)?;
+        let change = Change::Removed {
+            index: plan.published_index(index),
+        };
+        let planned = plan.servers.get_mut(index).ok_or(ENOMEM)?;
+        let server = planned.server.clone();
+        drain.left = server.active();
+        if planned.drain.replace(drain).is_none() {
+            plan.changes.push(change, GFP_KERNEL_ACCOUNT)?;
         }
-        let is_it = |other: &(ServiceKey, Endpoint<IpAddr>)| *other == (key, endpoint);
-        if !self.drains.iter().any(is_it) {
-            // There is room.
-            let _ = self.drains.push_within_capacity((key, endpoint));
-        }
+        self.config.remember_drain(key, endpoint)?;
         Ok(server)
     }
 
@@ -135,17 +105,49 @@ impl Config {
         key: ServiceKey,
         endpoint: Endpoint<IpAddr>,
     ) -> Result<(), Refusal> {
-        let record = self.record_mut(key)?;
-        let entry = record.server_mut(endpoint)?;
-        let server = entry.server.clone();
-        let drain = entry.drain.take().ok_or(Refusal::NotDraining)?;
-        server.set_draining(false);
-        if let Err(refusal) = record.republish(Change::Edited) {
-            record.server_mut(endpoint)?.drain = Some(drain);
-            server.set_draining(true);
-            return Err(refusal);
+        let plan = self.plan(key)?;
+        let index = plan.position(endpoint).ok_or(Refusal::NoSuchServer)?;
+        let planned = plan.servers.get_mut(index).ok_or(ENOMEM)?;
+        planned.drain.take().ok_or(Refusal::NotDraining)?;
+        plan.changes.push(Change::Edited, GFP_KERNEL_ACCOUNT)?;
+        Ok(())
+    }
+
+    /// Notes how far the draining of a real server has come, unless it was ended or begun anew meanwhile; and
+    /// removes the server if nothing is left and that was asked for. Sleeps.
+    pub fn note_drain(&mut self, draining: &Draining) -> Result<(), Refusal> {
+        let Draining {
+            service,
+            server,
+            drain,
+        } = draining;
+        let record = self.config.record_mut(*service)?;
+        let position = record.position(server.endpoint);
+        let entry = position.and_then(|position| record.servers.get_mut(position));
+        let entry = entry.ok_or(Refusal::NoSuchServer)?;
+        let is_same = |now: &Drain| now.since == drain.since;
+        if !Arc::ptr_eq(&entry.server, server) || !entry.drain.as_ref().is_some_and(is_same) {
+            return Ok(());
         }
-        self.drains.retain(|other| *other != (key, endpoint));
+        entry.drain = Some(*drain);
+        if drain.is_done && drain.plan.removes {
+            return self.remove_server(*service, server.endpoint);
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Notes where a real server is drained. Sleeps.
+    fn remember_drain(
+        &mut self,
+        key: ServiceKey,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<(), Refusal> {
+        let is_it = |other: &(ServiceKey, Endpoint<IpAddr>)| *other == (key, endpoint);
+        if !self.drains.iter().any(is_it) {
+            self.drains.push((key, endpoint), GFP_KERNEL_ACCOUNT)?;
+        }
         Ok(())
     }
 
@@ -170,25 +172,5 @@ impl Config {
             }
         }
         Ok(found)
-    }
-
-    /// Notes how far the draining of a real server has come, unless it was ended or begun anew meanwhile; and
-    /// removes the server if nothing is left and that was asked for. Sleeps.
-    pub fn note_drain(&mut self, draining: &Draining) -> Result<(), Refusal> {
-        let Draining {
-            service,
-            server,
-            drain,
-        } = draining;
-        let entry = self.record_mut(*service)?.server_mut(server.endpoint)?;
-        let is_same = |now: &Drain| now.since == drain.since;
-        if !Arc::ptr_eq(&entry.server, server) || !entry.drain.as_ref().is_some_and(is_same) {
-            return Ok(());
-        }
-        entry.drain = Some(*drain);
-        if drain.is_done && drain.plan.removes {
-            return self.remove_server(*service, server.endpoint);
-        }
-        Ok(())
     }
 }

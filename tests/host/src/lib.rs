@@ -54,9 +54,10 @@ pub mod conn {
     pub mod wheel;
 }
 
-/// Services: of this room only what tunnels are like.
+/// Services: of this room only what tunnels and names are like.
 #[path = "../../../rvs/service"]
 pub mod service {
+    pub mod naming;
     pub mod tunnel;
 }
 

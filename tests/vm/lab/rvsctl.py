@@ -3,12 +3,24 @@
 
 import json
 import os
+import shutil
+import tempfile
 
 from .balancer import Balancer, Connection, RealServer, Service, Stats
 
 
+def _nearby(program):
+    """A copy of a program where the guest reads it fast, for it is run often."""
+    found = shutil.which(program)
+    if not found:
+        return program
+    folder = tempfile.mkdtemp()
+    os.chmod(folder, 0o755)
+    return shutil.copy(found, folder)
+
+
 class Rvsctl(Balancer):
-    tool = os.environ.get("RVSCTL", "rvsctl")
+    tool = os.environ.get("RVSCTL") or _nearby("rvsctl")
 
     def add_service(self, protocol, address, port, scheduler="wlc"):
         service = Service(protocol, address, port)

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::io::Errno;
@@ -30,6 +31,10 @@ pub enum ExitStatus {
     NotLoaded = 6,
     /// The time given was over before what was waited for came.
     TimeOver = 7,
+    /// `rvsctl diff` found a difference.
+    Different = 8,
+    /// Somebody else changed the configuration meanwhile.
+    Conflict = 9,
 }
 
 /// Why the program ends without having done what it was asked.
@@ -37,6 +42,8 @@ pub enum ExitStatus {
 pub enum Error {
     /// Whoever read the output stopped reading, as `head` does. Nothing is wrong.
     OutputClosed,
+    /// A file differs from what is configured, as was asked.
+    Different,
     Failure(Failure),
 }
 
@@ -56,6 +63,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::OutputClosed => ExitCode::SUCCESS,
+            Self::Different => ExitCode::from(ExitStatus::Different as u8),
             Self::Failure(failure) => ExitCode::from(failure.status as u8),
         }
     }
@@ -116,6 +124,10 @@ pub enum Attempt<'a> {
     ZeroService(&'a ServiceKey),
     ZeroEverything,
     Flush,
+    /// Find a service by its name.
+    FindService(&'a str),
+    /// Carry out a transaction.
+    Apply,
 }
 
 impl fmt::Display for Attempt<'_> {
@@ -143,6 +155,8 @@ impl fmt::Display for Attempt<'_> {
             Self::ShowTimeouts => f.write_str("show the timeouts"),
             Self::SetTimeouts => f.write_str("set the timeouts"),
             Self::Listen => f.write_str("listen to events"),
+            Self::FindService(name) => write!(f, "find the service '{name}'"),
+            Self::Apply => f.write_str("apply the file"),
             Self::ShowInfo => f.write_str("show the module's version"),
             Self::ZeroService(key) => write!(f, "zero the counters of {key}"),
             Self::ZeroEverything => f.write_str("zero the counters"),
@@ -198,6 +212,22 @@ impl Failure {
         ))
     }
 
+    /// There is nothing of this name; `known` are the names that there are.
+    pub fn no_such_name(what: &str, name: &str, known: &[&str]) -> Self {
+        let message = format!("there is no {what} called '{name}'");
+        let failure = Self::new(ExitStatus::NotFound, message);
+        match similar(name, known) {
+            Some(similar) => failure.tip(format!("a similar name exists: '{similar}'")),
+            None => failure.tip("`rvsctl service list` shows the names that exist"),
+        }
+    }
+
+    /// A file cannot be read.
+    pub fn unreadable_file(file: &Path, error: &io::Error) -> Self {
+        let message = format!("cannot read '{}': {}", file.display(), meaning(error));
+        Self::new(ExitStatus::Usage, message)
+    }
+
     /// Says what an error of the conversation with the kernel means for what was tried.
     pub fn explain(error: netlink::Error, attempt: Attempt<'_>) -> Self {
         match error {
@@ -208,7 +238,8 @@ impl Failure {
             netlink::Error::Refused { errno, ack } => {
                 let mut failure = refused(errno, &ack, attempt);
                 // There the kernel can only say the same again.
-                if !matches!(failure.status, ExitStatus::NotFound | ExitStatus::Exists) {
+                let is_said = matches!(failure.status, ExitStatus::NotFound | ExitStatus::Exists);
+                if !is_said || errno == Errno::NOTUNIQ {
                     failure.kernel = words(&ack);
                 }
                 failure
@@ -266,6 +297,8 @@ fn refused(errno: Errno, ack: &ExtendedAck, attempt: Attempt<'_>) -> Failure {
             format!("{key} has the real server {server} already"),
         )
         .tip(format!("`rvsctl server set {key} {server} …` changes it")),
+        // Of names.
+        (Errno::NOTUNIQ, _) => Failure::new(Exists, format!("cannot {attempt}")),
         (Errno::NOENT, Attempt::AddService(_, name) | Attempt::SetService(_, name)) => {
             let failure = Failure::new(Refused, format!("the kernel has no scheduler '{name}'"));
             let known = SCHEDULERS.map(|(name, _)| name);
@@ -307,7 +340,7 @@ fn refused(errno: Errno, ack: &ExtendedAck, attempt: Attempt<'_>) -> Failure {
 }
 
 /// The name that is most like a misspelled one, if one is.
-fn similar<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn similar<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     // From here on `clap` takes names for misspelled, too.
     const LIKE: f64 = 0.7;
     known
@@ -316,6 +349,11 @@ fn similar<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|(likeness, _)| *likeness > LIKE)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known)
+        // A slip of one key makes short names look unlike each other.
+        .or_else(|| {
+            let is_near = |known: &&&str| strsim::osa_distance(name, known) == 1;
+            known.iter().find(is_near).copied()
+        })
 }
 
 /// The text of a system error without its number.

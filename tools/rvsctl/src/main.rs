@@ -2,13 +2,15 @@
 //! `rvsctl` configures and observes rvs, the load balancer in the Linux kernel, over the generic
 //! netlink family RVS.
 //!
-//! The rooms: `cli` declares the command line, `commands` carries it out, `netlink` talks to the
+//! The rooms: `cli` declares the command line, `commands` carries it out, `declaration` reads
+//! and writes configuration files, `netlink` talks to the
 //! kernel, `model` names what the balancer consists of, `output` shows it, `error` words what went
 //! wrong and picks the exit status, `interrupt` waits until it is asked to end,
 //! `http` answers those who ask over the network, `top` is the live view.
 
 mod cli;
 mod commands;
+mod declaration;
 mod error;
 mod http;
 mod interrupt;

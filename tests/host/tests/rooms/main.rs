@@ -15,6 +15,7 @@ mod icmp;
 mod icmpv6;
 mod ipv4;
 mod ipv6;
+mod naming;
 mod netlink_numbers;
 mod network;
 mod policy;

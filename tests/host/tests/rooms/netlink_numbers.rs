@@ -12,6 +12,7 @@ const SPECIFICATION: &str = include_str!("../../../../docs/netlink/rvs.yaml");
 const SETS: [(&str, &str); 13] = [
     ("top", "rvs"),
     ("info", "info"),
+    ("operation", "operation"),
     ("svc", "service"),
     ("dest", "server"),
     ("stats", "stats"),

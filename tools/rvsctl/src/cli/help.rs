@@ -17,18 +17,22 @@ Examples:
 Exit status:
   0  done
   1  the kernel refused, or something else prevented it
-  2  the command line is wrong
+  2  the command line or a file is wrong
   3  there is no such service, real server or network namespace
   4  there is such a service or real server already
   5  no permission: that takes CAP_NET_ADMIN in the network namespace
   6  the rvs module is not loaded
-  7  the time given was over before what was waited for came";
+  7  the time given was over before what was waited for came
+
+  8  `rvsctl diff` found a difference
+  9  somebody else changed the configuration meanwhile: nothing was changed";
 
 pub const SERVICE: &str = "\
 A service is named by
   tcp|udp|sctp ADDRESS:PORT   tcp 192.0.2.10:80, udp [2001:db8::10]:53
   tcp|udp|sctp ADDRESS:any    every port of the address
   mark NUMBER [--ipv6]        packets that the firewall marked so
+  NAME                        the name that it was given by --name
 
 Examples:
   rvsctl service add tcp 192.0.2.10:80 --scheduler wlc
@@ -176,6 +180,54 @@ Examples:
     rvsctl server set tcp 192.0.2.10:80 10.0.0.1:8080 --weight 0
   No limit any more:
     rvsctl server set mark 7 10.0.0.1 --upper-threshold 0 --lower-threshold 0";
+
+pub const APPLY: &str = "\
+The kernel carries out all changes or none. Connections keep their servers. A
+service in the file that nothing changed is not read further, so a change in a
+large file is quick.
+
+A file has a table for each service; all but its address can be left out:
+  [[service]]
+  name = \"web\"
+  labels = { tier = \"front\" }
+  protocol = \"tcp\"                  or: mark = 7, and family = \"ipv6\"
+  address = \"192.0.2.10:80\"
+  scheduler = \"mh\"                  [wlc]
+  scheduler-options = [\"mh-port\"]
+  persistent = 300                  seconds
+  persistence-mask = \"24\"
+  one-packet = false
+  servers = [
+    { name = \"web1\", address = \"10.0.0.1:8080\", method = \"masquerading\" },
+    { address = \"10.0.0.2\", weight = 5, upper-threshold = 100 },
+    { address = \"198.51.100.9\", method = \"tunneling\",
+      tunnel = { type = \"gue\", port = 6080, checksum = \"full\" } },
+  ]
+
+On a terminal it asks before something is removed, unless --yes is given.
+Elsewhere it never asks, and without --yes removes nothing.
+
+Examples:
+  rvsctl export > rvs.toml
+  rvsctl apply rvs.toml --dry-run
+  rvsctl apply rvs.toml
+  ipvsadm -S -n | rvsctl apply - --yes
+
+Exit status 9: somebody else changed the configuration meanwhile; nothing was
+changed.";
+
+pub const DIFF: &str = "\
++ will be added, ~ changed, - removed by `rvsctl apply`.
+
+Exit status: 0 nothing differs, 8 something does, others as always.
+
+Example:
+  rvsctl diff rvs.toml || rvsctl apply rvs.toml";
+
+pub const EXPORT: &str = "\
+Examples:
+  rvsctl export > rvs.toml
+  rvsctl export > /etc/rvs/rvs.toml    for rvs.service, which applies it at boot";
 
 pub const CONN: &str = "\
 Examples:

@@ -14,19 +14,23 @@ mod tests;
 mod watch;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
+};
 
 pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
 pub use self::drain::DrainArgs;
 pub use self::explain::ExplainArgs;
 pub use self::names::{
-    CompletionShell, Method, OptionalServiceName, ServerName, ServiceName, TunnelChecksum,
-    TunnelType,
+    CompletionShell, EndpointRef, Method, NewServer, NewService, OptionalServiceName, ServerName,
+    ServerRef, ServiceName, ServiceRef, TunnelChecksum, TunnelType,
 };
 pub use self::service::{ServiceChange, ServiceCommand, ServiceOptions};
 pub use self::watch::{MetricsArgs, TopArgs, WatchArgs};
+use crate::parse;
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
 ///
@@ -131,6 +135,35 @@ pub enum Command {
     #[command(subcommand, after_help = help::SERVER)]
     Server(ServerCommand),
 
+    /// Make services and servers as a file has them, all at once
+    #[command(after_help = help::APPLY)]
+    Apply {
+        /// TOML as of `rvsctl export`, or what `ipvsadm -S` prints; `-` for the
+        /// standard input
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+
+        /// Only show what would change
+        #[arg(long)]
+        dry_run: bool,
+
+        /// Do not ask before something is removed
+        #[arg(long)]
+        yes: bool,
+    },
+
+    /// Show how a file differs from what is configured
+    #[command(after_help = help::DIFF)]
+    Diff {
+        /// As for `rvsctl apply`
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+
+    /// Print services and servers as a file for `rvsctl apply`
+    #[command(after_help = help::EXPORT)]
+    Export,
+
     /// Connections: list, kill
     #[command(subcommand, after_help = help::CONN)]
     Conn(ConnCommand),
@@ -203,7 +236,7 @@ pub enum ServerCommand {
     #[command(after_help = help::SERVER_ADD)]
     Add {
         #[command(flatten)]
-        server: ServerName,
+        server: NewServer,
 
         /// How packets reach the server
         #[arg(
@@ -230,6 +263,9 @@ pub enum ServerCommand {
 
         #[command(flatten)]
         thresholds: Thresholds,
+
+        #[command(flatten)]
+        naming: NamingArgs,
     },
 
     /// Change a real server; its connections stay
@@ -239,7 +275,7 @@ pub enum ServerCommand {
         group = ArgGroup::new("change")
             .args([
                 "method", "tunnel-type", "tunnel-port", "tunnel-checksum", "weight", "upper",
-                "lower",
+                "lower", "name", "labels", "no_labels",
             ])
             .required(true)
             .multiple(true)
@@ -367,6 +403,26 @@ pub struct ServerChange {
 
     #[command(flatten)]
     pub thresholds: Thresholds,
+
+    #[command(flatten)]
+    pub naming: NamingArgs,
+}
+
+/// What a service or a server is called.
+#[derive(Debug, Default, Args)]
+pub struct NamingArgs {
+    /// Call it so, in commands and listings; an empty name takes it away
+    #[arg(long, value_name = "NAME", value_parser = parse::name_or_none)]
+    pub name: Option<String>,
+
+    /// Label it; several times for several labels, which replace all present
+    /// ones
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse::label)]
+    pub labels: Vec<(String, String)>,
+
+    /// Take all labels away
+    #[arg(long, conflicts_with = "labels")]
+    pub no_labels: bool,
 }
 
 #[derive(Debug, Subcommand)]

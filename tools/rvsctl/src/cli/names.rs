@@ -2,8 +2,13 @@
 //! Arguments that name things: services, real servers, forwarding methods, shells. A service's
 //! protocol and address are put together here.
 
+use std::ffi::OsStr;
+use std::fmt;
+use std::net::IpAddr;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use clap_complete::Shell;
 
 use crate::model::{Encapsulation, Endpoint, Family, ForwardingMethod, Protocol, ServiceKey};
@@ -43,16 +48,53 @@ impl<W: Words> Args for Named<W> {
     }
 }
 
-/// A virtual service.
+/// A virtual service that exists, by address or name.
 pub type ServiceName = Named<ServiceWords>;
+
+/// A virtual service to be, by address.
+pub type NewService = Named<NewServiceWords>;
 
 /// A virtual service that may be left out.
 pub type OptionalServiceName = Named<OptionalServiceWords>;
 
-/// A real server and the service it belongs to.
+/// A real server that exists, by address or name, and the service it belongs to.
 pub type ServerName = Named<ServerWords>;
 
-/// The first word of a service's name.
+/// A real server to be, by address, and the service it will belong to.
+pub type NewServer = Named<NewServerWords>;
+
+/// What a service is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceRef {
+    Key(ServiceKey),
+    Name(String),
+}
+
+impl fmt::Display for ServiceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(f),
+            Self::Name(name) => f.pad(name),
+        }
+    }
+}
+
+/// What a real server is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointRef {
+    /// Without a port it has that of its service.
+    Address(IpAddr, Option<u16>),
+    Name(String),
+}
+
+/// What a real server and its service are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerRef {
+    pub service: ServiceRef,
+    pub server: EndpointRef,
+}
+
+/// The first word of a service's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ServiceKind {
     Tcp,
@@ -63,8 +105,47 @@ pub enum ServiceKind {
     Mark,
 }
 
+/// Completes the first words of addresses, and takes names too.
+#[derive(Clone)]
+struct ServiceWord;
+
+impl TypedValueParser for ServiceWord {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let kinds = ServiceKind::value_variants().iter();
+        Some(Box::new(kinds.filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct ServiceWords {
+    /// Protocol of the service: tcp, udp or sctp; or mark; or the service's
+    /// name alone
+    #[arg(value_name = "PROTOCOL", value_parser = ServiceWord, hide_possible_values = true)]
+    kind: String,
+
+    /// Virtual address, such as 192.0.2.10:80; :any for all ports. With mark:
+    /// the firewall mark, a number
+    #[arg(value_name = "ADDRESS:PORT")]
+    address: Option<String>,
+
+    /// The service of packets of IPv6 that have the mark
+    #[arg(long)]
+    ipv6: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct NewServiceWords {
     /// Protocol of the service: tcp, udp or sctp; or mark
     #[arg(value_name = "PROTOCOL", value_enum, hide_possible_values = true)]
     kind: ServiceKind,
@@ -81,14 +162,10 @@ pub struct ServiceWords {
 
 #[derive(Debug, Args)]
 pub struct OptionalServiceWords {
-    /// Only this service: its protocol, tcp, udp or sctp; or mark
-    #[arg(
-        value_name = "PROTOCOL",
-        value_enum,
-        hide_possible_values = true,
-        requires = "address"
-    )]
-    kind: Option<ServiceKind>,
+    /// Only this service: its protocol, tcp, udp or sctp; or mark; or its name
+    /// alone
+    #[arg(value_name = "PROTOCOL", value_parser = ServiceWord, hide_possible_values = true)]
+    kind: Option<String>,
 
     /// Its virtual address, such as 192.0.2.10:80; or its firewall mark
     #[arg(value_name = "ADDRESS:PORT")]
@@ -104,12 +181,30 @@ pub struct ServerWords {
     #[command(flatten)]
     service: ServiceWords,
 
+    /// Real server, such as 10.0.0.1:8080; default port: service's; or its name
+    #[arg(value_name = "SERVER[:PORT]")]
+    server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct NewServerWords {
+    #[command(flatten)]
+    service: ServiceWords,
+
     /// Real server, such as 10.0.0.1:8080; default port: service's
     #[arg(value_name = "SERVER[:PORT]")]
-    server: String,
+    server: Option<String>,
 }
 
 impl Words for ServiceWords {
+    type Meaning = ServiceRef;
+
+    fn meaning(self) -> Result<ServiceRef, clap::Error> {
+        service_ref(&self.kind, self.address.as_deref(), self.ipv6)
+    }
+}
+
+impl Words for NewServiceWords {
     type Meaning = ServiceKey;
 
     fn meaning(self) -> Result<ServiceKey, clap::Error> {
@@ -118,25 +213,90 @@ impl Words for ServiceWords {
 }
 
 impl Words for OptionalServiceWords {
-    type Meaning = Option<ServiceKey>;
+    type Meaning = Option<ServiceRef>;
 
-    fn meaning(self) -> Result<Option<ServiceKey>, clap::Error> {
-        match (self.kind, self.address) {
-            (Some(kind), Some(address)) => service_key(kind, &address, self.ipv6).map(Some),
-            _ => Ok(None),
-        }
+    fn meaning(self) -> Result<Option<ServiceRef>, clap::Error> {
+        let address = self.address.as_deref();
+        let kind = self.kind.as_deref();
+        kind.map(|kind| service_ref(kind, address, self.ipv6))
+            .transpose()
     }
 }
 
 impl Words for ServerWords {
-    type Meaning = (ServiceKey, Endpoint);
+    type Meaning = ServerRef;
 
-    fn meaning(self) -> Result<(ServiceKey, Endpoint), clap::Error> {
-        let service = self.service.meaning()?;
-        let server = parse::endpoint_or_port(&self.server, service.port())
-            .map_err(|reason| wrong("SERVER[:PORT]", &self.server, &reason))?;
-        Ok((service, server))
+    fn meaning(self) -> Result<ServerRef, clap::Error> {
+        server_ref(self.service, self.server, |text| {
+            match parse::is_name(text) {
+                true => Ok(EndpointRef::Name(text.to_string())),
+                false => address(text),
+            }
+        })
     }
+}
+
+impl Words for NewServerWords {
+    type Meaning = ServerRef;
+
+    fn meaning(self) -> Result<ServerRef, clap::Error> {
+        server_ref(self.service, self.server, address)
+    }
+}
+
+fn address(text: &str) -> Result<EndpointRef, String> {
+    let (address, port) = parse::address_and_port(text)?;
+    Ok(EndpointRef::Address(address, port))
+}
+
+/// A service by name is one word, so the server's word comes where an address would be.
+fn server_ref(
+    service: ServiceWords,
+    server: Option<String>,
+    read: impl Fn(&str) -> Result<EndpointRef, String>,
+) -> Result<ServerRef, clap::Error> {
+    let ServiceWords {
+        kind,
+        address,
+        ipv6,
+    } = service;
+    let is_name = ServiceKind::from_str(&kind, false).is_err() && server.is_none();
+    let (address, server) = match is_name {
+        true => (None, address),
+        false => (address, server),
+    };
+    let service = service_ref(&kind, address.as_deref(), ipv6)?;
+    let server = server.ok_or_else(|| missing("SERVER[:PORT]"))?;
+    let reference = read(&server).map_err(|reason| wrong("SERVER[:PORT]", &server, &reason))?;
+    Ok(ServerRef {
+        service,
+        server: reference,
+    })
+}
+
+fn service_ref(kind: &str, address: Option<&str>, ipv6: bool) -> Result<ServiceRef, clap::Error> {
+    if let Ok(kind) = ServiceKind::from_str(kind, false) {
+        let address = address.ok_or_else(|| missing("ADDRESS:PORT"))?;
+        return service_key(kind, address, ipv6).map(ServiceRef::Key);
+    }
+    if address.is_some() || ipv6 || !parse::is_name(kind) {
+        let message = format!(
+            "invalid value '{kind}' for '<PROTOCOL>'\n  [possible values: tcp, udp, sctp, mark]\n\n  \
+             tip: a service's name stands alone\n\n\
+             For more information, try '--help'.\n"
+        );
+        return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
+    }
+    Ok(ServiceRef::Name(kind.to_string()))
+}
+
+/// As `clap` says that an argument is missing.
+fn missing(argument: &str) -> clap::Error {
+    let message = format!(
+        "the following required arguments were not provided:\n  <{argument}>\n\n\
+         For more information, try '--help'.\n"
+    );
+    clap::Error::raw(ErrorKind::MissingRequiredArgument, message)
 }
 
 /// An error worded as `clap` words its own.

@@ -4,7 +4,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::scheduling::{self, SchedulerName};
-use super::{help, ListArgs, ServiceName};
+use super::{help, ListArgs, NamingArgs, NewService, ServiceName};
 use crate::model::SchedulerOption;
 use crate::parse::{self, Mask};
 
@@ -14,7 +14,7 @@ pub enum ServiceCommand {
     #[command(after_help = help::SERVICE_ADD)]
     Add {
         #[command(flatten)]
-        service: ServiceName,
+        service: NewService,
 
         /// How the server of a new connection is chosen
         #[arg(
@@ -29,6 +29,9 @@ pub enum ServiceCommand {
 
         #[command(flatten)]
         options: ServiceOptions,
+
+        #[command(flatten)]
+        naming: NamingArgs,
     },
 
     /// Change a virtual service; its servers and connections stay
@@ -45,6 +48,9 @@ pub enum ServiceCommand {
                 "persistence_mask",
                 "one_packet",
                 "no_one_packet",
+                "name",
+                "labels",
+                "no_labels",
             ])
             .required(true)
             .multiple(true)
@@ -69,8 +75,8 @@ pub enum ServiceCommand {
     List(ListArgs),
 }
 
-/// Longest persistence timeout in seconds, 31 days as with `ipvsadm`.
-const MAX_PERSISTENCE: i64 = 31 * 24 * 3600;
+/// Longest persistence timeout in seconds.
+const MAX_PERSISTENCE: i64 = parse::MAX_PERSISTENCE as i64;
 
 /// What a service is given besides its scheduler.
 #[derive(Debug, Default, Args)]
@@ -140,4 +146,7 @@ pub struct ServiceChange {
     /// Let packets of UDP make connections
     #[arg(long, conflicts_with = "one_packet")]
     pub no_one_packet: bool,
+
+    #[command(flatten)]
+    pub naming: NamingArgs,
 }

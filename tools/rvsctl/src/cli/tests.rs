@@ -14,6 +14,17 @@ fn parse(line: &str) -> Result<Command, String> {
         .map_err(|error| error.to_string())
 }
 
+/// The address of a server that is named by it.
+fn at(server: &ServerRef) -> String {
+    let (ServiceRef::Key(key), EndpointRef::Address(address, port)) =
+        (&server.service, &server.server)
+    else {
+        panic!("{server:?}");
+    };
+    let (address, port) = (*address, port.unwrap_or(key.port()));
+    crate::model::Endpoint { address, port }.to_string()
+}
+
 #[test]
 fn the_declaration_is_consistent() {
     Cli::command().debug_assert();
@@ -46,7 +57,7 @@ fn a_service_is_named_by_firewall_mark_and_for_all_ports_too() {
     ] {
         for command in ["service del", "zero", "service list", "server list"] {
             let line = format!("rvsctl {command} {name}");
-            let key = match parse(&line) {
+            let service = match parse(&line) {
                 Ok(Command::Service(ServiceCommand::Del { service })) => service.0,
                 Ok(Command::Zero(service)) => service.0.unwrap(),
                 Ok(
@@ -55,8 +66,39 @@ fn a_service_is_named_by_firewall_mark_and_for_all_ports_too() {
                 ) => arguments.service.0.unwrap(),
                 other => panic!("{line}: {other:?}"),
             };
-            assert_eq!(key.to_string(), expected, "{line}");
+            assert_eq!(service.to_string(), expected, "{line}");
         }
+    }
+}
+
+#[test]
+fn services_and_servers_are_named_by_their_names_too() {
+    for line in [
+        "rvsctl service del web",
+        "rvsctl zero web",
+        "rvsctl service list web",
+    ] {
+        let service = match parse(line) {
+            Ok(Command::Service(ServiceCommand::Del { service })) => service.0,
+            Ok(Command::Zero(service)) => service.0.unwrap(),
+            Ok(Command::Service(ServiceCommand::List(arguments))) => arguments.service.0.unwrap(),
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(service, ServiceRef::Name("web".to_string()), "{line}");
+    }
+    let name = |name: &str| EndpointRef::Name(name.to_string());
+    let address = EndpointRef::Address([10, 0, 0, 1].into(), None);
+    for (words, server) in [
+        ("web web1", name("web1")),
+        ("web 10.0.0.1", address.clone()),
+        ("tcp 192.0.2.10:80 web1", name("web1")),
+        ("tcp 192.0.2.10:80 10.0.0.1", address),
+    ] {
+        let line = format!("rvsctl server del {words}");
+        let Ok(Command::Server(ServerCommand::Del { server: found })) = parse(&line) else {
+            panic!("{line}");
+        };
+        assert_eq!(found.0.server, server, "{line}");
     }
 }
 
@@ -74,7 +116,7 @@ fn a_server_of_a_mark_has_no_port_unless_it_is_given() {
         let Ok(Command::Server(ServerCommand::Del { server })) = parse(line) else {
             panic!("{line}");
         };
-        assert_eq!(server.0 .1.to_string(), expected, "{line}");
+        assert_eq!(at(&server.0), expected, "{line}");
     }
 }
 
@@ -90,9 +132,8 @@ fn a_server_without_port_has_that_of_its_service() {
     else {
         panic!("{line}");
     };
-    let (service, server) = server.0;
-    assert_eq!(service.to_string(), "udp [2001:db8::10]:53");
-    assert_eq!(server.to_string(), "[2001:db8::2]:53");
+    assert_eq!(server.0.service.to_string(), "udp [2001:db8::10]:53");
+    assert_eq!(at(&server.0), "[2001:db8::2]:53");
     assert_eq!((method, weight), (Method::DirectRouting, 1));
 }
 
@@ -145,6 +186,42 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
             "rvsctl service add mark web",
             "'web' for '<MARK>'",
             "1 to 4294967295",
+        ),
+        (
+            "rvsctl service add web",
+            "'web' for '<PROTOCOL>'",
+            "tcp, udp, sctp, mark]",
+        ),
+        (
+            "rvsctl service del web 192.0.2.10:80",
+            "'web' for '<PROTOCOL>'",
+            "stands alone",
+        ),
+        (
+            "rvsctl service del 192.0.2.10:80",
+            "'192.0.2.10:80' for '<PROTOCOL>'",
+            "tcp, udp, sctp",
+        ),
+        ("rvsctl server del web", "<SERVER[:PORT]>", "required"),
+        (
+            "rvsctl server add web web1",
+            "'web1' for '<SERVER[:PORT]>'",
+            "names are not looked up",
+        ),
+        (
+            "rvsctl service add mark 7 --name 9",
+            "'9' for '--name <NAME>'",
+            "is a letter",
+        ),
+        (
+            "rvsctl service add mark 7 --name tcp",
+            "'tcp' for '--name <NAME>'",
+            "cannot be a name",
+        ),
+        (
+            "rvsctl service add mark 7 --label x",
+            "'x' for '--label <KEY=VALUE>'",
+            "such as tier=",
         ),
         (
             "rvsctl service add tcp 192.0.2.10:80 --scheduler least+conn",
@@ -383,17 +460,22 @@ fn every_option_of_a_scheduler_is_in_the_help_and_in_the_completions() {
 #[test]
 fn the_exit_statuses_of_the_help_are_those_of_the_program() {
     use crate::error::ExitStatus::{
-        Exists, NoPermission, NotFound, NotLoaded, Refused, TimeOver, Usage,
+        Conflict, Different, Exists, NoPermission, NotFound, NotLoaded, Refused, TimeOver, Usage,
     };
 
     for (status, meaning) in [
         (Refused, "the kernel refused"),
-        (Usage, "the command line is wrong"),
+        (Usage, "the command line or a file is wrong"),
         (NotFound, "there is no such"),
         (Exists, "there is such"),
         (NoPermission, "no permission"),
         (NotLoaded, "the rvs module is not loaded"),
         (TimeOver, "the time given was over"),
+        (Different, "`rvsctl diff` found a difference"),
+        (
+            Conflict,
+            "somebody else changed the configuration meanwhile",
+        ),
     ] {
         let line = format!("\n  {}  {meaning}", status as u8);
         assert!(help::GENERAL.contains(&line), "{line}");

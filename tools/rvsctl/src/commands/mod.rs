@@ -2,14 +2,17 @@
 //! What the commands do: one file per noun. They ask the kernel through `netlink` and print through
 //! `output`.
 
+mod apply;
 mod checks;
 mod confirm;
 mod connection;
 mod drain;
 mod explain;
+mod find;
 mod flush;
 mod man;
 mod metrics;
+mod naming;
 mod server;
 mod service;
 mod statistics;
@@ -29,7 +32,7 @@ use crate::cli::{
     Cli, Color, Command, ConnCommand, MetricsArgs, ServerCommand, ServiceCommand, TimeoutCommand,
 };
 use crate::error::{Attempt, Error, Failure};
-use crate::netlink::{self, Client, KernelSocket, Remark, Transport};
+use crate::netlink::{self, Client, KernelSocket, Remark, ServerSettings, Transport};
 use crate::netns;
 use crate::output::table::Style;
 
@@ -101,8 +104,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         style,
         netns: cli.global.netns,
     };
-    dispatch(&mut session, cli.command)?;
-    Ok(out.flush()?)
+    let result = dispatch(&mut session, cli.command);
+    out.flush()?;
+    result
 }
 
 /// A conversation with the family, in the network namespace of the calling thread.
@@ -128,9 +132,16 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
                 service,
                 scheduler,
                 options,
-            } => service::add(session, &service.0, &scheduler, &options),
-            ServiceCommand::Set { service, change } => service::set(session, &service.0, &change),
-            ServiceCommand::Del { service } => service::delete(session, &service.0),
+                naming,
+            } => service::add(session, &service.0, &scheduler, &options, &naming),
+            ServiceCommand::Set { service, change } => {
+                let key = session.find(&service.0)?;
+                service::set(session, &key, &change)
+            }
+            ServiceCommand::Del { service } => {
+                let key = session.find(&service.0)?;
+                service::delete(session, &key)
+            }
             ServiceCommand::List(arguments) => service::list(session, &arguments),
         },
         Command::Server(command) => match command {
@@ -140,20 +151,29 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
                 tunnel,
                 weight,
                 thresholds,
-            } => server::add(
-                session,
-                &server.0,
-                method.into(),
-                tunnel,
-                weight,
-                thresholds,
-            ),
-            ServerCommand::Set { server, change } => server::set(session, &server.0, &change),
-            ServerCommand::Del { server } => server::delete(session, &server.0),
-            ServerCommand::Drain { server, arguments } => {
-                drain::drain(session, &server.0, &arguments)
+                naming,
+            } => {
+                let mut settings = ServerSettings::new(method.into(), weight);
+                settings.naming = naming.naming()?;
+                let server = session.find_server(&server.0)?;
+                server::add(session, &server, settings, tunnel, thresholds)
             }
-            ServerCommand::Undrain { server } => drain::undrain(session, &server.0),
+            ServerCommand::Set { server, change } => {
+                let server = session.find_server(&server.0)?;
+                server::set(session, &server, &change)
+            }
+            ServerCommand::Del { server } => {
+                let server = session.find_server(&server.0)?;
+                server::delete(session, &server)
+            }
+            ServerCommand::Drain { server, arguments } => {
+                let server = session.find_server(&server.0)?;
+                drain::drain(session, &server, &arguments)
+            }
+            ServerCommand::Undrain { server } => {
+                let server = session.find_server(&server.0)?;
+                drain::undrain(session, &server)
+            }
             ServerCommand::List(arguments) => server::list(session, &arguments),
         },
         Command::Conn(ConnCommand::List(arguments)) => connection::list(session, &arguments),
@@ -163,7 +183,13 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
         Command::Drops(format) => statistics::drops(session, &format),
         Command::Timeout(TimeoutCommand::Show(format)) => timeout::show(session, &format),
         Command::Timeout(TimeoutCommand::Set(arguments)) => timeout::set(session, &arguments),
-        Command::Zero(service) => statistics::zero(session, service.0.as_ref()),
+        Command::Zero(service) => {
+            let key = session.find_any(service.0.as_ref())?;
+            statistics::zero(session, key.as_ref())
+        }
+        Command::Apply { file, dry_run, yes } => apply::apply(session, &file, dry_run, yes),
+        Command::Diff { file } => apply::diff(session, &file),
+        Command::Export => apply::export(session),
         Command::Flush { yes } => flush::flush(session, yes),
         Command::Watch(arguments) => watch::watch(session, &arguments),
         Command::Metrics(arguments) => metrics::print(session, arguments.limit),

@@ -12,14 +12,12 @@ use crate::output::json;
 pub fn add<T: Transport>(
     session: &mut Session<'_, T>,
     &(key, endpoint): &(ServiceKey, Endpoint),
-    method: ForwardingMethod,
+    mut settings: ServerSettings,
     tunnel: TunnelArgs,
-    weight: u32,
     thresholds: Thresholds,
 ) -> Result<(), Error> {
-    check_method(&key, endpoint, method)?;
-    let mut settings = ServerSettings::new(method, weight);
-    settings.encapsulation = tunnel.apply(method, None)?;
+    check_method(&key, endpoint, settings.method)?;
+    settings.encapsulation = tunnel.apply(settings.method, None)?;
     apply(thresholds, &mut settings)?;
     let result = session.client.add_server(&key, endpoint, &settings);
     Ok(performed(result, Attempt::AddServer(&key, endpoint))?)
@@ -38,6 +36,7 @@ pub fn set<T: Transport>(
         .find(|server| server.endpoint == endpoint)
         .ok_or_else(|| Failure::no_server(&key, endpoint))?;
     let mut settings = ServerSettings::of(server);
+    settings.naming = change.naming.naming()?;
     if let Some(method) = change.method {
         settings.method = method.into();
         check_method(&key, endpoint, settings.method)?;
@@ -83,7 +82,8 @@ pub fn delete<T: Transport>(
 }
 
 pub fn list<T: Transport>(session: &mut Session<'_, T>, arguments: &ListArgs) -> Result<(), Error> {
-    let found = service::read(session, arguments.service.0.as_ref())?;
+    let key = session.find_any(arguments.service.0.as_ref())?;
+    let found = service::read(session, key.as_ref())?;
     if !arguments.format.json {
         return service::print(session, &found, arguments);
     }

@@ -3,7 +3,7 @@
 
 use super::checks::{check_all_ports, check_mask, check_one_packet, check_option};
 use super::{explained, performed, Session};
-use crate::cli::{ListArgs, ServiceChange, ServiceOptions};
+use crate::cli::{ListArgs, NamingArgs, ServiceChange, ServiceOptions};
 use crate::error::{Attempt, Error, ExitStatus, Failure};
 use crate::model::{Netmask, Server, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 use crate::netlink::{Client, ServiceSettings, Transport};
@@ -18,8 +18,10 @@ pub fn add<T: Transport>(
     key: &ServiceKey,
     scheduler: &str,
     options: &ServiceOptions,
+    naming: &NamingArgs,
 ) -> Result<(), Error> {
     let mut settings = ServiceSettings::new(key.family(), scheduler);
+    settings.naming = naming.naming()?;
     apply(options, key, &mut settings)?;
     check_all_ports(key, options.persistent.is_some())?;
     let result = session.client.add_service(key, &settings);
@@ -46,6 +48,7 @@ pub fn set<T: Transport>(
 /// without any.
 fn changed(service: &Service, change: &ServiceChange) -> Result<ServiceSettings, Failure> {
     let mut settings = ServiceSettings::of(service);
+    settings.naming = change.naming.naming()?;
     match &change.scheduler {
         Some(scheduler) if *scheduler != settings.scheduler => {
             settings.scheduler.clone_from(scheduler);
@@ -112,7 +115,8 @@ pub fn delete<T: Transport>(session: &mut Session<'_, T>, key: &ServiceKey) -> R
 }
 
 pub fn list<T: Transport>(session: &mut Session<'_, T>, arguments: &ListArgs) -> Result<(), Error> {
-    let found = read(session, arguments.service.0.as_ref())?;
+    let key = session.find_any(arguments.service.0.as_ref())?;
+    let found = read(session, key.as_ref())?;
     if arguments.format.json {
         return Ok(json::print(session.out, &found)?);
     }

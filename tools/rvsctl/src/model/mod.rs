@@ -13,6 +13,7 @@ mod reading;
 mod scheduler;
 mod service;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -28,8 +29,18 @@ pub use reading::{Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
 pub use service::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 
+/// Labels by their keys.
+pub type Labels = BTreeMap<String, String>;
+
+/// What people call a service or a real server.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Identity {
+    pub name: Option<String>,
+    pub labels: Labels,
+}
+
 /// Transport protocol of a service or connection, an IP protocol number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Protocol(pub u16);
 
 impl Protocol {
@@ -60,7 +71,7 @@ impl Serialize for Protocol {
 
 /// An address and a port, written `192.0.2.10:80` or `[2001:db8::1]:80`. Port 0 stands for any, or
 /// for one that is not known, and is written `192.0.2.10:any`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Endpoint {
     pub address: IpAddr,
     /// Host byte order.
@@ -81,7 +92,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// Address family of a firewall-mark service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     Ipv4,
@@ -244,6 +255,8 @@ impl Serialize for Encapsulation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Server {
     #[serde(flatten)]
+    pub identity: Identity,
+    #[serde(flatten)]
     pub endpoint: Endpoint,
     pub method: ForwardingMethod,
     /// The tunnel by which packets reach it, if they travel in one.
@@ -314,6 +327,8 @@ pub struct Info {
     pub version: Version,
     /// Slots in the connection table.
     pub connection_table_slots: u32,
+    /// How often the configuration was changed; not every module counts.
+    pub generation: Option<u64>,
 }
 
 /// A version packed as `major << 16 | minor << 8 | patch`.
@@ -351,6 +366,8 @@ mod tests {
         let services = samples::services();
         let expected = json!({
             "service": {"protocol": "tcp", "address": "192.0.2.10", "port": 80},
+            "name": null,
+            "labels": {},
             "address": "10.0.0.1",
             "port": 8080,
             "method": "masquerading",
@@ -436,10 +453,11 @@ mod tests {
         let info = Info {
             version: Version(0x0001_0201),
             connection_table_slots: 4096,
+            generation: Some(7),
         };
         assert_eq!(
             to_value(info).unwrap(),
-            json!({"version": "1.2.1", "connection_table_slots": 4096})
+            json!({"version": "1.2.1", "connection_table_slots": 4096, "generation": 7})
         );
     }
 }

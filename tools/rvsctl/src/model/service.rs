@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Serialize, Serializer};
 
-use super::{Endpoint, Family, Protocol, SchedulerOption, Server, Statistics};
+use super::{Endpoint, Family, Identity, Protocol, SchedulerOption, Server, Statistics};
 
 /// What identifies a virtual service: a protocol and an endpoint, or a firewall mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(untagged)]
 pub enum ServiceKey {
     Endpoint {
@@ -145,6 +145,11 @@ pub struct Service {
     /// Persistence timeout in seconds.
     pub timeout: u32,
     pub netmask: Netmask,
+    /// Name of the persistence engine, if it has one.
+    pub engine: Option<String>,
+    pub identity: Identity,
+    /// Of the text that it was made from, if nothing changed it since.
+    pub fingerprint: Option<u64>,
     pub statistics: Statistics,
 }
 
@@ -167,22 +172,27 @@ impl Serialize for Service {
         #[derive(Serialize)]
         struct Shown<'a> {
             #[serde(flatten)]
+            identity: &'a Identity,
+            #[serde(flatten)]
             key: &'a ServiceKey,
             scheduler: &'a str,
             scheduler_options: Vec<&'static str>,
             flags: ServiceFlags,
             persistence_timeout_seconds: u32,
             netmask: Netmask,
+            persistence_engine: Option<&'a str>,
             #[serde(flatten)]
             statistics: &'a Statistics,
         }
         Shown {
+            identity: &self.identity,
             key: &self.key,
             scheduler: &self.scheduler,
             scheduler_options: self.scheduler_options(),
             flags: self.flags,
             persistence_timeout_seconds: self.timeout,
             netmask: self.netmask,
+            persistence_engine: self.engine.as_deref(),
             statistics: &self.statistics,
         }
         .serialize(serializer)
@@ -220,6 +230,8 @@ mod tests {
     fn a_service_has_its_documented_json() {
         let services = samples::services();
         let expected = json!({
+            "name": null,
+            "labels": {},
             "protocol": "tcp",
             "address": "192.0.2.10",
             "port": 80,
@@ -228,6 +240,7 @@ mod tests {
             "flags": [],
             "persistence_timeout_seconds": 0,
             "netmask": "255.255.255.255",
+            "persistence_engine": null,
             "counters": {
                 "connections": 100,
                 "packets_in": 101,

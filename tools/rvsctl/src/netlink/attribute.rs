@@ -237,6 +237,13 @@ impl<'a> Attributes<'a> {
         self.read(id, parse_string)
     }
 
+    /// Every occurrence of a text that may come several times.
+    pub fn strings(&self, id: AttributeId) -> Result<Vec<String>, DecodeError> {
+        self.values(id)
+            .map(|value| parse_string(value).map_err(|error| self.unreadable(id, error)))
+            .collect()
+    }
+
     /// Up to the terminating NUL; what is not UTF-8 is replaced.
     pub fn lossy_string(&self, id: AttributeId) -> Option<String> {
         let bytes = self.value(id)?;

@@ -86,11 +86,12 @@ pub enum Consistency {
 }
 
 /// What one request is: addressed to which family, saying what.
-struct Request<'a> {
+struct Request {
     family: u16,
     header: GenlHeader,
     flags: u16,
-    attributes: &'a [Attribute],
+    /// Encoded attributes.
+    body: Vec<u8>,
 }
 
 /// A conversation with one family. Requests are answered one after the other.
@@ -128,14 +129,14 @@ impl<T: Transport> Client<T> {
     fn resolve(&mut self, family_name: &str) -> Result<(), Error> {
         let mut family = None;
         let result = self.exchange(
-            &Request {
+            Request {
                 family: GENL_ID_CTRL,
                 header: GenlHeader {
                     cmd: CTRL_CMD_GETFAMILY,
                     version: CONTROLLER_VERSION,
                 },
                 flags: NLM_F_ACK,
-                attributes: &[Attribute::string(FAMILY_NAME, family_name)],
+                body: encode(&[Attribute::string(FAMILY_NAME, family_name)]),
             },
             CTRL_CMD_NEWFAMILY,
             |body| {
@@ -165,7 +166,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    fn request<'a>(&self, command: u8, flags: u16, attributes: &'a [Attribute]) -> Request<'a> {
+    fn request(&self, command: u8, flags: u16, body: Vec<u8>) -> Request {
         Request {
             family: self.family,
             header: GenlHeader {
@@ -173,7 +174,7 @@ impl<T: Transport> Client<T> {
                 version: FAMILY_VERSION,
             },
             flags,
-            attributes,
+            body,
         }
     }
 
@@ -183,8 +184,14 @@ impl<T: Transport> Client<T> {
         command: u8,
         attributes: &[Attribute],
     ) -> Result<Option<String>, Error> {
-        let request = self.request(command, NLM_F_ACK, attributes);
-        let (ack, _) = self.exchange(&request, command, |_| Ok::<_, Error>(()))?;
+        self.perform_encoded(command, encode(attributes))
+    }
+
+    /// As [`Client::perform`], with attributes that are encoded already.
+    pub fn perform_encoded(&mut self, command: u8, body: Vec<u8>) -> Result<Option<String>, Error> {
+        self.transport.make_room(body.len())?;
+        let request = self.request(command, NLM_F_ACK, body);
+        let (ack, _) = self.exchange(request, command, |_| Ok::<_, Error>(()))?;
         Ok(ack.message)
     }
 
@@ -197,9 +204,9 @@ impl<T: Transport> Client<T> {
         reply: u8,
         decode: impl Fn(&[u8]) -> Result<R, DecodeError>,
     ) -> Result<R, Error> {
-        let request = self.request(command, NLM_F_ACK, attributes);
+        let request = self.request(command, NLM_F_ACK, encode(attributes));
         let mut answer = None;
-        self.exchange(&request, reply, |body| {
+        self.exchange(request, reply, |body| {
             answer = Some(decode(body)?);
             Ok::<_, Error>(())
         })?;
@@ -215,8 +222,8 @@ impl<T: Transport> Client<T> {
         reply: u8,
         each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<Consistency, E> {
-        let request = self.request(command, NLM_F_DUMP, attributes);
-        let (_, consistency) = self.exchange(&request, reply, each)?;
+        let request = self.request(command, NLM_F_DUMP, encode(attributes));
+        let (_, consistency) = self.exchange(request, reply, each)?;
         Ok(consistency)
     }
 
@@ -224,15 +231,16 @@ impl<T: Transport> Client<T> {
     /// conversations are passed over.
     fn exchange<E: From<Error>>(
         &mut self,
-        request: &Request<'_>,
+        request: Request,
         reply: u8,
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(ExtendedAck, Consistency), E> {
         self.sequence = self.sequence.wrapping_add(1);
+        let family = request.family;
         let sent = Message {
-            family: request.family,
+            family,
             header: request.header,
-            body: encode(request.attributes),
+            body: request.body,
         }
         .into_datagram(NLM_F_REQUEST | request.flags, self.sequence);
         self.transport.send(&sent).map_err(Error::from)?;
@@ -252,7 +260,7 @@ impl<T: Transport> Client<T> {
                 }
                 match payload {
                     NetlinkPayload::InnerMessage(message)
-                        if message.family == request.family && message.header.cmd == reply =>
+                        if message.family == family && message.header.cmd == reply =>
                     {
                         each(&message.body)?;
                     }

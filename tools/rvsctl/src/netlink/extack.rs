@@ -20,6 +20,8 @@ const HEADERS: usize = NETLINK_HEADER + 4;
 pub struct ExtendedAck {
     /// The kernel's words.
     pub message: Option<String>,
+    /// Byte of the request's attributes at which the wrong one begins.
+    pub offset: Option<usize>,
     /// Name of the attribute that is wrong, such as `service.sched-name`.
     pub offending: Option<String>,
     /// Name of the attribute that is missing.
@@ -62,7 +64,9 @@ impl ExtendedAck {
             match attribute.kind() {
                 NLMSGERR_ATTR_MSG => found.message = parse_string(attribute.value()).ok(),
                 NLMSGERR_ATTR_OFFS => {
-                    found.offending = number().and_then(|at| name_at(request, at as usize));
+                    let at = number().map(|at| at as usize);
+                    found.offset = at.and_then(|at| at.checked_sub(HEADERS));
+                    found.offending = at.and_then(|at| name_at(request, at));
                 }
                 NLMSGERR_ATTR_MISS_TYPE => missing = number(),
                 NLMSGERR_ATTR_MISS_NEST => missing_in = number(),

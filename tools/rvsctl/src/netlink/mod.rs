@@ -25,15 +25,17 @@ mod server;
 mod service;
 mod socket;
 mod statistics;
+mod transaction;
 
-pub use client::{Client, Error};
+pub use client::{Client, Consistency, Error};
 pub use extack::ExtendedAck;
 pub use filter::ConnectionFilter;
 pub use listener::{events, Heard, KernelSource, Source};
 pub use operations::{Remark, TimeoutChange};
 pub use server::ServerSettings;
-pub use service::ServiceSettings;
+pub use service::{Naming, ServiceSettings};
 pub use socket::{KernelSocket, Transport};
+pub use transaction::{Rejection, Transaction};
 
 /// Reading kernel answers, for the tests of other modules.
 #[cfg(test)]
@@ -51,6 +53,7 @@ pub mod samples {
     pub use super::drain::tests::draining_attribute;
     pub use super::event::tests::{event_body, Sample};
     pub use super::explanation::tests::{dropped_body, scheduled_body};
+    pub use super::operations::tests::{info_body, info_body_without_generation};
     pub use super::server::tests::{server_body, server_body_with, server_sent};
     pub use super::service::tests::{body_of_service, service_body, service_sent};
     pub use super::statistics::tests::totals_body;

@@ -76,6 +76,9 @@ attribute_set! {
         TIMEOUT_UDP "timeout-udp",
         CONNECTION "connection" => connection,
         TOTALS "totals" => totals,
+        OPERATION "operation" => operation,
+        GENERATION "generation",
+        BRIEF "brief",
         FILTER "filter" => filter,
         COUNT "count",
         DRAIN "drain" => drain,
@@ -92,6 +95,16 @@ attribute_set! {
     info = info {
         VERSION "version",
         CONN_TAB_SIZE "conn-tab-size",
+        GENERATION "generation",
+    }
+}
+
+attribute_set! {
+    /// One change of a transaction.
+    operation = operation {
+        SERVICE "service" => service,
+        DEST "server" => server,
+        COMMAND "command",
     }
 }
 
@@ -107,7 +120,11 @@ attribute_set! {
         FLAGS "flags",
         TIMEOUT "timeout",
         NETMASK "netmask",
+        PE_NAME "pe-name",
         STATS64 "stats64" => stats64,
+        NAME "name",
+        LABEL "label",
+        FINGERPRINT "fingerprint",
     }
 }
 
@@ -128,6 +145,8 @@ attribute_set! {
         TUN_TYPE "tun-type",
         TUN_PORT "tun-port",
         TUN_FLAGS "tun-flags",
+        NAME "name",
+        LABEL "label",
         DRAIN "drain" => drain,
         OVERLOADED "overloaded",
     }
@@ -302,6 +321,7 @@ mod tests {
         for set in [
             rvs::SET,
             info::SET,
+            operation::SET,
             service::SET,
             server::SET,
             stats64::SET,

@@ -64,6 +64,37 @@ impl<T: Transport> Client<T> {
         )
     }
 
+    /// The service of this name.
+    pub fn service_named(&mut self, name: &str) -> Result<Service, Error> {
+        let name = [service::encode_name(name)];
+        self.get(
+            command::GET_SERVICE,
+            &name,
+            command::NEW_SERVICE,
+            decode_service,
+        )
+    }
+
+    /// Hands each service, without its counters, to `each` as it arrives.
+    pub fn brief_services(&mut self, mut each: impl FnMut(Service)) -> Result<Consistency, Error> {
+        let brief = [Attribute::flag(rvs::BRIEF)];
+        self.dump(command::GET_SERVICE, &brief, command::NEW_SERVICE, |body| {
+            each(decode_service(body)?);
+            Ok(())
+        })
+    }
+
+    /// The real servers of a service without their counters, newest first.
+    pub fn brief_servers(&mut self, service: &ServiceKey) -> Result<Vec<Server>, Error> {
+        let family = service.family();
+        self.list(
+            command::GET_DEST,
+            &[service::encode_key(service), Attribute::flag(rvs::BRIEF)],
+            command::NEW_DEST,
+            |body| decode_server(body, family),
+        )
+    }
+
     /// All services, in the kernel's order.
     pub fn services(&mut self) -> Result<Vec<Service>, Error> {
         self.list(
@@ -266,17 +297,32 @@ fn decode_info(body: &[u8]) -> Result<Info, DecodeError> {
     Ok(Info {
         version: Version(attributes.require_u32(info::VERSION)?),
         connection_table_slots: attributes.require_u32(info::CONN_TAB_SIZE)?,
+        generation: attributes.u64(info::GENERATION)?,
     })
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use netlink_packet_core::NLM_F_DUMP_INTR;
 
     use super::super::attribute::encode;
     use super::super::fake::{ack, done, family_reply, reply, Script};
     use super::super::service::tests::{key, service_body};
     use super::*;
+
+    /// The body of the kernel's answer about the module.
+    pub fn info_body(generation: u64) -> Vec<u8> {
+        let mut body = info_body_without_generation();
+        body.extend(encode(&[Attribute::u64(info::GENERATION, generation)]));
+        body
+    }
+
+    pub fn info_body_without_generation() -> Vec<u8> {
+        encode(&[
+            Attribute::u32(info::VERSION, 0x0001_0201),
+            Attribute::u32(info::CONN_TAB_SIZE, 4096),
+        ])
+    }
 
     fn connected(answers: Vec<Vec<Vec<u8>>>) -> Client<Script> {
         let mut all = vec![vec![family_reply(), ack(1)]];
@@ -318,11 +364,8 @@ mod tests {
 
     #[test]
     fn the_version_is_read_as_major_minor_patch() {
-        let body = encode(&[
-            Attribute::u32(info::VERSION, 0x0001_0201),
-            Attribute::u32(info::CONN_TAB_SIZE, 4096),
-        ]);
-        let info = decode_info(&body).unwrap();
+        let info = decode_info(&info_body(7)).unwrap();
+        assert_eq!(info.generation, Some(7));
         assert_eq!(info.version.to_string(), "1.2.1");
         assert_eq!(info.connection_table_slots, 4096);
     }

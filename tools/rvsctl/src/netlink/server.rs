@@ -4,8 +4,8 @@
 use super::attribute::{Attribute, Attributes, DecodeError};
 use super::drain::decode_draining;
 use super::numbers::{rvs, server};
-use super::service::family_number;
-use super::statistics::decode_statistics;
+use super::service::{decode_identity, family_number, Naming};
+use super::statistics::statistics_if_any;
 use crate::model::{Encapsulation, Endpoint, Family, ForwardingMethod, Server};
 
 /// What a real server is set to besides its key. The kernel wants all of them in one message.
@@ -16,6 +16,7 @@ pub struct ServerSettings {
     pub upper_threshold: u32,
     pub lower_threshold: u32,
     pub encapsulation: Option<Encapsulation>,
+    pub naming: Naming,
 }
 
 impl ServerSettings {
@@ -27,6 +28,7 @@ impl ServerSettings {
             upper_threshold: 0,
             lower_threshold: 0,
             encapsulation: None,
+            naming: Naming::default(),
         }
     }
 
@@ -38,6 +40,7 @@ impl ServerSettings {
             upper_threshold: server.upper_threshold,
             lower_threshold: server.lower_threshold,
             encapsulation: server.encapsulation,
+            naming: Naming::default(),
         }
     }
 }
@@ -72,6 +75,7 @@ pub fn encode_server(endpoint: Endpoint, settings: &ServerSettings) -> Attribute
             Attribute::u16(server::TUN_FLAGS, encapsulation.flags),
         ]);
     }
+    attributes.extend(settings.naming.attributes(server::NAME, server::LABEL));
     Attribute::nest(rvs::DEST, attributes)
 }
 
@@ -120,7 +124,8 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
         draining: decode_draining(&attributes)?,
         overloaded: attributes.flag(server::OVERLOADED),
         encapsulation,
-        statistics: decode_statistics(&attributes.require_nest(server::STATS64)?)?,
+        identity: decode_identity(&attributes, server::NAME, server::LABEL)?,
+        statistics: statistics_if_any(&attributes, server::STATS64)?,
     })
 }
 
@@ -182,6 +187,7 @@ pub mod tests {
             upper_threshold: number(server::U_THRESH),
             lower_threshold: number(server::L_THRESH),
             encapsulation: decode_encapsulation(&sent).unwrap(),
+            naming: Naming::default(),
         }
     }
 

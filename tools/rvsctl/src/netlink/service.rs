@@ -5,9 +5,11 @@
 use std::net::Ipv4Addr;
 
 use super::attribute::{Attribute, Attributes, DecodeError};
-use super::numbers::{rvs, service, AF_INET, AF_INET6};
-use super::statistics::decode_statistics;
-use crate::model::{Endpoint, Family, Netmask, Protocol, Service, ServiceFlags, ServiceKey};
+use super::numbers::{rvs, service, AttributeId, AF_INET, AF_INET6};
+use super::statistics::statistics_if_any;
+use crate::model::{
+    Endpoint, Family, Identity, Labels, Netmask, Protocol, Service, ServiceFlags, ServiceKey,
+};
 
 /// What a service is set to besides its key. The kernel wants all of them in one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,68 @@ pub struct ServiceSettings {
     /// Persistence timeout in seconds.
     pub timeout: u32,
     pub netmask: Netmask,
+    /// Name of the persistence engine.
+    pub engine: Option<String>,
+    pub naming: Naming,
+    /// Of the text that it is made from.
+    pub fingerprint: Option<u64>,
+}
+
+/// What a request says about name and labels; what it does not, stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Naming {
+    /// The empty one takes the present name away.
+    pub name: Option<String>,
+    /// In place of all present ones.
+    pub labels: Option<Labels>,
+}
+
+impl Naming {
+    /// Exactly this name and these labels.
+    pub fn of(identity: &Identity) -> Self {
+        Self {
+            name: Some(identity.name.clone().unwrap_or_default()),
+            labels: Some(identity.labels.clone()),
+        }
+    }
+
+    /// As attributes of these numbers.
+    pub fn attributes(&self, name: AttributeId, label: AttributeId) -> Vec<Attribute> {
+        let mut attributes: Vec<_> = self
+            .name
+            .iter()
+            .map(|text| Attribute::string(name, text))
+            .collect();
+        if let Some(labels) = &self.labels {
+            let label = |text: &str| Attribute::string(label, text);
+            if labels.is_empty() {
+                attributes.push(label(""));
+            }
+            attributes.extend(
+                labels
+                    .iter()
+                    .map(|(key, value)| label(&format!("{key}={value}"))),
+            );
+        }
+        attributes
+    }
+}
+
+/// Reads name and labels.
+pub fn decode_identity(
+    attributes: &Attributes<'_>,
+    name: AttributeId,
+    label: AttributeId,
+) -> Result<Identity, DecodeError> {
+    let labels = attributes.strings(label)?;
+    let labels = labels.iter().map(|label| {
+        let (key, value) = label.split_once('=').unwrap_or((label, ""));
+        (key.to_string(), value.to_string())
+    });
+    Ok(Identity {
+        name: attributes.string(name)?,
+        labels: labels.collect(),
+    })
 }
 
 impl ServiceSettings {
@@ -30,6 +94,9 @@ impl ServiceSettings {
             flags_mask: u32::MAX,
             timeout: 0,
             netmask: Netmask::whole(family),
+            engine: None,
+            naming: Naming::default(),
+            fingerprint: None,
         }
     }
 
@@ -41,6 +108,9 @@ impl ServiceSettings {
             flags_mask: 0,
             timeout: service.timeout,
             netmask: service.netmask,
+            engine: service.engine.clone(),
+            naming: Naming::default(),
+            fingerprint: None,
         }
     }
 
@@ -83,6 +153,11 @@ pub fn encode_key(key: &ServiceKey) -> Attribute {
     Attribute::nest(rvs::SERVICE, key_attributes(key))
 }
 
+/// The container that names a service by its name.
+pub fn encode_name(name: &str) -> Attribute {
+    Attribute::nest(rvs::SERVICE, vec![Attribute::string(service::NAME, name)])
+}
+
 /// The container that names a service and says what it is set to.
 pub fn encode_service(key: &ServiceKey, settings: &ServiceSettings) -> Attribute {
     let mut attributes = key_attributes(key);
@@ -101,6 +176,11 @@ pub fn encode_service(key: &ServiceKey, settings: &ServiceSettings) -> Attribute
         Attribute::u32(service::TIMEOUT, settings.timeout),
         Attribute::bytes(service::NETMASK, &netmask),
     ]);
+    let engine = settings.engine.iter();
+    attributes.extend(engine.map(|name| Attribute::string(service::PE_NAME, name)));
+    attributes.extend(settings.naming.attributes(service::NAME, service::LABEL));
+    let fingerprint = settings.fingerprint;
+    attributes.extend(fingerprint.map(|it| Attribute::u64(service::FINGERPRINT, it)));
     Attribute::nest(rvs::SERVICE, attributes)
 }
 
@@ -156,7 +236,10 @@ pub fn decode_attributes(attributes: &Attributes<'_>) -> Result<Service, DecodeE
             Family::Ipv4 => Netmask::Ipv4(Ipv4Addr::from(netmask)),
             Family::Ipv6 => Netmask::Ipv6(u32::from_ne_bytes(netmask)),
         },
-        statistics: decode_statistics(&attributes.require_nest(service::STATS64)?)?,
+        engine: attributes.string(service::PE_NAME)?,
+        identity: decode_identity(&attributes, service::NAME, service::LABEL)?,
+        fingerprint: attributes.u64(service::FINGERPRINT)?,
+        statistics: statistics_if_any(&attributes, service::STATS64)?,
     })
 }
 
@@ -186,6 +269,9 @@ pub mod tests {
             flags: ServiceFlags(2),
             timeout: 0,
             netmask: Netmask::whole(key.family()),
+            engine: None,
+            identity: Identity::default(),
+            fingerprint: None,
             statistics: Statistics::default(),
         })
     }
@@ -214,6 +300,11 @@ pub mod tests {
             Attribute::bytes(service::NETMASK, &netmask),
             statistics_counting_from(service::STATS64, 100),
         ]);
+        let naming = Naming {
+            name: service.identity.name.clone(),
+            labels: Some(service.identity.labels.clone()).filter(|labels| !labels.is_empty()),
+        };
+        attributes.extend(naming.attributes(service::NAME, service::LABEL));
         encode(&[Attribute::nest(rvs::SERVICE, attributes)])
     }
 
@@ -233,6 +324,9 @@ pub mod tests {
                 Family::Ipv4 => Netmask::Ipv4(netmask.into()),
                 Family::Ipv6 => Netmask::Ipv6(number(&netmask)),
             },
+            engine: sent.string(service::PE_NAME).unwrap(),
+            naming: Naming::default(),
+            fingerprint: None,
         }
     }
 

@@ -5,13 +5,21 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_sys::{protocols::NETLINK_GENERIC, Socket, SocketAddr};
+use rustix::net::sockopt::{set_socket_send_buffer_size_force, socket_send_buffer_size};
 
 /// The kernel sends dumps in pieces of at most 32 KiB when the reader has room for them.
 const RECEIVE_BUFFER: usize = 64 * 1024;
 
+/// What a datagram takes of the send buffer besides its attributes.
+const OVERHEAD: usize = 4096;
+
 /// Something that takes requests and gives answers, a datagram each.
 pub trait Transport {
     fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
+    /// Sees to it that a datagram of so many bytes can be sent.
+    fn make_room(&mut self, _length: usize) -> io::Result<()> {
+        Ok(())
+    }
     /// Waits for the next datagram.
     fn receive(&mut self) -> io::Result<Vec<u8>>;
 }
@@ -76,6 +84,16 @@ impl Transport for KernelSocket {
         self.socket.send(datagram, 0).map(drop)
     }
 
+    /// Large ones need a send buffer above what the system allows everybody.
+    fn make_room(&mut self, length: usize) -> io::Result<()> {
+        let needed = length.saturating_add(OVERHEAD);
+        if socket_send_buffer_size(&self.socket)? < needed {
+            // Without the privilege, sending fails, and the kernel says why.
+            let _ = set_socket_send_buffer_size_force(&self.socket, needed);
+        }
+        Ok(())
+    }
+
     fn receive(&mut self) -> io::Result<Vec<u8>> {
         loop {
             match self.socket.recv(&mut &mut self.buffer[..], 0) {
@@ -90,6 +108,10 @@ impl Transport for KernelSocket {
 impl<T: Transport> Transport for &mut T {
     fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
         (**self).send(datagram)
+    }
+
+    fn make_room(&mut self, length: usize) -> io::Result<()> {
+        (**self).make_room(length)
     }
 
     fn receive(&mut self) -> io::Result<Vec<u8>> {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::attribute::{Attributes, DecodeError};
-use super::numbers::{drop, rvs, stats64, totals};
+use super::numbers::{drop, rvs, stats64, totals, AttributeId};
 use crate::model::{DropReason, Statistics, Totals, Traffic};
 
 /// Reads a `stats64` container; all ten figures are required, and the time is where the module is rvs.
@@ -26,6 +26,17 @@ pub fn decode_statistics(attributes: &Attributes<'_>) -> Result<Statistics, Deco
         },
         time: attributes.u64(stats64::TIME)?.map(Duration::from_nanos),
     })
+}
+
+/// The counters that a container holds; all 0 where a brief listing leaves it out.
+pub fn statistics_if_any(
+    attributes: &Attributes<'_>,
+    id: AttributeId,
+) -> Result<Statistics, DecodeError> {
+    let nests = attributes.nests(id)?;
+    nests
+        .last()
+        .map_or(Ok(Statistics::default()), decode_statistics)
 }
 
 fn decode_drop(attributes: &Attributes<'_>) -> Result<DropReason, DecodeError> {
@@ -54,7 +65,6 @@ pub fn decode_totals(body: &[u8]) -> Result<Totals, DecodeError> {
 #[cfg(test)]
 pub mod tests {
     use super::super::attribute::{encode, Attribute};
-    use super::super::numbers::AttributeId;
     use super::*;
 
     fn u64(id: AttributeId, value: u64) -> Attribute {

@@ -246,6 +246,7 @@ mod tests {
 
     fn text(limit: usize) -> String {
         let info = Info {
+            generation: None,
             version: Version(0x100),
             connection_table_slots: 0,
         };

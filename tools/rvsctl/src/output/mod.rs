@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! How things look: tables for people, JSON for programs. Nothing here asks the kernel.
 
+pub mod changes;
 pub mod connections;
 pub mod events;
 pub mod explanation;

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::number::short;
 use super::table::{Align, Column, Style, Table};
-use crate::model::{Netmask, Server, Service, ServiceFlags, ServiceWithServers, Traffic};
+use crate::model::{Identity, Netmask, Server, Service, ServiceFlags, ServiceWithServers, Traffic};
 
 /// Which figures are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,8 @@ pub fn service_notes(service: &Service) -> Vec<String> {
         words.extend(other.map(str::to_string));
     }
     words.extend(options.into_iter().map(str::to_string));
+    words.extend(service.engine.iter().cloned());
+    words.extend(labels(&service.identity));
     words
 }
 
@@ -136,11 +138,12 @@ pub fn server_notes(server: &Server) -> Vec<String> {
         )),
     };
     let draining = server.draining.map(|draining| draining.to_string());
-    draining.into_iter().chain(thresholds).collect()
+    let words = draining.into_iter().chain(thresholds);
+    words.chain(labels(&server.identity)).collect()
 }
 
 fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String> {
-    let name = service.key.to_string();
+    let name = called(service.key.to_string(), &service.identity);
     match view.figures {
         Figures::Settings => {
             let sum = |count: fn(&Server) -> u32| {
@@ -162,7 +165,7 @@ fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String>
 }
 
 fn server_row(server: &Server, view: View) -> Vec<String> {
-    let name = format!("  {}", server.endpoint);
+    let name = called(format!("  {}", server.endpoint), &server.identity);
     match view.figures {
         Figures::Settings => vec![
             name,
@@ -183,6 +186,19 @@ pub fn method(server: &Server) -> String {
         Some(tunnel) if !tunnel.is_empty() => format!("{} {tunnel}", server.method),
         _ => server.method.to_string(),
     }
+}
+
+/// An address with the name behind it.
+fn called(address: String, identity: &Identity) -> String {
+    match &identity.name {
+        Some(name) => format!("{address} ({name})"),
+        None => address,
+    }
+}
+
+fn labels(identity: &Identity) -> impl Iterator<Item = String> + '_ {
+    let labels = identity.labels.iter();
+    labels.map(|(key, value)| format!("{key}={value}"))
 }
 
 fn traffic_row(name: String, traffic: &Traffic, view: View) -> Vec<String> {

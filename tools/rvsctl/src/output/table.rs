@@ -123,6 +123,21 @@ impl Style {
         self.paint("2", text)
     }
 
+    /// Green, for what comes.
+    pub fn added(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// Yellow, for what becomes otherwise.
+    pub fn changed(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    /// Red, for what goes.
+    pub fn removed(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         if self.color {
             format!("\x1b[{code}m{text}\x1b[0m")

@@ -97,7 +97,11 @@ pub fn print_info(out: &mut dyn Write, info: &Info) -> io::Result<()> {
         out,
         "Connection table: {} slots",
         info.connection_table_slots
-    )
+    )?;
+    match info.generation {
+        Some(generation) => writeln!(out, "Configuration: generation {generation}"),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -182,8 +186,12 @@ UDP                 300 s
         let info = Info {
             version: Version(0x0001_0201),
             connection_table_slots: 4096,
+            generation: Some(7),
         };
         print_info(&mut out, &info).unwrap();
-        assert_eq!(out, b"Version: 1.2.1\nConnection table: 4096 slots\n");
+        assert_eq!(
+            out,
+            b"Version: 1.2.1\nConnection table: 4096 slots\nConfiguration: generation 7\n"
+        );
     }
 }

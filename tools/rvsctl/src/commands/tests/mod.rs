@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Commands from the line typed to what is sent, printed and returned, against a scripted kernel.
 
+mod apply;
 mod connections;
 mod drain;
 mod explain;

@@ -22,7 +22,10 @@ fn set(name: &str, change: &str, alter: impl Fn(&mut Service)) -> Outcome {
     else {
         panic!("{line}");
     };
-    let mut present = decode::service(&service_body(&service.0, "sh")).unwrap();
+    let crate::cli::ServiceRef::Key(key) = service.0 else {
+        panic!("{line}");
+    };
+    let mut present = decode::service(&service_body(&key, "sh")).unwrap();
     alter(&mut present);
     let body = crate::netlink::samples::body_of_service(&present);
     let answer = vec![reply(2, command::NEW_SERVICE, &body), ack(2)];
