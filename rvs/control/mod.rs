@@ -8,9 +8,12 @@ pub mod attr;
 mod conn_file;
 mod conn_sync_file;
 mod connections;
+mod drain;
+mod explain;
 mod family;
 mod files;
 mod filter;
+mod notice;
 mod parse;
 pub mod policy;
 mod services_file;
@@ -22,6 +25,7 @@ pub mod uapi;
 mod write;
 
 pub use files::Files;
+pub use notice::notify;
 
 use crate::sys::genl;
 use kernel::prelude::*;

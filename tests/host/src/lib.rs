@@ -39,6 +39,13 @@ pub mod control {
     pub mod uapi;
 }
 
+/// Events: of this room only what decides how often, and what of a packet is told.
+#[path = "../../../rvs/events"]
+pub mod events {
+    pub mod bucket;
+    pub mod sample;
+}
+
 /// Connections: of this room only the files that know nothing of the kernel.
 #[path = "../../../rvs/conn"]
 pub mod conn {

@@ -5,6 +5,7 @@
 mod attributes;
 mod checksum;
 mod defense;
+mod events;
 mod extension;
 mod filter;
 mod flow_hash;

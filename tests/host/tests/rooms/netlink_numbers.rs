@@ -9,7 +9,7 @@ const CONSTANTS: &str = include_str!("../../../../rvs/control/uapi.rs");
 const SPECIFICATION: &str = include_str!("../../../../docs/netlink/rvs.yaml");
 
 /// The attribute set that a module of constants is for.
-const SETS: [(&str, &str); 10] = [
+const SETS: [(&str, &str); 11] = [
     ("top", "rvs"),
     ("info", "info"),
     ("svc", "service"),
@@ -18,6 +18,7 @@ const SETS: [(&str, &str); 10] = [
     ("stats", "stats64"),
     ("conn", "connection"),
     ("filter", "filter"),
+    ("drain", "drain"),
     ("totals", "totals"),
     ("drop", "drop"),
 ];
