@@ -52,7 +52,7 @@ debug-kernel:
 	@scripts/module --debug
 
 test:
-	@scripts/test host vm
+	@D="$${D:---brief}" scripts/test host vm diff
 
 test-host:
 	@scripts/test host

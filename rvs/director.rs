@@ -4,6 +4,7 @@
 //! is a function; what the steps need to know lives in the rooms they call,
 //! and how a new flow begins, in `open`.
 
+mod explain;
 mod ftp;
 mod initiate;
 mod open;
@@ -11,6 +12,7 @@ mod reset;
 mod segment;
 mod templates;
 
+pub use explain::{Explanation, Forwarding, Outcome};
 pub use open::Cause;
 pub use reset::Ending;
 pub use segment::Segment;
@@ -26,7 +28,7 @@ use crate::{
         Direction, Opening, Protocol,
     },
     sched::Candidate,
-    service::{Places, Services},
+    service::{Places, RealServer, Services},
     settings::{ConnMax, Settings},
     stats::drops::{Drops, Reason},
     sys::{
@@ -297,12 +299,16 @@ impl Balancer {
     }
 
     /// Whether a packet finds a connection that is to make place for a new one: it opens one where another
-    /// has ended (reference §2.6), or its real server is gone and `expire_nodest_conn` says so.
+    /// has ended (reference §2.6), its real server is gone and `expire_nodest_conn` says so, or it is a flow of
+    /// UDP whose real server is being drained.
     #[inline]
     fn is_over<A: Balanced>(&self, connection: &Connection<A>, segment: &Segment<A>) -> bool {
         let expires = || self.settings.expire_nodest_conn.is_on();
         let server = connection.server.as_deref();
-        let is_gone = server.is_some_and(|server| !server.is_available()) && expires();
+        let is_gone = server.is_some_and(|server| {
+            let moves = server.is_draining() && segment.protocol == Protocol::Udp;
+            moves || (!server.is_available() && expires())
+        });
         is_gone || (segment.is_new && self.is_replaced(connection, segment))
     }
 
@@ -316,8 +322,10 @@ impl Balancer {
         if is_quiesced && self.settings.expire_nodest_conn.is_on() {
             return true;
         }
+        let server = connection.server.as_deref();
+        let is_left = server.is_some_and(RealServer::is_draining);
         let mode = self.settings.conn_reuse_mode.get();
-        if mode == 0 || connection.controller().is_some() {
+        if !is_left && (mode == 0 || connection.controller().is_some()) {
             return false;
         }
         let status = connection.status();

@@ -5,6 +5,8 @@
 //! next to nothing until its first service is configured, and has hooks only
 //! while there is one.
 
+mod drain;
+
 use crate::{
     conn::{Account, Budget, Connection, Connections, Share},
     control::Files,
@@ -27,11 +29,14 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        rcu, slab, Arc,
+        rcu, slab,
+        worker::Worker,
+        Arc,
     },
     timeouts::Timeouts,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use drain::Drainer;
 use kernel::{c_str, new_mutex, prelude::*, sync::Mutex};
 
 /// Our hooks: IPVS's priorities (reference §1.1), of which one does for both directions, since a
@@ -101,6 +106,7 @@ impl Shared {
 /// What exists from a namespace's first service on.
 struct Active {
     // In the order of their drops: nothing may find what goes next.
+    drainer: Worker<Drainer>,
     hooks4: Option<StackHooks<Ipv4Addr>>,
     hooks6: Option<(StackHooks<Ipv6Addr>, Reassembly6)>,
     config: Config,
@@ -304,6 +310,7 @@ impl Netns {
         let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;
         self.guard.protect(balancer.clone());
         Ok(Active {
+            drainer: Worker::new(Drainer::new(self.net))?,
             hooks4: None,
             hooks6: None,
             config,

@@ -5,7 +5,7 @@
 
 use super::{
     attr::Attrs,
-    connections,
+    connections, drain, explain,
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
     write::{self, Style},
@@ -119,11 +119,13 @@ impl Dialect for Rvs {
     }
 }
 
-const RVS_COMMANDS: [Command; 17] = with([
+const RVS_COMMANDS: [Command; 19] = with([
     command(cmd::GET_CONNECTION, Kind::Dump),
     command(cmd::GET_TOTALS, Kind::Do),
     command(cmd::COUNT_CONNECTIONS, Kind::Do),
     command(cmd::KILL_CONNECTIONS, Kind::Do),
+    command(cmd::DRAIN_DEST, Kind::Do),
+    command(cmd::GET_EXPLANATION, Kind::Do),
 ]);
 
 /// Answers the commands of a family in its dialect.
@@ -192,6 +194,7 @@ impl From<Refusal> for Fault<'_> {
                 EINVAL,
                 c_str!("the real server's address is neither a unicast nor a local one"),
             ),
+            Refusal::NotDraining => (EALREADY, c_str!("the real server is not being drained")),
             Refusal::Kernel(errno) if errno == ENOMEM => (errno, c_str!("memory is out")),
             Refusal::Kernel(errno) => (errno, c_str!("the kernel refused to register the hooks")),
         };
@@ -211,13 +214,16 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::NEW_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let settings = parse::service_settings(service, key)?.apply(0);
-            netns.add_service(key, settings)?;
+            let said = parse::said(service)?;
+            refuse_existing(netns, key)?;
+            netns.add_service(key, said.settings(key)?.apply(0))?;
         }
         cmd::SET_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let change = parse::service_settings(service, key)?;
+            let said = parse::said(service)?;
+            refuse_unknown(netns, key)?;
+            let change = said.settings(key)?;
             netns.change_service(key, |flags| change.apply(flags))?;
         }
         cmd::DEL_SERVICE => netns.remove_service(service_key(attrs)?)?,
@@ -232,6 +238,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::NEW_DEST | cmd::SET_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let server = parse::server(attrs)?;
             let endpoint = parse::server_endpoint(server, key)?;
             parse::check_families(server, key, endpoint)?;
@@ -244,6 +251,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::DEL_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let endpoint = parse::server_endpoint(parse::server(attrs)?, key)?;
             netns.remove_server(key, endpoint)?;
         }
@@ -262,17 +270,42 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::GET_TOTALS => get_totals::<D>(netns, request)?,
         cmd::COUNT_CONNECTIONS => connections::count(netns, request)?,
         cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
-        cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
+        cmd::DRAIN_DEST => drain::run(netns, request)?,
+        cmd::GET_EXPLANATION => explain::run(netns, request, D::STYLE)?,
+        cmd::NEW_DAEMON => {
+            parse::daemon(attrs, true)?;
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
+        }
+        cmd::DEL_DAEMON => {
+            parse::daemon(attrs, false)?;
+            let message = c_str!("no such synchronisation daemon runs");
+            return Err(Fault::new(ESRCH, message));
         }
         _ => return Err(Fault::new(EOPNOTSUPP, c_str!("there is no such command"))),
     }
     Ok(())
 }
 
-fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
+/// The key of the service that a request is about.
+pub fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
     parse::service_key(parse::service(attrs)?)
+}
+
+/// Refuses a key that has no service, before anything else is looked at, as IPVS does. Whoever
+/// changes the service looks again.
+fn refuse_unknown(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.flags(key))
+        .unwrap_or(Err(Refusal::NoSuchService))?;
+    Ok(())
+}
+
+/// Refuses a key that has a service.
+fn refuse_existing(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.check_new_service(key))
+        .unwrap_or(Ok(()))
 }
 
 fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {

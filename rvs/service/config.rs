@@ -5,6 +5,8 @@
 //! has it, has the lock of the namespace; the packet path reads only what is
 //! published from here.
 
+pub mod drain;
+
 use super::{
     locality::Kind, places::Place, Method, PackedKey, PlaceBook, RealServer, ServerSettings,
     Service, ServiceEntry, ServiceKey, ServiceSettings, Services, Snapshot, Supply, FTP,
@@ -26,6 +28,7 @@ use crate::{
     },
 };
 use core::net::IpAddr;
+use drain::Drain;
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNode},
@@ -44,6 +47,8 @@ pub enum Refusal {
     NoSuchServer,
     /// No host can have this address.
     NotAHostAddress,
+    /// The real server is not being drained.
+    NotDraining,
     /// The kernel refused something.
     Kernel(Error),
 }
@@ -64,6 +69,8 @@ impl From<kernel::alloc::AllocError> for Refusal {
 struct ServerRecord {
     server: Arc<RealServer>,
     meter: Meter,
+    /// If it is being drained, or was.
+    drain: Option<Drain>,
 }
 
 impl ServerRecord {
@@ -73,11 +80,17 @@ impl ServerRecord {
     }
 
     fn view(&mut self) -> ServerView {
-        let Self { server, meter } = self;
+        let Self {
+            server,
+            meter,
+            drain,
+        } = self;
         let (active, total) = (server.active(), server.total());
         ServerView {
             endpoint: server.endpoint,
             settings: server.settings(),
+            drain: *drain,
+            is_overloaded: server.is_overloaded(),
             active,
             inactive: total.saturating_sub(active),
             persistent: server.templates(),
@@ -127,7 +140,7 @@ impl ServiceRecord {
     /// The sum of its real servers' rates, so that a listing of both adds up.
     fn rates(&mut self) -> Totals {
         let mut rates = Totals::default();
-        for ServerRecord { server, meter } in self.servers.iter_mut() {
+        for ServerRecord { server, meter, .. } in self.servers.iter_mut() {
             rates = rates.plus(meter.read(server.counters.totals()).rates);
         }
         rates
@@ -146,7 +159,7 @@ impl ServiceRecord {
             .ok_or(Refusal::NoSuchServer)
     }
 
-    /// The real servers as a snapshot has them, without the one at `skipped`.
+    /// The real servers as a snapshot has them: not the one at `skipped`, nor those that are being drained.
     fn snapshot_servers(
         &self,
         first: Option<&Arc<RealServer>>,
@@ -158,7 +171,7 @@ impl ServiceRecord {
             servers.push(first.clone(), GFP_KERNEL_ACCOUNT)?;
         }
         for (i, record) in self.servers.iter().enumerate() {
-            if Some(i) != skipped {
+            if Some(i) != skipped && record.drain.is_none() {
                 servers.push(record.server.clone(), GFP_KERNEL_ACCOUNT)?;
             }
         }
@@ -212,6 +225,10 @@ pub struct ServerView {
     pub endpoint: Endpoint<IpAddr>,
     /// Settings.
     pub settings: ServerSettings,
+    /// How far it is drained, if it is.
+    pub drain: Option<Drain>,
+    /// It has reached its upper threshold, and not yet fallen below the lower one.
+    pub is_overloaded: bool,
     /// Active connections.
     pub active: u32,
     /// Inactive connections.
@@ -229,6 +246,8 @@ pub struct Config {
     services4: u32,
     services6: u32,
     removed: KVVec<Removed>,
+    /// Where real servers are being drained; some may be done with it, or gone.
+    drains: KVVec<(ServiceKey, Endpoint<IpAddr>)>,
     /// What removed services have counted.
     retired: Totals,
     /// What each CPU counted for real servers that are forgotten.
@@ -262,6 +281,7 @@ impl Config {
             services4: 0,
             services6: 0,
             removed: KVVec::new(),
+            drains: KVVec::new(),
             retired: Totals::default(),
             forgotten,
             base: Totals::default(),
@@ -546,7 +566,14 @@ impl Config {
         }
         record
             .servers
-            .insert_within_capacity(0, ServerRecord { server, meter })
+            .insert_within_capacity(
+                0,
+                ServerRecord {
+                    server,
+                    meter,
+                    drain: None,
+                },
+            )
             .map_err(|_| ENOMEM)?;
         self.announce_server(Event::ServerAdded, key, endpoint);
         Ok(())
@@ -587,7 +614,13 @@ impl Config {
         let record = self.record_mut(key)?;
         let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
         let servers = record.snapshot_servers(None, Some(index))?;
-        record.publish(servers, Change::Removed { index })?;
+        let change = match record.servers.get(index).map(|it| it.drain.is_some()) {
+            Some(true) => Change::Edited,
+            _ => Change::Removed {
+                index: record.published_index(index),
+            },
+        };
+        record.publish(servers, change)?;
         let removed = record.servers.remove(index).map_err(|_| EINVAL)?;
         removed.server.set_available(false);
         record.retired = record.retired.plus(removed.server.counters.totals());
@@ -780,7 +813,7 @@ fn keep_counts(forgotten: &mut [Totals], server: &RealServer) {
 
 fn zero(record: &mut ServiceRecord) {
     record.base = record.totals();
-    for ServerRecord { server, meter } in record.servers.iter_mut() {
+    for ServerRecord { server, meter, .. } in record.servers.iter_mut() {
         meter.zero(server.counters.totals());
     }
 }

@@ -86,6 +86,9 @@ struct Load {
 
 const ONE_ACTIVE: u64 = 1 << 32;
 
+/// It is being drained: for all who choose servers its weight is 0. Weights are below.
+const DRAINING: u32 = 1 << 31;
+
 /// A real server of one virtual service.
 pub struct RealServer {
     /// The service that it is one of.
@@ -96,6 +99,7 @@ pub struct RealServer {
     method: AtomicU8,
     tunnel: AtomicTunnel,
     is_available: AtomicBool,
+    /// With [`DRAINING`] in the bit that no weight has.
     weight: AtomicU32,
     /// The last weight that was not 0.
     last_weight: AtomicU32,
@@ -142,7 +146,7 @@ impl RealServer {
         ServerSettings {
             method: self.method(),
             tunnel: self.tunnel(),
-            weight: self.weight.load(Ordering::Relaxed),
+            weight: self.weight.load(Ordering::Relaxed) & !DRAINING,
             upper_threshold: self.upper_threshold.load(Ordering::Relaxed),
             lower_threshold: self.lower_threshold.load(Ordering::Relaxed),
         }
@@ -154,7 +158,9 @@ impl RealServer {
         let old = self.settings();
         self.method.store(settings.method as u8, Ordering::Relaxed);
         self.tunnel.store(settings.tunnel);
-        self.weight.store(settings.weight, Ordering::Relaxed);
+        let draining = self.weight.load(Ordering::Relaxed) & DRAINING;
+        self.weight
+            .store(settings.weight | draining, Ordering::Relaxed);
         if settings.weight != 0 {
             self.last_weight.store(settings.weight, Ordering::Relaxed);
         }
@@ -195,7 +201,21 @@ impl RealServer {
     /// Changes the settings of one that is added again: the weights of its earlier life do not count.
     pub fn return_with(&self, settings: ServerSettings) {
         self.last_weight.store(0, Ordering::Relaxed);
+        self.set_draining(false);
         self.change(settings);
+    }
+
+    /// Whether it is being drained.
+    #[inline]
+    pub fn is_draining(&self) -> bool {
+        self.weight.load(Ordering::Relaxed) & DRAINING != 0
+    }
+
+    /// Says whether it is being drained. Only with the configuration's lock held.
+    pub fn set_draining(&self, is_draining: bool) {
+        let weight = self.weight.load(Ordering::Relaxed) & !DRAINING;
+        let draining = if is_draining { DRAINING } else { 0 };
+        self.weight.store(weight | draining, Ordering::Relaxed);
     }
 
     /// The forwarding method of new connections.
@@ -294,7 +314,10 @@ impl RealServer {
 impl Candidate for RealServer {
     #[inline]
     fn weight(&self) -> u32 {
-        self.weight.load(Ordering::Relaxed)
+        match self.weight.load(Ordering::Relaxed) {
+            weight if weight < DRAINING => weight,
+            _ => 0,
+        }
     }
 
     #[inline]

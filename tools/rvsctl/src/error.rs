@@ -103,6 +103,8 @@ pub enum Attempt<'a> {
     AddServer(&'a ServiceKey, Endpoint),
     SetServer(&'a ServiceKey, Endpoint),
     DeleteServer(&'a ServiceKey, Endpoint),
+    DrainServer(&'a ServiceKey, Endpoint),
+    UndrainServer(&'a ServiceKey, Endpoint),
     ListConnections,
     KillConnections,
     ShowStatistics,
@@ -129,6 +131,10 @@ impl fmt::Display for Attempt<'_> {
             Self::DeleteServer(key, server) => {
                 write!(f, "delete the real server {server} of {key}")
             }
+            Self::DrainServer(key, server) => write!(f, "drain the real server {server} of {key}"),
+            Self::UndrainServer(key, server) => {
+                write!(f, "end the draining of the real server {server} of {key}")
+            }
             Self::ListConnections => f.write_str("list the connections"),
             Self::KillConnections => f.write_str("end connections"),
             Self::ShowStatistics => f.write_str("show the statistics"),
@@ -152,6 +158,8 @@ impl<'a> Attempt<'a> {
             | Self::ListService(key)
             | Self::AddServer(key, _)
             | Self::SetServer(key, _)
+            | Self::DrainServer(key, _)
+            | Self::UndrainServer(key, _)
             | Self::DeleteServer(key, _)
             | Self::ZeroService(key) => Some(key),
             _ => None,
@@ -265,8 +273,15 @@ fn refused(errno: Errno, ack: &ExtendedAck, attempt: Attempt<'_>) -> Failure {
                 None => failure.tip(format!("schedulers of rvs: {}", known.join(", "))),
             }
         }
-        (Errno::NOENT, Attempt::SetServer(key, server) | Attempt::DeleteServer(key, server)) => {
-            Failure::no_server(key, server)
+        (
+            Errno::NOENT,
+            Attempt::SetServer(key, server)
+            | Attempt::DeleteServer(key, server)
+            | Attempt::DrainServer(key, server)
+            | Attempt::UndrainServer(key, server),
+        ) => Failure::no_server(key, server),
+        (Errno::ALREADY, Attempt::UndrainServer(key, server)) => {
+            Failure::new(Refused, format!("{server} of {key} is not being drained"))
         }
         (Errno::OPNOTSUPP, _) if words(ack).is_none() => Failure::new(
             Refused,

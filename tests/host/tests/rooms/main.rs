@@ -17,6 +17,7 @@ mod ipv4;
 mod ipv6;
 mod netlink_numbers;
 mod network;
+mod policy;
 mod proc_text;
 mod proto;
 mod quote;

@@ -110,6 +110,7 @@ pub const SERVER: &str = "\
 Examples:
   rvsctl server add tcp 192.0.2.10:80 10.0.0.1:8080 --method nat --weight 5
   rvsctl server set tcp 192.0.2.10:80 10.0.0.1:8080 --weight 0
+  rvsctl server drain tcp 192.0.2.10:80 10.0.0.1:8080 --timeout 30s
   rvsctl server list tcp 192.0.2.10:80
   rvsctl server del tcp 192.0.2.10:80 10.0.0.1:8080";
 
@@ -146,6 +147,23 @@ Examples:
   rvsctl server add tcp 192.0.2.10:80 198.51.100.9 -m tunnel --tunnel-type gre
   rvsctl server add tcp 192.0.2.10:80 [2001:db8::9] --method tunneling
   rvsctl server add mark 7 10.0.0.1 --upper-threshold 1000";
+
+pub const SERVER_DRAIN: &str = "\
+The server gets no new connections, whatever its weight, and persistence no
+longer keeps clients there. Flows of UDP go to other servers at once;
+connections of TCP and SCTP may finish, until the deadline of --timeout if there
+is one. How many are left is shown on one line on a terminal, on a line for each
+change elsewhere, and with --json as a line of JSON for each. The kernel keeps
+the deadline, so leaving the command changes nothing; `server undrain` does.
+A drained server stays configured, unless --remove is given.
+
+Listings show how far it is. To ipvsadm and other tools of LVS its weight is 0,
+and what they set it to counts after `server undrain`.
+
+Examples:
+  rvsctl server drain tcp 192.0.2.10:80 10.0.0.1:8080
+  rvsctl server drain tcp 192.0.2.10:80 10.0.0.1:8080 --timeout 30s --remove
+  rvsctl server drain mark 7 10.0.0.1 --timeout 5m --drop --no-wait";
 
 pub const SERVER_SET: &str = "\
 What is not named stays as it is. Connections that exist keep their method.

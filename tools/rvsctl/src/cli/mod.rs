@@ -3,6 +3,7 @@
 //! lives in `commands`.
 
 mod connection;
+mod drain;
 mod help;
 mod names;
 mod scheduling;
@@ -17,6 +18,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
+pub use self::drain::DrainArgs;
 pub use self::names::{
     CompletionShell, Method, OptionalServiceName, ServerName, ServiceName, TunnelChecksum,
     TunnelType,
@@ -123,7 +125,7 @@ pub enum Command {
     #[command(subcommand, after_help = help::SERVICE)]
     Service(ServiceCommand),
 
-    /// Real servers of a service: add, set, del, list
+    /// Real servers of a service: add, set, del, drain, undrain, list
     #[command(subcommand, after_help = help::SERVER)]
     Server(ServerCommand),
 
@@ -250,6 +252,23 @@ pub enum ServerCommand {
         after_help = "Example:\n  rvsctl server del tcp 192.0.2.10:80 10.0.0.1:8080"
     )]
     Del {
+        #[command(flatten)]
+        server: ServerName,
+    },
+
+    /// Take a real server out of service as its connections end
+    #[command(after_help = help::SERVER_DRAIN)]
+    Drain {
+        #[command(flatten)]
+        server: ServerName,
+
+        #[command(flatten)]
+        arguments: DrainArgs,
+    },
+
+    /// Give a real server that is drained new connections again
+    #[command(after_help = "Example:\n  rvsctl server undrain tcp 192.0.2.10:80 10.0.0.1:8080")]
+    Undrain {
         #[command(flatten)]
         server: ServerName,
     },

@@ -271,6 +271,16 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
             "--count",
             "cannot be used with",
         ),
+        (
+            "rvsctl server drain tcp 192.0.2.10:80 10.0.0.1 --drop",
+            "--timeout",
+            "required",
+        ),
+        (
+            "rvsctl server drain tcp 192.0.2.10:80 10.0.0.1 --timeout 5m --drop --reset",
+            "--drop",
+            "cannot be used with",
+        ),
         ("rvsctl conn list --reverse", "--sort", "required"),
     ] {
         let message = parse(line).map(|_| ()).unwrap_err();

@@ -5,6 +5,7 @@
 mod checks;
 mod confirm;
 mod connection;
+mod drain;
 mod flush;
 mod man;
 mod metrics;
@@ -148,6 +149,10 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
             ),
             ServerCommand::Set { server, change } => server::set(session, &server.0, &change),
             ServerCommand::Del { server } => server::delete(session, &server.0),
+            ServerCommand::Drain { server, arguments } => {
+                drain::drain(session, &server.0, &arguments)
+            }
+            ServerCommand::Undrain { server } => drain::undrain(session, &server.0),
             ServerCommand::List(arguments) => server::list(session, &arguments),
         },
         Command::Conn(ConnCommand::List(arguments)) => connection::list(session, &arguments),

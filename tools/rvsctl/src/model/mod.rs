@@ -6,6 +6,7 @@
 //! to people in `output`.
 
 mod connection;
+mod draining;
 mod event;
 mod reading;
 mod scheduler;
@@ -19,6 +20,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use connection::Connection;
+pub use draining::{DrainPlan, Draining, Leftovers};
 pub use event::{Event, EventKind, Packet, Process, ServerLoad, Subject, Topic};
 pub use reading::{Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
@@ -254,6 +256,8 @@ pub struct Server {
     pub inactive_connections: u32,
     /// Persistence templates that point here.
     pub persistent_connections: u32,
+    /// How far it is drained, if it is.
+    pub draining: Option<Draining>,
     #[serde(skip)]
     pub encapsulation: Option<Encapsulation>,
     #[serde(flatten)]
@@ -353,6 +357,7 @@ mod tests {
             "active_connections": 12,
             "inactive_connections": 3,
             "persistent_connections": 1,
+            "draining": null,
             "counters": {
                 "connections": 200,
                 "packets_in": 201,

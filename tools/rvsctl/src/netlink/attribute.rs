@@ -198,6 +198,11 @@ impl<'a> Attributes<'a> {
             .transpose()
     }
 
+    /// Whether an attribute is there that says all by that.
+    pub fn flag(&self, id: AttributeId) -> bool {
+        self.value(id).is_some()
+    }
+
     /// Turns an absent attribute into an error that names it.
     pub fn require<T>(&self, id: AttributeId, value: Option<T>) -> Result<T, DecodeError> {
         value.ok_or_else(|| self.missing(id))

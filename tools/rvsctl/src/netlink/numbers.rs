@@ -78,6 +78,7 @@ attribute_set! {
         TOTALS "totals" => totals,
         FILTER "filter" => filter,
         COUNT "count",
+        DRAIN "drain" => drain,
         SILENT "silent",
         EVENT "event" => event,
         EVENTS_LOST "events-lost",
@@ -125,6 +126,19 @@ attribute_set! {
         TUN_TYPE "tun-type",
         TUN_PORT "tun-port",
         TUN_FLAGS "tun-flags",
+        DRAIN "drain" => drain,
+    }
+}
+
+attribute_set! {
+    /// The draining of a real server.
+    drain = drain {
+        STOP "stop",
+        TIMEOUT "timeout",
+        LEFTOVERS "leftovers",
+        REMOVE "remove",
+        LEFT "left",
+        DONE "done",
     }
 }
 
@@ -257,6 +271,7 @@ mod tests {
             stats64::SET,
             connection::SET,
             filter::SET,
+            drain::SET,
             totals::SET,
             drop::SET,
             event::SET,

@@ -2,6 +2,7 @@
 //! Real servers as netlink attributes.
 
 use super::attribute::{Attribute, Attributes, DecodeError};
+use super::drain::decode_draining;
 use super::numbers::{rvs, server};
 use super::service::family_number;
 use super::statistics::decode_statistics;
@@ -116,6 +117,7 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
         active_connections: attributes.require_u32(server::ACTIVE_CONNS)?,
         inactive_connections: attributes.require_u32(server::INACT_CONNS)?,
         persistent_connections: attributes.require_u32(server::PERSIST_CONNS)?,
+        draining: decode_draining(&attributes)?,
         encapsulation,
         statistics: decode_statistics(&attributes.require_nest(server::STATS64)?)?,
     })
@@ -136,12 +138,22 @@ pub mod tests {
 
     /// The body of the kernel's answer about a real server with 12 active, 3 inactive connections.
     pub fn server_body(endpoint: Endpoint, settings: &ServerSettings) -> Vec<u8> {
+        server_body_with(endpoint, settings, vec![])
+    }
+
+    /// The same with further attributes.
+    pub fn server_body_with(
+        endpoint: Endpoint,
+        settings: &ServerSettings,
+        further: Vec<Attribute>,
+    ) -> Vec<u8> {
         let mut attributes = key_attributes(endpoint);
         if let std::net::IpAddr::V4(v4) = endpoint.address {
             let mut padded = [0; 16];
             padded[..4].copy_from_slice(&v4.octets());
             attributes[0] = Attribute::bytes(server::ADDR, &padded);
         }
+        attributes.extend(further);
         attributes.extend([
             Attribute::u32(server::FWD_METHOD, settings.method.number()),
             Attribute::u32(server::WEIGHT, settings.weight),

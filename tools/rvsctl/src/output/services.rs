@@ -128,13 +128,15 @@ pub fn service_notes(service: &Service) -> Vec<String> {
 
 /// What a server has besides method and weight.
 pub fn server_notes(server: &Server) -> Vec<String> {
-    match (server.upper_threshold, server.lower_threshold) {
-        (0, _) => Vec::new(),
-        (upper, 0) => vec![format!("at most {upper} connections")],
-        (upper, lower) => vec![format!(
+    let thresholds = match (server.upper_threshold, server.lower_threshold) {
+        (0, _) => None,
+        (upper, 0) => Some(format!("at most {upper} connections")),
+        (upper, lower) => Some(format!(
             "at most {upper} connections, then none until below {lower}"
-        )],
-    }
+        )),
+    };
+    let draining = server.draining.map(|draining| draining.to_string());
+    draining.into_iter().chain(thresholds).collect()
 }
 
 fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String> {
@@ -206,7 +208,7 @@ fn traffic_row(name: String, traffic: &Traffic, view: View) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Family, ServiceKey, Statistics};
+    use crate::model::{Draining, Family, Leftovers, ServiceKey, Statistics};
     use crate::output::samples::{fits, services};
 
     fn printed(services: &[ServiceWithServers], figures: Figures, exact: bool) -> String {
@@ -323,6 +325,23 @@ mark 7            sh                              24         6      2
         fits(80, expected);
         let counters = printed(&services, Figures::Counters, false);
         assert!(!counters.contains('('), "{counters}");
+    }
+
+    #[test]
+    fn a_server_that_is_drained_says_so_below() {
+        let mut services = services();
+        services.truncate(1);
+        services[0].servers[0].draining = Some(Draining {
+            left: 12,
+            deadline_milliseconds: Some(24_100),
+            leftovers: Leftovers::Reset,
+            remove: true,
+            done: false,
+        });
+        let text = printed(&services, Figures::Settings, false);
+        let note = "    (draining: 12 connections left, 25 s until they are reset, then removed)";
+        assert!(text.lines().any(|line| line == note), "{text}");
+        fits(80, note);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! Commands from the line typed to what is sent, printed and returned, against a scripted kernel.
 
 mod connections;
+mod drain;
 mod settings;
 mod watch;
 
