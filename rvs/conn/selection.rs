@@ -176,14 +176,15 @@ impl<A: Address> Connections<A> {
         if selection.excludes(A::FAMILY) {
             return Walked::Through;
         }
-        let now = jiffies();
         let visit = |entry: Lent<'a, Connection<A>>| {
+            // Read here, where the bucket is locked: later than any entry was made.
+            let now = jiffies();
             entry.status().is_dead() || !selection.includes(entry, now) || visit(entry)
         };
         self.table().walk(from, visit, rcu)
     }
 
-    /// How many entries are selected, in one pass. Sleeps.
+    /// How many entries are selected, in one pass, which ends early if the process is being killed. Sleeps.
     pub fn count_selected(&self, selection: &impl Selects) -> u64 {
         let mut count = 0u64;
         let mut place = Place::default();
@@ -199,7 +200,9 @@ impl<A: Address> Connections<A> {
                 Walked::On(next) | Walked::Stopped(next) => place = next,
                 Walked::Through => return count,
             }
-            cpu::breathe();
+            if !cpu::breathe() {
+                return count;
+            }
         }
     }
 }

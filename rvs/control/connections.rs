@@ -102,7 +102,9 @@ fn list_table<A: Address>(
                 return true;
             }
         }
-        cpu::breathe();
+        if !cpu::breathe() {
+            return false;
+        }
     }
 }
 
@@ -121,8 +123,14 @@ pub fn count<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
 pub fn kill<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     let attrs = parse::attributes(request.attributes)?;
     let Selected {
-        entries, says_all, ..
+        entries,
+        says_all,
+        limit,
     } = filter::selected(attrs)?;
+    if limit.is_some() {
+        let message = c_str!("connections are ended without a limit; leave it out");
+        return Err(Fault::new(EINVAL, message));
+    }
     if entries.is_open() && !says_all {
         let message =
             c_str!("nothing says which connections to end; the flag `all` means every one");

@@ -41,6 +41,10 @@ pub fn selected(attrs: Attrs<'_>) -> Parsed<'_, Selected> {
         .map(|_| family(nest, filter::AF))
         .transpose()?;
     let client = address(nest, filter::CLIENT_ADDR, filter::AF)?;
+    if let (None, Some(attr)) = (client, nest.get(filter::CLIENT_PREFIX)) {
+        let message = c_str!("a prefix length is given without the address of the clients");
+        return Err(Fault::at(EINVAL, message, attr));
+    }
     let entries = Selection {
         service: match nest.get(filter::SERVICE) {
             Some(service) => Some(parse::service_key(parse::nested(service)?)?),

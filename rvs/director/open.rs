@@ -148,7 +148,7 @@ impl Balancer {
         context: Context<'a>,
     ) -> Verdict<'a> {
         let is_tracked = old.status().is_tracked();
-        if old.is_pinned() {
+        if old.is_pinned() && !old.status().is_reset() {
             return match is_tracked && skb.is_of_known_flow() {
                 true => self.request(skb, segment, old, context),
                 false => self.open(skb, Cause::Segment(segment), hash, context),

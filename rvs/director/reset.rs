@@ -51,7 +51,8 @@ impl Balancer {
         v4.saturating_add(self.connections6.count_selected(selection))
     }
 
-    /// Ends the selected entries of the table, and says how many. Sleeps.
+    /// Ends the selected entries of the table, and says how many; fewer if the process is being killed.
+    /// Sleeps.
     pub fn end_selected(&self, net: Net<'_>, selection: &impl Selects, ending: Ending) -> u64 {
         let v4 = self.end_of_family::<Ipv4Addr>(net, selection, ending);
         let v6 = self.end_of_family::<Ipv6Addr>(net, selection, ending);
@@ -71,14 +72,23 @@ impl Balancer {
             let rcu = Held::from(&guard);
             let mut batch = [None; BATCH];
             let mut slots = batch.iter_mut();
-            let collect = |entry| match slots.next() {
-                Some(slot) => {
-                    *slot = Some(entry);
-                    true
-                }
-                None => false,
-            };
-            let walked = A::connections(self).walk(selection, place, collect, rcu);
+            let walked = A::connections(self).walk(
+                selection,
+                place,
+                |entry| {
+                    if entry.status().is_reset() {
+                        return true;
+                    }
+                    let slot = slots.next();
+                    let has_room = slot.is_some();
+                    if let Some(slot) = slot {
+                        *slot = Some(entry);
+                    }
+                    has_room
+                },
+                rcu,
+            );
+            let before = ended;
             for entry in batch.into_iter().flatten() {
                 if self.end_one::<A>(net, entry, ending, rcu) {
                     ended = ended.wrapping_add(1);
@@ -86,10 +96,15 @@ impl Balancer {
             }
             drop(guard);
             match walked {
+                // What was ended does not count among equals any more.
+                Walked::On(next) | Walked::Stopped(next)
+                    if next.is_amid_equals() && ended != before => {}
                 Walked::On(next) | Walked::Stopped(next) => place = next,
                 Walked::Through => return ended,
             }
-            cpu::breathe();
+            if !cpu::breathe() {
+                return ended;
+            }
         }
     }
 
@@ -147,6 +162,10 @@ impl Balancer {
         self.note(connection, &reset, way);
         let path = Path::of(connection.get());
         match way {
+            // A server that was removed keeps no route.
+            Way::In if connection.available_server().is_none() => {
+                self.drop(skb, Reason::ServerRemoved)
+            }
             Way::In => xmit::request(self, skb, &reset, path, context),
             Way::Out => xmit::answer(self, skb, &reset, path, context),
         }

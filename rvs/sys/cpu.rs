@@ -81,8 +81,9 @@ pub fn possible() -> impl Iterator<Item = Cpu> {
     core::iter::successors(Cpu::behind(-1), |cpu| cpu.next())
 }
 
-/// Lets others run, where a long loop of a worker can afford it.
-pub fn breathe() {
-    // SAFETY: callers are in process context and hold no lock: it may sleep.
-    unsafe { bindings::rvs_cond_resched() };
+/// Lets others run, where a long loop in process context can afford it; no lock is held in which one must
+/// not sleep. `false` if the process is being killed and nobody waits for what the loop finds.
+pub fn breathe() -> bool {
+    // SAFETY: callers are in process context and may sleep.
+    unsafe { bindings::rvs_cond_resched() }
 }

@@ -96,9 +96,10 @@ u64 rvs_total_memory(void)
 	return (u64)totalram_pages() << PAGE_SHIFT;
 }
 
-void rvs_cond_resched(void)
+bool rvs_cond_resched(void)
 {
 	cond_resched();
+	return !fatal_signal_pending(current);
 }
 
 void __percpu *rvs_alloc_percpu(size_t size, size_t align)

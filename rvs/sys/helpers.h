@@ -22,7 +22,7 @@ void rvs_lockdep_acquire_chain(unsigned int nesting);
 void rvs_lockdep_release_chain(void);
 void rvs_assert_rcu_read_side(void);
 u64 rvs_total_memory(void);
-void rvs_cond_resched(void);
+bool rvs_cond_resched(void);
 void __percpu *rvs_alloc_percpu(size_t size, size_t align);
 void rvs_this_cpu_add_u64(u64 __percpu *counter, u64 value);
 u64 rvs_this_cpu_inc_return_u64(u64 __percpu *counter);

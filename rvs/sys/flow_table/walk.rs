@@ -31,6 +31,11 @@ impl Place {
         [self.at, self.passed]
     }
 
+    /// Whether entries may follow that have the hash of one that was met.
+    pub const fn is_amid_equals(self) -> bool {
+        self.passed != 0
+    }
+
     /// Behind an entry whose hash, read backwards, is `order`.
     fn behind(self, order: u64) -> Self {
         let passed = if order == self.at { self.passed } else { 0 };
@@ -44,7 +49,7 @@ impl Place {
 /// Where a step of a walk ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Walked {
-    /// At the end of a bucket; the next one begins here.
+    /// Further on: at the end of a bucket, or amid a long one.
     On(Place),
     /// Before an entry that the walker did not take.
     Stopped(Place),
@@ -67,7 +72,7 @@ impl Geometry {
 }
 
 impl<T: Entry> FlowTable<T> {
-    /// Takes a walk one bucket further. From a default [`Place`] on, it meets every entry that is in the
+    /// Takes a walk one bucket further, or a part of a bucket with very many entries. From a default [`Place`] on, it meets every entry that is in the
     /// table from its first step to its last just once, whether the table grows, shrinks or neither;
     /// of entries that come and go meanwhile, some. Only where one of several entries with the very same
     /// hash comes or goes between two steps, another of these can be missed or met twice.
@@ -105,7 +110,8 @@ impl<T: Entry> FlowTable<T> {
         rcu: Held<'a>,
     ) -> Walked {
         let mut place = from;
-        while let Some((order, node)) = next_in(chain, place) {
+        let (few, has_more) = next_few(chain, place);
+        for (order, node) in few.into_iter().flatten() {
             // SAFETY: in the table, and the read side is held for `'a`.
             if !visit(unsafe { self.lend(node, rcu) }) {
                 return Walked::Stopped(place);
@@ -113,17 +119,24 @@ impl<T: Entry> FlowTable<T> {
             place = place.behind(order);
         }
         match bound {
+            _ if has_more => Walked::On(place),
             Some(at) => Walked::On(Place { at, passed: 0 }),
             None => Walked::Through,
         }
     }
 }
 
-/// The entry that comes next in a chain, with its hash read backwards. Chains are short, and keep no
-/// order.
-fn next_in<T>(chain: &LockedChain<'_, T>, place: Place) -> Option<(u64, NonNull<Node<T>>)> {
-    let mut passed = 0u64;
-    let mut next: Option<(u64, NonNull<Node<T>>)> = None;
+/// Entries of a bucket that one step visits at most: each step looks through the chain once, however
+/// long that is.
+const FEW: usize = 16;
+
+/// An entry of a chain, with its forward hash read backwards.
+type Next<T> = Option<(u64, NonNull<Node<T>>)>;
+
+/// The entries that come next in a chain, which keeps no order, and whether there are more.
+fn next_few<T>(chain: &LockedChain<'_, T>, place: Place) -> ([Next<T>; FEW], bool) {
+    let mut few = [const { None }; FEW];
+    let (mut passed, mut has_more) = (0u64, false);
     for (node, link, _) in chain.entries() {
         if link != Link::Forward {
             continue;
@@ -132,9 +145,27 @@ fn next_in<T>(chain: &LockedChain<'_, T>, place: Place) -> Option<(u64, NonNull<
         let order = unsafe { node.as_ref() }.hashes.forward.reverse_bits();
         if order == place.at && passed < place.passed {
             passed = passed.wrapping_add(1);
-        } else if order >= place.at && next.is_none_or(|(least, _)| order < least) {
-            next = Some((order, node));
+        } else if order >= place.at {
+            has_more |= insert(&mut few, (order, node));
         }
     }
-    next
+    (few, has_more)
+}
+
+/// Puts an entry among those in order, behind its equals. Whether one had to go for it, or it found no
+/// place.
+fn insert<T>(few: &mut [Next<T>; FEW], entry: (u64, NonNull<Node<T>>)) -> bool {
+    let mut carried = entry;
+    let mut has_place = false;
+    for slot in few {
+        match slot.replace(carried) {
+            None => return false,
+            Some(held) if has_place || carried.0 < held.0 => {
+                has_place = true;
+                carried = held;
+            }
+            Some(held) => *slot = Some(held),
+        }
+    }
+    true
 }

@@ -50,10 +50,11 @@ pub fn count() -> usize {
     CPUS
 }
 
-/// Lets others run.
-pub fn breathe() {
+/// Lets others run. `true`: nobody kills the process.
+pub fn breathe() -> bool {
     might_sleep();
     thread::yield_now();
+    true
 }
 
 /// Panics where the kernel's function of this name would warn.
