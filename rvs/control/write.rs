@@ -28,7 +28,7 @@ use kernel::prelude::*;
 #[derive(Clone, Copy)]
 pub struct Style {
     /// Whether it is the native one: nests are marked as such, while clients of `IPVS` compare types without the
-    /// mark; and what these have no word for is said.
+    /// mark; and what these have no word for is said, as when counters were read: two readings tell a rate.
     pub is_native: bool,
 }
 

@@ -263,8 +263,18 @@ def test_the_live_view_gives_the_terminal_back_however_it_ends(lab, rvsctl):
             rest = os.read(ours, 65536)
             assert b"\x1b[?1049l" in rest and b"\x1b[?25h" in rest, end  # the other screen is left, the cursor is back
     finally:
-        os.close(ours)
         os.close(theirs)
+        os.close(ours)
+
+
+def test_the_live_view_ends_with_its_terminal(lab):
+    ours, theirs = pty.openpty()
+    live = lab.director.start(Rvsctl.tool, "top", stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"},
+                              start_new_session=True)
+    os.close(theirs)
+    os.read(ours, 4096)
+    os.close(ours)
+    live.wait(timeout=30)
 
 
 def test_without_a_terminal_the_live_view_says_what_to_do(lab):

@@ -253,7 +253,10 @@ impl<'c> Transaction<'c> {
         if !config.net.is_host_address(endpoint.addr) {
             return Err(Refusal::NotAHostAddress);
         }
-        Ok((RealServer::new(config.net, key, endpoint, settings)?, Origin::New))
+        Ok((
+            RealServer::new(config.net, key, endpoint, settings)?,
+            Origin::New,
+        ))
     }
 
     /// Changes a real server. Sleeps.

@@ -109,13 +109,14 @@ class Play:
 
     def look(self, field, patience=3.0):
         """Note what there is. Connections that end this second are waited for, as some that were replaced end a moment later; so are
-        those that C ip_vs's table does not show while it moves them, though it counts them."""
+        those that C ip_vs's table does not show, or shows twice, while it moves them, though it counts them."""
         deadline = time.monotonic() + patience
         while True:
             entries, servers = self._entries(), self._servers_now()
             elapsed = time.monotonic() - self._started
             counted = sum(sum(map(int, _COUNTS.search(text).groups())) for found in servers.values() for text in found.values())
-            if time.monotonic() > deadline or len(entries) >= counted and all(entry.ends - elapsed >= 0.5 for entry in entries):
+            is_settled = len(entries) >= counted and len({entry.text for entry in entries}) == len(entries)
+            if time.monotonic() > deadline or is_settled and all(entry.ends - elapsed >= 0.5 for entry in entries):
                 break
             time.sleep(0.02)
         for key, service in self._services.items():
@@ -326,6 +327,8 @@ def _without_chance(data):
     rest[10:12] = struct.pack("!H", wire.checksum(bytes(rest[:header])))
     if data[9] == wire.UDP:
         rest[header:header + 2] = struct.pack("!H", 40000)
+        if any(rest[header + 6:header + 8]):
+            rest[header + 6:header + 8] = b"\xff\xff"
     return bytes(rest)
 
 

@@ -36,6 +36,22 @@ impl Interrupt {
         Ok(Self { received })
     }
 
+    /// Waits until the process is asked to end, or the terminal is gone.
+    pub fn wait_for_end(&self, terminal: &impl AsFd) -> io::Result<()> {
+        let mut fds = [
+            PollFd::new(&self.received, PollFlags::IN),
+            // That it is hung up is told without asking.
+            PollFd::new(terminal, PollFlags::empty()),
+        ];
+        loop {
+            match poll(&mut fds, None) {
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(_) => return Ok(()),
+            }
+        }
+    }
+
     /// Waits until something can be read from `fd`.
     pub fn wait(&self, fd: &impl AsFd, deadline: Option<Instant>) -> io::Result<Wake> {
         loop {
@@ -77,7 +93,11 @@ mod tests {
         assert_eq!(interrupt.wait(&here, soon).unwrap(), Wake::TimeOver);
         there.write_all(b"x").unwrap();
         assert_eq!(interrupt.wait(&here, None).unwrap(), Wake::Ready);
+        drop(there);
+        interrupt.wait_for_end(&here).unwrap();
+        let (here, _there) = UnixStream::pair().unwrap();
         signal_hook::low_level::raise(SIGTERM).unwrap();
         assert_eq!(interrupt.wait(&here, None).unwrap(), Wake::Interrupted);
+        interrupt.wait_for_end(&here).unwrap();
     }
 }

@@ -4,7 +4,7 @@
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Cell, Clear, Paragraph, Table};
+use ratatui::widgets::{Block, Cell, Clear, Padding, Paragraph, Table};
 use ratatui::Frame;
 
 use super::state::{Row, Sort, State};
@@ -23,25 +23,28 @@ const COLUMNS: [(&str, u16); 8] = [
     ("OUT", 6),
 ];
 
+/// Columns that names have at least.
+const NAMES: usize = 26;
+
 const KEYS: &str = "q quit  < > r sort  / filter  s servers  space pause  + - interval  h help";
 
 const HELP: &str = "\
- q, ^C      quit
- < >        sort by the column to the left, to the right
- n a c b    sort by name, active connections, connections/s, bytes/s in
- r          the other way round
- /          only names with the text that follows; Enter keeps it,
-            Esc clears it
- s          without servers, or with them
- space      pause, go on
- + -        more, fewer seconds between readings
- up down PageUp PageDown Home End   scroll
+q, ^C      quit
+< >        sort by the column to the left, to the right
+n a c b    sort by name, active connections, connections/s, bytes/s in
+r          the other way round
+/          only names with the text that follows; Enter keeps it,
+           Esc clears it
+s          without servers, or with them
+space      pause, go on
++ -        more, fewer seconds between readings
+up down PageUp PageDown Home End   scroll
 
- ACTIVE and INACT are connections in use, and those that wait for their
- timeout. IN is from clients to servers, OUT the replies that pass here.
- A server in parentheses has weight 0: it gets no new connections.
+ACTIVE and INACT are connections in use, and those that wait for their
+timeout. IN is from clients to servers, OUT the replies that pass here.
+A server in parentheses has weight 0: it gets no new connections.
 
- Any key goes on.";
+Any key goes on.";
 
 /// What stands around the table.
 pub struct Surroundings<'a> {
@@ -141,7 +144,10 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &mut State, pace: &Pace)
     let room = usize::from(area.height).saturating_sub(2);
     state.scroll = state.scroll.min(rows.len().saturating_sub(room));
     let figures: u16 = COLUMNS[1..].iter().map(|(_, width)| width + 1).sum();
-    let width = usize::from(area.width.saturating_sub(figures)).max(8);
+    // As wide as the names, so that figures stand beside them; in 80 columns there is just room.
+    let longest = rows.iter().map(|row| shown_name(row).chars().count()).max();
+    let room_for_names = usize::from(area.width.saturating_sub(figures)).max(8);
+    let width = longest.unwrap_or(0).max(NAMES).min(room_for_names);
     let heading = COLUMNS.iter().zip(Sort::ALL).map(|((heading, _), sort)| {
         let mut style = Style::from(Modifier::BOLD);
         if sort == state.sort {
@@ -189,12 +195,15 @@ fn totals(pace: &Pace) -> Row {
     }
 }
 
-fn table_row(row: &Row, width: usize) -> ratatui::widgets::Row<'static> {
-    let name = match (row.is_server, row.is_quiesced) {
+fn shown_name(row: &Row) -> String {
+    match (row.is_server, row.is_quiesced) {
         (true, true) => format!("  ({})", row.name),
         (true, false) => format!("  {}", row.name),
         _ => row.name.clone(),
-    };
+    }
+}
+
+fn table_row(row: &Row, width: usize) -> ratatui::widgets::Row<'static> {
     let rates = &row.statistics.rates;
     let figures = [
         row.active,
@@ -207,7 +216,9 @@ fn table_row(row: &Row, width: usize) -> ratatui::widgets::Row<'static> {
     ];
     let figures =
         figures.map(|figure| Cell::from(Line::from(short(figure)).alignment(Alignment::Right)));
-    ratatui::widgets::Row::new(std::iter::once(Cell::from(cut(&name, width))).chain(figures))
+    ratatui::widgets::Row::new(
+        std::iter::once(Cell::from(cut(&shown_name(row), width))).chain(figures),
+    )
 }
 
 /// A name in so many columns: what does not fit is left out of its middle, since both ends tell most.
@@ -246,7 +257,10 @@ fn draw_help(frame: &mut Frame<'_>) {
         .flex(ratatui::layout::Flex::Center)
         .areas(area);
     frame.render_widget(Clear, area);
-    let help = Paragraph::new(HELP).block(Block::bordered().title(" Keys "));
+    let block = Block::bordered()
+        .title(" Keys ")
+        .padding(Padding::horizontal(1));
+    let help = Paragraph::new(HELP).block(block);
     frame.render_widget(help, area);
 }
 
@@ -328,7 +342,7 @@ mod tests {
         };
         let mut state = State::new(2, String::new());
         assert!(screen(160, 12, &mut state, &pace)[4]
-            .starts_with("tcp [2001:db8:1111:2222:3333:4444:5555:6666]:8080   "));
+            .starts_with("tcp [2001:db8:1111:2222:3333:4444:5555:6666]:8080     24 "));
         assert!(screen(80, 12, &mut state, &pace)[4].starts_with("tcp [2001:db…55:6666]:8080 "));
         for width in [1, 10, 40] {
             for height in [1, 2, 5] {
@@ -373,7 +387,7 @@ mod tests {
             "{lines:?}"
         );
         for line in HELP.lines() {
-            assert!(line.chars().count() <= 74, "{line}");
+            assert!(line.chars().count() <= 72, "{line}");
         }
     }
 }

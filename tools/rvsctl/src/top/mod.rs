@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use jiff::Zoned;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use ratatui::DefaultTerminal;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::{Error, Failure};
+use crate::interrupt::Interrupt;
 use crate::model::{Pace, Reading};
 use draw::Surroundings;
 use state::{State, Wish};
@@ -32,6 +32,9 @@ pub struct Options {
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
 /// At least so often it is looked whether the process was asked to end.
 const GLANCE: Duration = Duration::from_millis(200);
+/// After this time without effect, the process is ended however it is. `crossterm` reads the end of a
+/// terminal that is gone without end.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The whole terminal, in its raw mode. Dropped, it is again as it was; a panic also gives it back.
 struct Screen(DefaultTerminal);
@@ -54,9 +57,7 @@ pub fn run(
     mut read: impl FnMut() -> Result<Reading, Failure>,
 ) -> Result<(), Error> {
     let is_over = Arc::new(AtomicBool::new(false));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, is_over.clone())?;
-    }
+    watch_for_end(is_over.clone())?;
     let mut earlier = read()?;
     let mut pace = Pace::between(&earlier, earlier.clone());
     let mut state = State::new(options.interval.as_secs(), options.filter);
@@ -85,6 +86,20 @@ pub fn run(
             next = Instant::now() + Duration::from_secs(state.interval);
         }
     }
+}
+
+/// Says so when the process is asked to end, or its terminal is gone, and sees to it.
+fn watch_for_end(is_over: Arc<AtomicBool>) -> io::Result<()> {
+    let interrupt = Interrupt::catch()?;
+    std::thread::Builder::new().spawn(move || {
+        // Whatever ends the waiting, there is nobody to show anything.
+        let _ = interrupt.wait_for_end(&io::stdout());
+        is_over.store(true, Ordering::Relaxed);
+        std::thread::sleep(GRACE);
+        ratatui::restore();
+        std::process::exit(0);
+    })?;
+    Ok(())
 }
 
 fn now() -> String {

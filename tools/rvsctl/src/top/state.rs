@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the live view shows of the figures, and how keys change that.
 
+use std::cmp::Ordering;
+
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::model::{Pace, Server, Service, ServiceWithServers, Statistics};
@@ -173,8 +175,8 @@ impl State {
         name.contains(&self.filter)
     }
 
-    /// Equal figures are in order of names, so that rows do not jump about.
-    fn order(&self, a: &Row, b: &Row) -> std::cmp::Ordering {
+    /// Equal figures are in order of packets, then of names, so that rows do not jump about.
+    fn order(&self, a: &Row, b: &Row) -> Ordering {
         let figures = self.sort.figure(a).cmp(&self.sort.figure(b));
         let is_by_name = self.sort == Sort::Name;
         let figures = if self.is_ascending {
@@ -188,7 +190,9 @@ impl State {
         } else {
             names
         };
-        figures.then(names)
+        let packets = Sort::PacketsIn.figure(b).cmp(&Sort::PacketsIn.figure(a));
+        let packets = if is_by_name { Ordering::Equal } else { packets };
+        figures.then(packets).then(names)
     }
 
     /// Does what a key says.
