@@ -11,7 +11,7 @@ import pytest
 from lab import VIP, eventually
 from lab.flood import Flood
 
-pytestmark = pytest.mark.rvs_only  # C ip_vs needs a time that grows with the square of their number
+pytestmark = pytest.mark.rvs_only  # C ip_vs does not show connections that it moves in its table
 
 PORTS, SOURCES = 40_001, 5
 FLOWS = PORTS * SOURCES

@@ -109,12 +109,12 @@ def test_ten_thousand_services_are_restored_and_saved_in_linear_time(balancer):
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result
 
-    few, _ = seconds(lambda: balancer.command("-R", stdin="".join(rules[:2000])))
-    many, _ = seconds(lambda: balancer.command("-R", stdin="".join(rules[2000:])))
-    assert many < 8 * few  # four times as many
+    quarters = [seconds(lambda: balancer.command("-R", stdin="".join(rules[at:at + 2500])))[0] for at in range(0, 10_000, 2500)]
+    # In a time that grows with the square they would be as 1, 3, 5 and 7; any of them may be disturbed.
+    assert min(quarters[2:]) < 4 * min(quarters[:2]), quarters
     saving, saved = seconds(lambda: balancer.command("-S", "-n"))
     assert saved == "".join(rules)
-    print(f"restored in {few + many:.1f} s, saved in {saving:.1f} s")
+    print(f"restored in {sum(quarters):.1f} s, saved in {saving:.1f} s")
     balancer.command("-C")
     assert balancer.services() == {}
 

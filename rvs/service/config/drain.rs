@@ -7,7 +7,7 @@
 use super::{Config, Refusal, Transaction};
 use crate::{
     packet::Endpoint,
-    sched::Change,
+    sched::{Candidate, Change},
     service::{RealServer, ServiceKey},
     sys::{time, Arc},
 };
@@ -78,7 +78,7 @@ impl Transaction<'_> {
         endpoint: Endpoint<IpAddr>,
         plan: DrainPlan,
     ) -> Result<Arc<RealServer>, Refusal> {
-        let drain = Drain {
+        let mut drain = Drain {
             plan,
             since: time::jiffies(),
             left: 0,
@@ -91,6 +91,7 @@ impl Transaction<'_> {
         };
         let planned = plan.servers.get_mut(index).ok_or(ENOMEM)?;
         let server = planned.server.clone();
+        drain.left = server.active();
         if planned.drain.replace(drain).is_none() {
             plan.changes.push(change, GFP_KERNEL_ACCOUNT)?;
         }

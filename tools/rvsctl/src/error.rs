@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use rustix::io::Errno;
 
-use crate::model::{Endpoint, ServiceKey, SCHEDULERS};
+use crate::model::{Endpoint, Flow, ServiceKey, SCHEDULERS};
 use crate::netlink::{self, ExtendedAck};
 
 /// Exit statuses. They are documented and never change their meaning.
@@ -115,6 +115,7 @@ pub enum Attempt<'a> {
     UndrainServer(&'a ServiceKey, Endpoint),
     ListConnections,
     KillConnections,
+    Explain(&'a Flow),
     ShowStatistics,
     ShowTimeouts,
     SetTimeouts,
@@ -148,6 +149,7 @@ impl fmt::Display for Attempt<'_> {
                 write!(f, "end the draining of the real server {server} of {key}")
             }
             Self::ListConnections => f.write_str("list the connections"),
+            Self::Explain(flow) => write!(f, "explain {flow}"),
             Self::KillConnections => f.write_str("end connections"),
             Self::ShowStatistics => f.write_str("show the statistics"),
             Self::ShowTimeouts => f.write_str("show the timeouts"),

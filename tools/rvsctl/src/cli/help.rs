@@ -11,6 +11,7 @@ Examples:
     rvsctl service list
     rvsctl service list --rate
     rvsctl conn list --client 203.0.113.0/24
+    rvsctl explain tcp 203.0.113.7:4711 192.0.2.10:80
     rvsctl stats
 
 Exit status:
@@ -283,6 +284,21 @@ Examples:
   rvsctl stats
   rvsctl stats --all
   rvsctl stats --json | jq '.drops[] | select(.count > 0)'";
+
+pub const EXPLAIN: &str = "\
+Asks the kernel, which goes through the steps of a packet that opens this flow
+(or of the next one, if it is of a connection) and leaves no trace: no
+connection is made, no server has had its turn. Between the ends may stand `to`,
+or an arrow in quotes.
+
+An answer holds for the moment: counts of connections change, and where the
+scheduler draws lots, so may the server. What rules of the firewall do is not
+known here; with --mark the packet has a mark.
+
+Examples:
+  rvsctl explain tcp 203.0.113.7:4711 192.0.2.10:80
+  rvsctl explain tcp 203.0.113.7:4711 to 192.0.2.10:80 --mark 7
+  rvsctl explain udp [2001:db8::7]:4711 '->' [2001:db8::10]:53 --json";
 
 pub const DROPS: &str = "\
 Every reason there is, with its name for programs and its meaning; those that

@@ -4,6 +4,7 @@
 
 mod connection;
 mod drain;
+mod explain;
 mod help;
 mod names;
 mod scheduling;
@@ -22,6 +23,7 @@ use clap::{
 
 pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
 pub use self::drain::DrainArgs;
+pub use self::explain::ExplainArgs;
 pub use self::names::{
     CompletionShell, EndpointRef, Method, NewServer, NewService, OptionalServiceName, ServerName,
     ServerRef, ServiceName, ServiceRef, TunnelChecksum, TunnelType,
@@ -61,7 +63,7 @@ impl Cli {
 
     fn read(words: &[OsString]) -> Result<Self, clap::Error> {
         Self::command()
-            .try_get_matches_from(words)
+            .try_get_matches_from(explain::without_arrow(words))
             .and_then(|matches| Self::from_arg_matches(&matches))
             .map_err(|error| with_equals_sign(error, words))
     }
@@ -165,6 +167,10 @@ pub enum Command {
     /// Connections: list, kill
     #[command(subcommand, after_help = help::CONN)]
     Conn(ConnCommand),
+
+    /// Tell what would become of a packet, and why
+    #[command(after_help = help::EXPLAIN)]
+    Explain(ExplainArgs),
 
     /// Show totals, and why packets were dropped
     #[command(after_help = help::STATS)]

@@ -300,7 +300,7 @@ fn missing(argument: &str) -> clap::Error {
 }
 
 /// An error worded as `clap` words its own.
-fn wrong(argument: &str, value: &str, reason: &str) -> clap::Error {
+pub fn wrong(argument: &str, value: &str, reason: &str) -> clap::Error {
     let message = format!(
         "invalid value '{value}' for '<{argument}>': {reason}\n\n\
          For more information, try '--help'.\n"

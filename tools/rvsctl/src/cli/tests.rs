@@ -358,6 +358,16 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
             "--drop",
             "cannot be used with",
         ),
+        (
+            "rvsctl explain tcp 203.0.113.7 192.0.2.10:80",
+            "'203.0.113.7' for '<CLIENT:PORT>'",
+            "the port is missing",
+        ),
+        (
+            "rvsctl explain tcp 203.0.113.7:1 [2001:db8::10]:80",
+            "203.0.113.7 and 2001:db8::10",
+            "different families",
+        ),
         ("rvsctl conn list --reverse", "--sort", "required"),
     ] {
         let message = parse(line).map(|_| ()).unwrap_err();
@@ -366,6 +376,18 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
             message.to_lowercase().contains(&expected.to_lowercase()),
             "{line}: {message}"
         );
+    }
+}
+
+#[test]
+fn between_the_ends_of_a_flow_may_stand_an_arrow() {
+    for between in [" ", " -> ", " to "] {
+        let line = format!("rvsctl explain tcp 203.0.113.7:4711{between}192.0.2.10:80 --mark 7");
+        let Ok(Command::Explain(arguments)) = parse(&line) else {
+            panic!("{line}");
+        };
+        let expected = "tcp 203.0.113.7:4711 -> 192.0.2.10:80, mark 7";
+        assert_eq!(arguments.flow.0.to_string(), expected);
     }
 }
 

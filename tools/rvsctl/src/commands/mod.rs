@@ -7,6 +7,7 @@ mod checks;
 mod confirm;
 mod connection;
 mod drain;
+mod explain;
 mod find;
 mod flush;
 mod man;
@@ -178,6 +179,7 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
         Command::Conn(ConnCommand::List(arguments)) => connection::list(session, &arguments),
         Command::Conn(ConnCommand::Kill(arguments)) => connection::kill(session, &arguments),
         Command::Stats { all, format } => statistics::show(session, all, &format),
+        Command::Explain(arguments) => explain::explain(session, &arguments),
         Command::Drops(format) => statistics::drops(session, &format),
         Command::Timeout(TimeoutCommand::Show(format)) => timeout::show(session, &format),
         Command::Timeout(TimeoutCommand::Set(arguments)) => timeout::set(session, &arguments),

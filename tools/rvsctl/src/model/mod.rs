@@ -8,6 +8,7 @@
 mod connection;
 mod draining;
 mod event;
+mod explanation;
 mod reading;
 mod scheduler;
 mod service;
@@ -23,6 +24,7 @@ use serde::{Serialize, Serializer};
 pub use connection::Connection;
 pub use draining::{DrainPlan, Draining, Leftovers};
 pub use event::{Event, EventKind, Packet, Process, ServerLoad, Subject, Topic};
+pub use explanation::{Candidate, ChosenBy, Dropped, Explanation, Flow, Outcome, Way};
 pub use reading::{Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
 pub use service::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
@@ -271,6 +273,8 @@ pub struct Server {
     pub persistent_connections: u32,
     /// How far it is drained, if it is.
     pub draining: Option<Draining>,
+    /// It has reached the upper threshold, and not yet fallen below the lower one.
+    pub overloaded: bool,
     #[serde(skip)]
     pub encapsulation: Option<Encapsulation>,
     #[serde(flatten)]
@@ -375,6 +379,7 @@ mod tests {
             "inactive_connections": 3,
             "persistent_connections": 1,
             "draining": null,
+            "overloaded": false,
             "counters": {
                 "connections": 200,
                 "packets_in": 201,

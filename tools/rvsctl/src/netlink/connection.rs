@@ -19,20 +19,24 @@ fn decode_endpoint(
 
 /// Reads the body of a reply that carries a connection.
 pub fn decode_connection(body: &[u8]) -> Result<Connection, DecodeError> {
+    let top = Attributes::parse(&rvs::SET, body)?;
+    decode_attributes(&top.require_nest(rvs::CONNECTION)?)
+}
+
+/// Reads a connection.
+pub fn decode_attributes(attributes: &Attributes<'_>) -> Result<Connection, DecodeError> {
     use connection::{
         AF, AGE, CLIENT_ADDR, CLIENT_PORT, EXPIRES, FLAGS, FWD_METHOD, IDLE, PROTOCOL, SERVER_ADDR,
         SERVER_AF, SERVER_PORT, STATE, VIRTUAL_ADDR, VIRTUAL_PORT,
     };
 
-    let top = Attributes::parse(&rvs::SET, body)?;
-    let attributes = top.require_nest(rvs::CONNECTION)?;
     let af = attributes.require_u16(AF)?;
     let server_af = attributes.u16(SERVER_AF)?.unwrap_or(af);
     Ok(Connection {
         protocol: Protocol(attributes.require_u16(PROTOCOL)?),
-        client: decode_endpoint(&attributes, af, CLIENT_ADDR, CLIENT_PORT)?,
-        r#virtual: decode_endpoint(&attributes, af, VIRTUAL_ADDR, VIRTUAL_PORT)?,
-        server: decode_endpoint(&attributes, server_af, SERVER_ADDR, SERVER_PORT)?,
+        client: decode_endpoint(attributes, af, CLIENT_ADDR, CLIENT_PORT)?,
+        r#virtual: decode_endpoint(attributes, af, VIRTUAL_ADDR, VIRTUAL_PORT)?,
+        server: decode_endpoint(attributes, server_af, SERVER_ADDR, SERVER_PORT)?,
         method: ForwardingMethod::from_number(attributes.require_u32(FWD_METHOD)?),
         state: attributes.require_string(STATE)?,
         expires: attributes.require_u32(EXPIRES)?,

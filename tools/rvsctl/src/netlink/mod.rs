@@ -2,16 +2,17 @@
 //! The kernel's side of the conversation: the generic netlink family RVS.
 //!
 //! `numbers` holds what `docs/netlink/rvs.yaml` assigns; `attribute` writes and reads values;
-//! `service`, `server`, `drain`, `connection`, `filter`, `statistics` and `event` translate between
-//! attributes and `model`; `message`, `extack`, `socket`, `client` and `listener` are netlink itself;
-//! `operations` is what the rest of the program calls. Nothing here prints or knows of the command
-//! line.
+//! `service`, `server`, `drain`, `connection`, `filter`, `explanation`, `statistics` and `event`
+//! translate between attributes and `model`; `message`, `extack`, `socket`, `client` and `listener` are
+//! netlink itself; `operations` is what the rest of the program calls. Nothing here prints or knows of
+//! the command line.
 
 mod attribute;
 mod client;
 mod connection;
 mod drain;
 mod event;
+mod explanation;
 mod extack;
 #[cfg(test)]
 pub mod fake;
@@ -51,6 +52,7 @@ pub mod samples {
     pub use super::connection::tests::connection_body;
     pub use super::drain::tests::draining_attribute;
     pub use super::event::tests::{event_body, Sample};
+    pub use super::explanation::tests::{dropped_body, scheduled_body};
     pub use super::operations::tests::{info_body, info_body_without_generation};
     pub use super::server::tests::{server_body, server_body_with, server_sent};
     pub use super::service::tests::{body_of_service, service_body, service_sent};

@@ -82,6 +82,8 @@ attribute_set! {
         FILTER "filter" => filter,
         COUNT "count",
         DRAIN "drain" => drain,
+        FLOW "flow" => flow,
+        EXPLANATION "explanation" => explanation,
         SILENT "silent",
         EVENT "event" => event,
         EVENTS_LOST "events-lost",
@@ -146,6 +148,40 @@ attribute_set! {
         NAME "name",
         LABEL "label",
         DRAIN "drain" => drain,
+        OVERLOADED "overloaded",
+    }
+}
+
+attribute_set! {
+    /// A flow that a question is about.
+    flow = flow {
+        AF "af",
+        PROTOCOL "protocol",
+        SRC_ADDR "src-addr",
+        SRC_PORT "src-port",
+        DST_ADDR "dst-addr",
+        DST_PORT "dst-port",
+        MARK "mark",
+    }
+}
+
+attribute_set! {
+    /// What would become of a packet.
+    explanation = explanation {
+        OUTCOME "outcome",
+        DROP "drop" => drop,
+        CHOSEN_BY "chosen-by",
+        WAY "way",
+        IS_REPLACED "is-replaced",
+        TEMPLATE "template" => connection,
+        IS_UNUSABLE "is-unusable",
+        SERVER "server" => server,
+        TARGET_PORT "target-port",
+        FWD_METHOD "fwd-method",
+        IS_LOCAL "is-local",
+        MTU "mtu",
+        IS_FULL "is-full",
+        IS_OF_CHANCE "is-of-chance",
     }
 }
 
@@ -292,6 +328,8 @@ mod tests {
             connection::SET,
             filter::SET,
             drain::SET,
+            flow::SET,
+            explanation::SET,
             totals::SET,
             drop::SET,
             event::SET,

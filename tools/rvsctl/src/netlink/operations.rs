@@ -5,6 +5,7 @@ use super::attribute::{Attribute, Attributes, DecodeError};
 use super::client::{Client, Consistency, Error};
 use super::connection::decode_connection;
 use super::drain::{encode_plan, encode_stop};
+use super::explanation::{decode_explanation, encode_flow};
 use super::filter::{decode_count, encode_filter, ConnectionFilter};
 use super::numbers::{command, info, rvs};
 use super::server::{self, decode_server, ServerSettings};
@@ -12,7 +13,8 @@ use super::service::{self, decode_service, ServiceSettings};
 use super::socket::Transport;
 use super::statistics::decode_totals;
 use crate::model::{
-    Connection, DrainPlan, Endpoint, Info, Server, Service, ServiceKey, Timeouts, Totals, Version,
+    Connection, DrainPlan, Endpoint, Explanation, Flow, Info, Server, Service, ServiceKey,
+    Timeouts, Totals, Version,
 };
 
 /// How often a listing that changed while it was read is read again before it is taken as it is.
@@ -240,6 +242,16 @@ impl<T: Transport> Client<T> {
             &attributes,
             command::NEW_COUNT,
             decode_count,
+        )
+    }
+
+    /// What would become of the packet that opens a flow.
+    pub fn explain(&mut self, flow: &Flow) -> Result<Explanation, Error> {
+        self.get(
+            command::GET_EXPLANATION,
+            &[encode_flow(flow)],
+            command::NEW_EXPLANATION,
+            decode_explanation,
         )
     }
 

@@ -122,6 +122,7 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
         inactive_connections: attributes.require_u32(server::INACT_CONNS)?,
         persistent_connections: attributes.require_u32(server::PERSIST_CONNS)?,
         draining: decode_draining(&attributes)?,
+        overloaded: attributes.flag(server::OVERLOADED),
         encapsulation,
         identity: decode_identity(&attributes, server::NAME, server::LABEL)?,
         statistics: statistics_if_any(&attributes, server::STATS64)?,

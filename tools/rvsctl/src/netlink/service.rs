@@ -219,12 +219,16 @@ pub fn decode_service_key(top: &Attributes<'_>) -> Result<ServiceKey, DecodeErro
 /// Reads the body of a reply that carries a service.
 pub fn decode_service(body: &[u8]) -> Result<Service, DecodeError> {
     let top = Attributes::parse(&rvs::SET, body)?;
-    let attributes = top.require_nest(rvs::SERVICE)?;
-    let family = decode_family(&attributes)?;
+    decode_attributes(&top.require_nest(rvs::SERVICE)?)
+}
+
+/// Reads a service.
+pub fn decode_attributes(attributes: &Attributes<'_>) -> Result<Service, DecodeError> {
+    let family = decode_family(attributes)?;
     let [a, b, c, d, ..] = attributes.require_bytes::<8>(service::FLAGS)?;
     let netmask = attributes.require_bytes::<4>(service::NETMASK)?;
     Ok(Service {
-        key: decode_key(&attributes, family)?,
+        key: decode_key(attributes, family)?,
         scheduler: attributes.require_string(service::SCHED_NAME)?,
         flags: ServiceFlags(u32::from_ne_bytes([a, b, c, d])),
         timeout: attributes.require_u32(service::TIMEOUT)?,

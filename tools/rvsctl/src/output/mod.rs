@@ -4,6 +4,7 @@
 pub mod changes;
 pub mod connections;
 pub mod events;
+pub mod explanation;
 pub mod json;
 pub mod metrics;
 pub mod number;

@@ -4,6 +4,7 @@
 mod apply;
 mod connections;
 mod drain;
+mod explain;
 mod settings;
 mod watch;
 
