@@ -4,6 +4,7 @@
 //! is a function; what the steps need to know lives in the rooms they call,
 //! and how a new flow begins, in `open`.
 
+mod explain;
 mod ftp;
 mod initiate;
 mod open;
@@ -11,6 +12,7 @@ mod reset;
 mod segment;
 mod templates;
 
+pub use explain::{Explanation, Forwarding, Outcome};
 pub use open::Cause;
 pub use reset::Ending;
 pub use segment::Segment;
@@ -18,7 +20,7 @@ pub use segment::Segment;
 use crate::{
     conn::{Connection, Connections, Way},
     defense::Defense,
-    icmp,
+    events, icmp,
     packet::{Address, Complaint, Fragment, Header, Unread},
     proto::{
         sctp,
@@ -26,12 +28,13 @@ use crate::{
         Direction, Opening, Protocol,
     },
     sched::Candidate,
-    service::{Places, Services},
+    service::{Places, RealServer, Services},
     settings::{ConnMax, Settings},
     stats::drops::{Drops, Reason},
     sys::{
         flow_table::Lent,
         ip::{Stack, Stacked},
+        net::Net,
         netfilter::{Context, Handler, HookPoint},
         skb::{DefragmentFor, Skb, Verdict},
         time::jiffies,
@@ -48,6 +51,8 @@ const REUSE_FIN_WAIT: i32 = 2;
 
 /// What a namespace's packets are balanced with.
 pub struct Balancer {
+    /// The namespace.
+    pub net: Net<'static>,
     /// Virtual services.
     pub services: Arc<Services>,
     /// Where its real servers are met by packets without a connection.
@@ -123,15 +128,21 @@ fn read_header<A: Address>(skb: &mut Skb<'_>) -> Option<Header<A>> {
 impl Balancer {
     /// Counts a packet's end and ends it.
     pub fn drop<'a>(&self, skb: Skb<'a>, reason: Reason) -> Verdict<'a> {
-        self.drops.count(reason);
+        self.note_drop(&skb, reason);
         skb.drop()
     }
 
     /// Counts a packet's end and ends it where it would have left: a local sender is told of it by what
     /// was sent to him, if by anything, not by the call that sent it.
     pub fn discard<'a>(&self, skb: Skb<'a>, reason: Reason) -> Verdict<'a> {
-        self.drops.count(reason);
+        self.note_drop(&skb, reason);
         skb.discard()
+    }
+
+    /// Counts a packet's end, and tells of it.
+    fn note_drop(&self, skb: &Skb<'_>, reason: Reason) {
+        self.drops.count(reason);
+        events::dropped(self.net, reason, skb.linear(), skb.len());
     }
 
     /// How many connections there are, as of a quarter of a second ago.
@@ -288,12 +299,16 @@ impl Balancer {
     }
 
     /// Whether a packet finds a connection that is to make place for a new one: it opens one where another
-    /// has ended (reference §2.6), or its real server is gone and `expire_nodest_conn` says so.
+    /// has ended (reference §2.6), its real server is gone and `expire_nodest_conn` says so, or it is a flow of
+    /// UDP whose real server is being drained.
     #[inline]
     fn is_over<A: Balanced>(&self, connection: &Connection<A>, segment: &Segment<A>) -> bool {
         let expires = || self.settings.expire_nodest_conn.is_on();
         let server = connection.server.as_deref();
-        let is_gone = server.is_some_and(|server| !server.is_available()) && expires();
+        let is_gone = server.is_some_and(|server| {
+            let moves = server.is_draining() && segment.protocol == Protocol::Udp;
+            moves || (!server.is_available() && expires())
+        });
         is_gone || (segment.is_new && self.is_replaced(connection, segment))
     }
 
@@ -307,8 +322,10 @@ impl Balancer {
         if is_quiesced && self.settings.expire_nodest_conn.is_on() {
             return true;
         }
+        let server = connection.server.as_deref();
+        let is_left = server.is_some_and(RealServer::is_draining);
         let mode = self.settings.conn_reuse_mode.get();
-        if mode == 0 || connection.controller().is_some() {
+        if !is_left && (mode == 0 || connection.controller().is_some()) {
             return false;
         }
         let status = connection.status();

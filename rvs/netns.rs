@@ -5,11 +5,14 @@
 //! next to nothing until its first service is configured, and has hooks only
 //! while there is one.
 
+mod drain;
+
 use crate::{
     conn::{Account, Budget, Connection, Connections, Share},
     control::Files,
     defense::{Defense, Guard},
     director::Balancer,
+    events::{self, Event, Ledger, Subject},
     packet::{Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
     service::{
@@ -26,11 +29,14 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        rcu, slab, Arc,
+        rcu, slab,
+        worker::Worker,
+        Arc,
     },
     timeouts::Timeouts,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use drain::Drainer;
 use kernel::{c_str, new_mutex, prelude::*, sync::Mutex};
 
 /// Our hooks: IPVS's priorities (reference §1.1), of which one does for both directions, since a
@@ -100,6 +106,7 @@ impl Shared {
 /// What exists from a namespace's first service on.
 struct Active {
     // In the order of their drops: nothing may find what goes next.
+    drainer: Worker<Drainer>,
     hooks4: Option<StackHooks<Ipv4Addr>>,
     hooks6: Option<(StackHooks<Ipv6Addr>, Reassembly6)>,
     config: Config,
@@ -145,6 +152,7 @@ struct State {
 pub struct Netns {
     files: Option<Files>,
     guard: Arc<Guard>,
+    ledger: Ledger,
     net: Net<'static>,
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
@@ -186,7 +194,7 @@ impl PerNet for Netns {
         } else {
             new_settings(false, shared.initial_settings.conn_max.get())?
         };
-        let guard = Arc::new(Guard::new(settings.clone())?, GFP_KERNEL_ACCOUNT)?;
+        let guard = Arc::new(Guard::new(net, settings.clone())?, GFP_KERNEL_ACCOUNT)?;
         let files = if shared.owns_files {
             Some(Files::create(net, settings.clone(), guard.clone())?)
         } else {
@@ -195,6 +203,7 @@ impl PerNet for Netns {
         let netns = Self {
             files,
             guard,
+            ledger: Ledger::new(),
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -276,6 +285,7 @@ impl Netns {
         let places = PlaceBook::new(self.place_memory.clone())?;
         let account = self.account()?;
         let balancer = Balancer {
+            net: self.net,
             services: services.clone(),
             places: places.published(),
             connections4: Connections::new(
@@ -300,6 +310,7 @@ impl Netns {
         let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;
         self.guard.protect(balancer.clone());
         Ok(Active {
+            drainer: Worker::new(Drainer::new(self.net))?,
             hooks4: None,
             hooks6: None,
             config,
@@ -450,6 +461,11 @@ impl Netns {
         state.active.as_mut().map(|active| read(&mut active.config))
     }
 
+    /// What is told of the namespace.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Defences against floods.
     pub fn defense(&self) -> &Defense {
         self.guard.defense()
@@ -473,6 +489,8 @@ impl Netns {
         if let Some(active) = state.active.as_ref() {
             active.balancer.timeouts.set(&state.timeouts);
         }
+        let subject = Subject::Timeouts(&state.timeouts);
+        events::emit(self.net, Event::TimeoutsChanged, subject);
         Ok(())
     }
 }

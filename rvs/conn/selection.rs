@@ -1,47 +1,164 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Passes over the whole table that concern some of its entries: listing them,
-//! counting them, ending them. Which ones, a filter says.
+//! counting them, ending them. Which ones, a filter says, or whose they are.
 
 use super::{
     filter::{Filter, Subject},
     Connection, Connections,
 };
 use crate::{
-    packet::Address,
-    service::ServiceKey,
+    packet::{Address, Endpoint, Family},
+    proto::{sctp, tcp, Protocol},
+    service::{Method, RealServer, ServiceKey},
     sys::{
         cpu,
         flow_table::{Lent, Place, Walked},
         rcu::{self, Held},
-        time::jiffies,
+        time::{self, jiffies},
     },
 };
+use core::{net::IpAddr, ptr};
 
 /// Which entries of the table are meant.
 pub type Selection = Filter<ServiceKey>;
 
 /// Ticks since an entry was made.
-pub fn age_ticks<A: Address>(entry: Lent<'_, Connection<A>>, now: u32) -> u32 {
+fn age_ticks<A: Address>(entry: Lent<'_, Connection<A>>, now: u32) -> u32 {
     now.wrapping_sub(entry.stamp())
 }
 
-impl Selection {
-    /// Whether it includes an entry.
+/// What a listing shows of an entry.
+pub struct EntryView {
+    /// The family of its client.
+    pub family: Family,
+    /// IP protocol number; 0 for a template of all protocols.
+    pub protocol: u8,
+    /// The client.
+    pub client: Endpoint<IpAddr>,
+    /// The virtual service, as the client addressed it.
+    pub virt: Endpoint<IpAddr>,
+    /// The real server, whatever its family.
+    pub server: Endpoint<IpAddr>,
+    /// The forwarding method.
+    pub method: Method,
+    /// The state's name as IPVS shows it.
+    pub state: &'static str,
+    /// Connection flags as IPVS peers know them.
+    pub flags: u32,
+    /// Ticks until it ends if no packet comes.
+    pub left: u32,
+    /// Ticks since it was made.
+    pub age: u32,
+    /// Ticks since its last packet.
+    pub idle: u32,
+}
+
+impl EntryView {
+    /// What there is to show of an entry now.
+    pub fn of<A: Address>(entry: Lent<'_, Connection<A>>) -> Self {
+        let now = jiffies();
+        Self {
+            family: A::FAMILY,
+            protocol: entry.protocol,
+            client: entry.client.ip(),
+            virt: entry.virt.ip(),
+            server: entry.server_endpoint(),
+            method: entry.method,
+            state: entry.state_name(),
+            flags: entry.wire_flags(),
+            left: entry.ticks_left(now),
+            age: age_ticks(entry, now),
+            idle: entry.idle_ticks(now),
+        }
+    }
+}
+
+/// What says which entries are meant.
+pub trait Selects {
+    /// Whether no entry whose client is of this family is meant.
+    fn excludes(&self, family: Family) -> bool;
+
+    /// Whether an entry that has not ended is meant.
+    fn includes<A: Address>(&self, entry: Lent<'_, Connection<A>>, now: u32) -> bool;
+}
+
+impl Selects for Selection {
+    fn excludes(&self, family: Family) -> bool {
+        Filter::excludes(self, family)
+    }
+
     fn includes<A: Address>(&self, entry: Lent<'_, Connection<A>>, now: u32) -> bool {
         let status = entry.status();
-        !status.is_dead()
-            && self.selects(&Subject {
-                service: entry.server.as_ref().map(|server| server.service),
-                protocol: entry.protocol,
-                client: entry.client.ip(),
-                server: entry.server_endpoint(),
-                method: entry.method as u8,
-                state: status.state(),
-                is_template: status.is_template(),
-                age: age_ticks(entry, now),
-                idle: entry.idle_ticks(now),
-            })
+        self.selects(&Subject {
+            service: entry.server.as_ref().map(|server| server.service),
+            protocol: entry.protocol,
+            client: entry.client.ip(),
+            server: entry.server_endpoint(),
+            method: entry.method as u8,
+            state: status.state(),
+            is_template: status.is_template(),
+            age: age_ticks(entry, now),
+            idle: entry.idle_ticks(now),
+        })
+    }
+}
+
+/// Entries of one real server.
+pub struct OfServer<'s> {
+    /// The server.
+    pub server: &'s RealServer,
+    /// Which of them.
+    pub part: Part,
+}
+
+/// Which entries of a real server are meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// What can go to another one at any time: flows of UDP; and templates.
+    Movable,
+    /// Connections that their ends have not closed.
+    Unfinished,
+}
+
+impl Selects for OfServer<'_> {
+    fn excludes(&self, family: Family) -> bool {
+        self.server.service.family() != family
+    }
+
+    fn includes<A: Address>(&self, entry: Lent<'_, Connection<A>>, now: u32) -> bool {
+        let own = entry.server.as_deref();
+        own.is_some_and(|own| ptr::eq(own, self.server))
+            && match self.part {
+                Part::Movable => {
+                    entry.status().is_template() || entry.protocol == Protocol::Udp as u8
+                }
+                Part::Unfinished => is_unfinished(entry.get(), now),
+            }
+    }
+}
+
+/// Ticks of silence after which a connection is over that its client has closed, if the real server's packets are
+/// not seen: it may have closed it too.
+const FAREWELL: u32 = 3 * time::HZ;
+
+/// Whether something may still come of a connection.
+fn is_unfinished<A: Address>(connection: &Connection<A>, now: u32) -> bool {
+    use tcp::State::{Close, CloseWait, FinWait, LastAck, TimeWait};
+    let status = connection.status();
+    if !status.has_packets() || status.is_reset() {
+        return false;
+    }
+    match Protocol::from_u8(connection.protocol) {
+        Some(Protocol::Tcp) => match tcp::State::from_u8(status.state()) {
+            Some(Close | TimeWait) => false,
+            Some(FinWait | CloseWait | LastAck) if status.is_output_unseen() => {
+                connection.idle_ticks(now) < FAREWELL
+            }
+            _ => true,
+        },
+        Some(Protocol::Sctp) => status.state() != sctp::State::Closed as u8,
+        _ => false,
     }
 }
 
@@ -51,7 +168,7 @@ impl<A: Address> Connections<A> {
     /// [`FlowTable::walk`]: crate::sys::flow_table::FlowTable::walk
     pub fn walk<'a>(
         &'a self,
-        selection: &Selection,
+        selection: &impl Selects,
         from: Place,
         mut visit: impl FnMut(Lent<'a, Connection<A>>) -> bool,
         rcu: Held<'a>,
@@ -60,12 +177,14 @@ impl<A: Address> Connections<A> {
             return Walked::Through;
         }
         let now = jiffies();
-        let visit = |entry| !selection.includes(entry, now) || visit(entry);
+        let visit = |entry: Lent<'a, Connection<A>>| {
+            entry.status().is_dead() || !selection.includes(entry, now) || visit(entry)
+        };
         self.table().walk(from, visit, rcu)
     }
 
     /// How many entries are selected, in one pass. Sleeps.
-    pub fn count_selected(&self, selection: &Selection) -> u64 {
+    pub fn count_selected(&self, selection: &impl Selects) -> u64 {
         let mut count = 0u64;
         let mut place = Place::default();
         loop {

@@ -27,7 +27,7 @@ pub struct Attr<'a> {
 pub struct Malformed;
 
 /// A sequence of attributes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Attrs<'a>(&'a [u8]);
 
 impl<'a> Attrs<'a> {

@@ -11,7 +11,7 @@ use super::{
     write::{self, Style},
 };
 use crate::{
-    conn::Connections,
+    conn::{Connections, EntryView},
     director::Ending,
     netns::Netns,
     packet::Address,
@@ -76,7 +76,7 @@ fn list_table<A: Address>(
             |entry| {
                 let fits = listed < limit
                     && listing.push(cmd::NEW_CONNECTION, |message| {
-                        write::connection(message, style, entry)
+                        write::connection(message, style, top::CONNECTION, &EntryView::of(entry))
                     });
                 if fits {
                     listed = listed.wrapping_add(1);
@@ -109,10 +109,8 @@ fn list_table<A: Address>(
 /// Answers how many entries are selected. Sleeps.
 pub fn count<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
     let Selected { entries, .. } = filter::selected(parse::attributes(request.attributes)?)?;
-    let count = netns.balancer().map_or(0, |balancer| {
-        let v4 = balancer.connections4.count_selected(&entries);
-        v4.saturating_add(balancer.connections6.count_selected(&entries))
-    });
+    let balancer = netns.balancer();
+    let count = balancer.map_or(0, |balancer| balancer.count_selected(&entries));
     request.reply(cmd::NEW_COUNT, |message| {
         write::u64_attr(message, top::COUNT, count)
     })?;

@@ -5,18 +5,19 @@
 
 use super::{
     attr::Attrs,
-    connections,
+    connections, drain, explain,
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
     write::{self, Style},
 };
 use crate::{
+    events::{Group, OUTLET},
     netns::Netns,
     packet::{Address, Endpoint, Family},
     proto::TimeoutOutOfRange,
     service::{config::Refusal, ServiceKey},
     stats::Shown,
-    sys::genl::{Answers, Command, Kind, Listing, Permission, Position, Request},
+    sys::genl::{Answers, Command, Kind, Listing, Outlet, Permission, Position, Request},
 };
 use core::{
     marker::PhantomData,
@@ -55,10 +56,17 @@ pub trait Dialect: 'static {
     const COMMANDS: &'static [Command];
     /// How it writes.
     const STYLE: Style;
+    /// Its multicast groups.
+    const GROUPS: &'static [&'static CStr];
     /// Whether asking for the real servers of an unknown service is an error.
     const REFUSES_UNKNOWN: bool;
     /// The version that it reports: major, minor and patch in a byte each.
     const REPORTED_VERSION: u32;
+
+    /// Where it tells of events, if it does.
+    fn outlet() -> Option<&'static Outlet> {
+        None
+    }
 }
 
 /// The family of IPVS, to the letter (reference §8).
@@ -68,7 +76,8 @@ impl Dialect for Ipvs {
     const NAME: &'static CStr = c_str!("IPVS");
     const PERMISSION: Permission = Permission::InitialAdmin;
     const COMMANDS: &'static [Command] = &IPVS_COMMANDS;
-    const STYLE: Style = Style { marks_nests: false };
+    const STYLE: Style = write::COMPATIBLE;
+    const GROUPS: &'static [&'static CStr] = &[];
     const REFUSES_UNKNOWN: bool = false;
     const REPORTED_VERSION: u32 = IPVS_VERSION;
 }
@@ -100,16 +109,23 @@ impl Dialect for Rvs {
     const NAME: &'static CStr = c_str!("RVS");
     const PERMISSION: Permission = Permission::NamespaceAdmin;
     const COMMANDS: &'static [Command] = &RVS_COMMANDS;
-    const STYLE: Style = Style { marks_nests: true };
+    const STYLE: Style = write::NATIVE;
+    const GROUPS: &'static [&'static CStr] = Group::NAMES;
     const REFUSES_UNKNOWN: bool = true;
     const REPORTED_VERSION: u32 = RVS_VERSION;
+
+    fn outlet() -> Option<&'static Outlet> {
+        Some(&OUTLET)
+    }
 }
 
-const RVS_COMMANDS: [Command; 17] = with([
+const RVS_COMMANDS: [Command; 19] = with([
     command(cmd::GET_CONNECTION, Kind::Dump),
     command(cmd::GET_TOTALS, Kind::Do),
     command(cmd::COUNT_CONNECTIONS, Kind::Do),
     command(cmd::KILL_CONNECTIONS, Kind::Do),
+    command(cmd::DRAIN_DEST, Kind::Do),
+    command(cmd::GET_EXPLANATION, Kind::Do),
 ]);
 
 /// Answers the commands of a family in its dialect.
@@ -120,6 +136,11 @@ impl<D: Dialect> Answers for Dispatcher<D> {
     const VERSION: u32 = FAMILY_VERSION as u32;
     const PERMISSION: Permission = D::PERMISSION;
     const COMMANDS: &'static [Command] = D::COMMANDS;
+    const GROUPS: &'static [&'static CStr] = D::GROUPS;
+
+    fn outlet() -> Option<&'static Outlet> {
+        D::outlet()
+    }
 
     fn run(request: &Request<'_>) -> Result {
         let netns = Netns::of(request.net)?;
@@ -173,6 +194,7 @@ impl From<Refusal> for Fault<'_> {
                 EINVAL,
                 c_str!("the real server's address is neither a unicast nor a local one"),
             ),
+            Refusal::NotDraining => (EALREADY, c_str!("the real server is not being drained")),
             Refusal::Kernel(errno) if errno == ENOMEM => (errno, c_str!("memory is out")),
             Refusal::Kernel(errno) => (errno, c_str!("the kernel refused to register the hooks")),
         };
@@ -192,13 +214,16 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::NEW_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let settings = parse::service_settings(service, key)?.apply(0);
-            netns.add_service(key, settings)?;
+            let said = parse::said(service)?;
+            refuse_existing(netns, key)?;
+            netns.add_service(key, said.settings(key)?.apply(0))?;
         }
         cmd::SET_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let change = parse::service_settings(service, key)?;
+            let said = parse::said(service)?;
+            refuse_unknown(netns, key)?;
+            let change = said.settings(key)?;
             netns.change_service(key, |flags| change.apply(flags))?;
         }
         cmd::DEL_SERVICE => netns.remove_service(service_key(attrs)?)?,
@@ -213,6 +238,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::NEW_DEST | cmd::SET_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let server = parse::server(attrs)?;
             let endpoint = parse::server_endpoint(server, key)?;
             parse::check_families(server, key, endpoint)?;
@@ -225,6 +251,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::DEL_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let endpoint = parse::server_endpoint(parse::server(attrs)?, key)?;
             netns.remove_server(key, endpoint)?;
         }
@@ -243,17 +270,42 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::GET_TOTALS => get_totals::<D>(netns, request)?,
         cmd::COUNT_CONNECTIONS => connections::count(netns, request)?,
         cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
-        cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
+        cmd::DRAIN_DEST => drain::run(netns, request)?,
+        cmd::GET_EXPLANATION => explain::run(netns, request, D::STYLE)?,
+        cmd::NEW_DAEMON => {
+            parse::daemon(attrs, true)?;
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
+        }
+        cmd::DEL_DAEMON => {
+            parse::daemon(attrs, false)?;
+            let message = c_str!("no such synchronisation daemon runs");
+            return Err(Fault::new(ESRCH, message));
         }
         _ => return Err(Fault::new(EOPNOTSUPP, c_str!("there is no such command"))),
     }
     Ok(())
 }
 
-fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
+/// The key of the service that a request is about.
+pub fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
     parse::service_key(parse::service(attrs)?)
+}
+
+/// Refuses a key that has no service, before anything else is looked at, as IPVS does. Whoever
+/// changes the service looks again.
+fn refuse_unknown(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.flags(key))
+        .unwrap_or(Err(Refusal::NoSuchService))?;
+    Ok(())
+}
+
+/// Refuses a key that has a service.
+fn refuse_existing(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.check_new_service(key))
+        .unwrap_or(Ok(()))
 }
 
 fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {
@@ -271,12 +323,9 @@ fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {
 }
 
 fn get_timeouts<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
-    use crate::proto::tcp::State;
     let timeouts = netns.timeouts();
     request.reply(cmd::SET_CONFIG, |message| {
-        write::u32_attr(message, top::TIMEOUT_TCP, timeouts.tcp(State::Established))?;
-        write::u32_attr(message, top::TIMEOUT_TCP_FIN, timeouts.tcp(State::FinWait))?;
-        write::u32_attr(message, top::TIMEOUT_UDP, timeouts.udp)
+        write::timeouts(message, &timeouts)
     })?;
     Ok(())
 }
@@ -298,7 +347,8 @@ fn get_totals<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'
         .unwrap_or(Shown::default());
     let balancer = netns.balancer();
     request.reply(cmd::NEW_TOTALS, |message| {
-        write::totals(message, D::STYLE, &shown, balancer.as_deref())
+        write::totals(message, D::STYLE, &shown, balancer.as_deref())?;
+        write::u64_attr(message, top::EVENTS_LOST, netns.ledger().lost())
     })?;
     Ok(())
 }

@@ -4,17 +4,21 @@
 //! as netlink attributes, in the order and with the lengths that clients of
 //! IPVS rely on (reference §8.3).
 
-use super::uapi::{conn, dest, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED};
+use super::uapi::{
+    conn, dest, drain, drop, stats, svc, top, totals, AF_INET, AF_INET6, SVC_F_HASHED,
+};
 use crate::{
-    conn::{age_ticks, Connection},
+    conn::EntryView,
     director::Balancer,
-    packet::{Address, Family, Mask},
+    packet::{Endpoint, Family, Mask},
+    proto::{tcp::State, Timeouts},
+    sched::Candidate,
     service::{
-        config::{ServerView, ServiceView},
-        ServiceKey,
+        config::{drain::Drain, ServerView, ServiceView},
+        RealServer, ServiceKey,
     },
     stats::{drops::Counts, Shown},
-    sys::{flow_table::Lent, genl::Message, time},
+    sys::{genl::Message, time},
 };
 use core::net::IpAddr;
 use kernel::prelude::*;
@@ -22,15 +26,24 @@ use kernel::prelude::*;
 /// How a family writes.
 #[derive(Clone, Copy)]
 pub struct Style {
-    /// Whether nests are marked as such. Clients of `IPVS` compare types without the mark.
-    pub marks_nests: bool,
+    /// Whether it is the native one: nests are marked as such, while clients of `IPVS` compare types without the
+    /// mark; and what these have no word for is said, as when counters were read: two readings tell a rate.
+    pub is_native: bool,
 }
 
-fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+/// How the native family writes.
+pub const NATIVE: Style = Style { is_native: true };
+
+/// How the family of IPVS writes.
+pub const COMPATIBLE: Style = Style { is_native: false };
+
+/// Appends a 16-bit number in host order.
+pub fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
-fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
+/// Appends a 16-bit number in network order.
+pub fn be16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
     message.put(kind, &value.to_be_bytes())
 }
 
@@ -45,7 +58,7 @@ pub fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
 }
 
 /// Appends a text with the zero that ends it.
-fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
+pub fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
     let mut bytes = [0u8; 160];
     let len = text.len();
     bytes
@@ -56,8 +69,8 @@ fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
     message.put(kind, with_end)
 }
 
-/// An address is always 16 bytes long, an IPv4 one stands first.
-fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
+/// Appends an address, which is always 16 bytes long; an IPv4 one stands first.
+pub fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
     let bytes = match addr {
         IpAddr::V4(addr) => {
             let [a, b, c, d] = addr.octets();
@@ -68,7 +81,8 @@ fn addr_attr(message: &mut Message<'_>, kind: u16, addr: IpAddr) -> Result {
     message.put(kind, &bytes)
 }
 
-fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
+/// Appends the number of a family.
+pub fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
     let number = match family {
         Family::V4 => AF_INET,
         Family::V6 => AF_INET6,
@@ -78,8 +92,10 @@ fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Result {
 
 fn stats_attrs(message: &mut Message<'_>, style: Style, kinds: [u16; 2], shown: &Shown) -> Result {
     let [narrow, wide] = kinds;
-    message.nest(narrow, style.marks_nests, |message| stats32(message, shown))?;
-    message.nest(wide, style.marks_nests, |message| stats64(message, shown))
+    message.nest(narrow, style.is_native, |message| stats32(message, shown))?;
+    message.nest(wide, style.is_native, |message| {
+        stats64(message, style, shown)
+    })
 }
 
 /// The counters cut to 32 bits, bytes excepted.
@@ -97,7 +113,7 @@ fn stats32(message: &mut Message<'_>, shown: &Shown) -> Result {
     u32_attr(message, stats::OUTBPS, rates.out_bytes as u32)
 }
 
-fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
+fn stats64(message: &mut Message<'_>, style: Style, shown: &Shown) -> Result {
     let (totals, rates) = (&shown.totals, &shown.rates);
     u64_attr(message, stats::CONNS, totals.conns)?;
     u64_attr(message, stats::INPKTS, totals.in_pkts)?;
@@ -108,22 +124,18 @@ fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
     u64_attr(message, stats::INPPS, rates.in_pkts)?;
     u64_attr(message, stats::OUTPPS, rates.out_pkts)?;
     u64_attr(message, stats::INBPS, rates.in_bytes)?;
-    u64_attr(message, stats::OUTBPS, rates.out_bytes)
+    u64_attr(message, stats::OUTBPS, rates.out_bytes)?;
+    if style.is_native {
+        u64_attr(message, stats::TIME, time::monotonic_nanoseconds())?;
+    }
+    Ok(())
 }
 
 /// Appends a service.
 pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> Result {
-    message.nest(top::SERVICE, style.marks_nests, |message| {
-        let (key, settings) = (&view.key, &view.settings);
-        family_attr(message, svc::AF, key.family())?;
-        match *key {
-            ServiceKey::Address { protocol, endpoint } => {
-                u16_attr(message, svc::PROTOCOL, u16::from(protocol))?;
-                addr_attr(message, svc::ADDR, endpoint.addr)?;
-                be16_attr(message, svc::PORT, endpoint.port)?;
-            }
-            ServiceKey::Mark { mark, .. } => u32_attr(message, svc::FWMARK, mark)?,
-        }
+    message.nest(top::SERVICE, style.is_native, |message| {
+        let settings = &view.settings;
+        service_key_attrs(message, view.key)?;
         let scheduler = settings.scheduler.map_or("none", |it| it.name());
         text_attr(message, svc::SCHED_NAME, scheduler)?;
         if let Some(engine) = settings.engine {
@@ -141,14 +153,62 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> R
     })
 }
 
+fn service_key_attrs(message: &mut Message<'_>, key: ServiceKey) -> Result {
+    family_attr(message, svc::AF, key.family())?;
+    match key {
+        ServiceKey::Address { protocol, endpoint } => {
+            u16_attr(message, svc::PROTOCOL, u16::from(protocol))?;
+            addr_attr(message, svc::ADDR, endpoint.addr)?;
+            be16_attr(message, svc::PORT, endpoint.port)
+        }
+        ServiceKey::Mark { mark, .. } => u32_attr(message, svc::FWMARK, mark),
+    }
+}
+
+/// Appends what names a service, in the native family.
+pub fn service_key(message: &mut Message<'_>, key: ServiceKey) -> Result {
+    message.nest(top::SERVICE, true, |message| {
+        service_key_attrs(message, key)
+    })
+}
+
+fn server_key_attrs(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
+    addr_attr(message, dest::ADDR, endpoint.addr)?;
+    be16_attr(message, dest::PORT, endpoint.port)?;
+    family_attr(message, dest::ADDR_FAMILY, Family::of(endpoint.addr))
+}
+
+/// Appends what names a real server of a service, in the native family.
+pub fn server_key(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
+    message.nest(top::DEST, true, |message| {
+        server_key_attrs(message, endpoint)
+    })
+}
+
+/// Appends what names a real server, its thresholds, and its connections, in the native family.
+pub fn server_load(message: &mut Message<'_>, server: &RealServer) -> Result {
+    message.nest(top::DEST, true, |message| {
+        let (settings, active) = (server.settings(), server.active());
+        let inactive = server.total().saturating_sub(active);
+        server_key_attrs(message, server.endpoint)?;
+        u32_attr(message, dest::U_THRESH, settings.upper_threshold)?;
+        u32_attr(message, dest::L_THRESH, settings.lower_threshold)?;
+        u32_attr(message, dest::ACTIVE_CONNS, active)?;
+        u32_attr(message, dest::INACT_CONNS, inactive)
+    })
+}
+
 /// Appends a real server.
 pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Result {
-    message.nest(top::DEST, style.marks_nests, |message| {
+    message.nest(top::DEST, style.is_native, |message| {
         let settings = &view.settings;
         addr_attr(message, dest::ADDR, view.endpoint.addr)?;
         be16_attr(message, dest::PORT, view.endpoint.port)?;
         u32_attr(message, dest::FWD_METHOD, settings.method as u32)?;
-        u32_attr(message, dest::WEIGHT, settings.weight)?;
+        // To tools of IPVS, what gets no flows has no weight.
+        let hides_weight = view.drain.is_some() && !style.is_native;
+        let weight = if hides_weight { 0 } else { settings.weight };
+        u32_attr(message, dest::WEIGHT, weight)?;
         message.put(dest::TUN_TYPE, &[settings.tunnel.kind])?;
         be16_attr(message, dest::TUN_PORT, settings.tunnel.port)?;
         u16_attr(message, dest::TUN_FLAGS, settings.tunnel.flags)?;
@@ -158,41 +218,60 @@ pub fn server(message: &mut Message<'_>, style: Style, view: &ServerView) -> Res
         u32_attr(message, dest::INACT_CONNS, view.inactive)?;
         u32_attr(message, dest::PERSIST_CONNS, view.persistent)?;
         family_attr(message, dest::ADDR_FAMILY, Family::of(view.endpoint.addr))?;
-        stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)
+        stats_attrs(message, style, [dest::STATS, dest::STATS64], &view.stats)?;
+        if !style.is_native {
+            return Ok(());
+        }
+        if view.is_overloaded {
+            message.put(dest::OVERLOADED, &[])?;
+        }
+        view.drain.map_or(Ok(()), |drain| draining(message, &drain))
     })
 }
 
-/// Appends a connection.
-pub fn connection<A: Address>(
-    message: &mut Message<'_>,
-    style: Style,
-    entry: Lent<'_, Connection<A>>,
-) -> Result {
-    let now = time::jiffies();
-    message.nest(top::CONNECTION, style.marks_nests, |message| {
-        let server = entry.server_endpoint();
-        family_attr(message, conn::AF, A::FAMILY)?;
+fn draining(message: &mut Message<'_>, view: &Drain) -> Result {
+    message.nest(dest::DRAIN, true, |message| {
+        if let Some(ticks) = view.ticks_left(time::jiffies()) {
+            u64_attr(message, drain::TIMEOUT, time::as_milliseconds(ticks))?;
+        }
+        u32_attr(message, drain::LEFTOVERS, view.plan.leftovers as u32)?;
+        u32_attr(message, drain::LEFT, view.left)?;
+        if view.plan.removes {
+            message.put(drain::REMOVE, &[])?;
+        }
+        if view.is_done {
+            message.put(drain::DONE, &[])?;
+        }
+        Ok(())
+    })
+}
+
+/// Appends the timeouts that can be set, in seconds.
+pub fn timeouts(message: &mut Message<'_>, timeouts: &Timeouts) -> Result {
+    u32_attr(message, top::TIMEOUT_TCP, timeouts.tcp(State::Established))?;
+    u32_attr(message, top::TIMEOUT_TCP_FIN, timeouts.tcp(State::FinWait))?;
+    u32_attr(message, top::TIMEOUT_UDP, timeouts.udp)
+}
+
+/// Appends an entry of the connection table, as an attribute of this kind.
+pub fn connection(message: &mut Message<'_>, style: Style, kind: u16, entry: &EntryView) -> Result {
+    message.nest(kind, style.is_native, |message| {
+        family_attr(message, conn::AF, entry.family)?;
         u16_attr(message, conn::PROTOCOL, u16::from(entry.protocol))?;
-        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr.ip())?;
+        addr_attr(message, conn::CLIENT_ADDR, entry.client.addr)?;
         be16_attr(message, conn::CLIENT_PORT, entry.client.port)?;
-        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr.ip())?;
+        addr_attr(message, conn::VIRTUAL_ADDR, entry.virt.addr)?;
         be16_attr(message, conn::VIRTUAL_PORT, entry.virt.port)?;
-        family_attr(message, conn::SERVER_AF, Family::of(server.addr))?;
-        addr_attr(message, conn::SERVER_ADDR, server.addr)?;
-        be16_attr(message, conn::SERVER_PORT, server.port)?;
+        family_attr(message, conn::SERVER_AF, Family::of(entry.server.addr))?;
+        addr_attr(message, conn::SERVER_ADDR, entry.server.addr)?;
+        be16_attr(message, conn::SERVER_PORT, entry.server.port)?;
         u32_attr(message, conn::FWD_METHOD, entry.method as u32)?;
-        text_attr(message, conn::STATE, entry.state_name())?;
-        let left = time::as_milliseconds(entry.ticks_left(now));
-        u32_attr(
-            message,
-            conn::EXPIRES,
-            u32::try_from(left).unwrap_or(u32::MAX),
-        )?;
-        u32_attr(message, conn::FLAGS, entry.wire_flags())?;
-        let age = time::as_milliseconds(age_ticks(entry, now));
-        u64_attr(message, conn::AGE, age)?;
-        let idle = time::as_milliseconds(entry.idle_ticks(now));
-        u64_attr(message, conn::IDLE, idle)
+        text_attr(message, conn::STATE, entry.state)?;
+        let left = u32::try_from(time::as_milliseconds(entry.left));
+        u32_attr(message, conn::EXPIRES, left.unwrap_or(u32::MAX))?;
+        u32_attr(message, conn::FLAGS, entry.flags)?;
+        u64_attr(message, conn::AGE, time::as_milliseconds(entry.age))?;
+        u64_attr(message, conn::IDLE, time::as_milliseconds(entry.idle))
     })
 }
 
@@ -203,15 +282,15 @@ pub fn totals(
     shown: &Shown,
     balancer: Option<&Balancer>,
 ) -> Result {
-    message.nest(top::TOTALS, style.marks_nests, |message| {
-        message.nest(totals::STATS64, style.marks_nests, |message| {
-            stats64(message, shown)
+    message.nest(top::TOTALS, style.is_native, |message| {
+        message.nest(totals::STATS64, style.is_native, |message| {
+            stats64(message, style, shown)
         })?;
         let connections = balancer.map_or(0, Balancer::connections);
         u64_attr(message, totals::CONNECTIONS, connections)?;
         let counts = balancer.map_or(Counts::default(), |balancer| balancer.drops.counts());
         for (reason, count) in counts.iter() {
-            message.nest(totals::DROP, style.marks_nests, |message| {
+            message.nest(totals::DROP, style.is_native, |message| {
                 text_attr(message, drop::REASON, reason.name())?;
                 u64_attr(message, drop::COUNT, count)?;
                 text_attr(message, drop::MEANING, reason.meaning())

@@ -8,7 +8,7 @@ use crate::{
     conn::{self, Connection, CreateError, Plan},
     icmp::{self, Quote},
     packet::{Complaint, FlowKey, IPPROTO_UDP},
-    service::{Method, RealServer, Service, ServiceKey, Wanted, FTP, FTP_DATA},
+    service::{Method, RealServer, Service, ServiceKey, ServiceSettings, Wanted, FTP, FTP_DATA},
     stats::drops::Reason,
     sys::{
         flow_table::{Lent, Pinned},
@@ -86,16 +86,7 @@ impl Balancer {
         if !cause.may_open() || flow.src.port == FTP_DATA {
             return skb.accept();
         }
-        let wanted = Wanted {
-            mark: skb.mark(),
-            protocol: flow.protocol,
-            endpoint: flow.dst,
-        };
-        let first_unprivileged = || context.net.first_unprivileged_port();
-        let found = self.services.find(wanted, first_unprivileged, context.rcu);
-        let Some((service, settings)) =
-            found.and_then(|service| Some((service, service.settings(context.rcu)?)))
-        else {
+        let Some((service, settings)) = self.service_for(&flow, skb.mark(), context) else {
             return skb.accept();
         };
         if self.defense.drops_packet() {
@@ -105,7 +96,10 @@ impl Balancer {
             read_call(&mut skb, cause, settings)
                 .and_then(|call| self.choose_by_template(service, settings, &flow, call, context))
         } else {
-            choose(service, &flow, context).ok_or(Reason::NoServer)
+            choose(service, &flow, |service| {
+                service.schedule(&flow, context.rcu)
+            })
+            .ok_or(Reason::NoServer)
         };
         let choice = match choice {
             Ok(choice) => choice,
@@ -121,6 +115,26 @@ impl Balancer {
             return self.send_once(skb, cause, choice, context);
         }
         self.connect(skb, cause, hash, choice, context)
+    }
+
+    /// The service that a new flow is for, with its settings; `mark` is what rules of netfilter gave its packet.
+    #[inline]
+    pub(super) fn service_for<'a, A: Balanced>(
+        &'a self,
+        flow: &FlowKey<A>,
+        mark: u32,
+        context: Context<'a>,
+    ) -> Option<(&'a Service, &'a ServiceSettings)> {
+        let wanted = Wanted {
+            mark,
+            protocol: flow.protocol,
+            endpoint: flow.dst,
+        };
+        let first_unprivileged = || context.net.first_unprivileged_port();
+        let service = self
+            .services
+            .find(wanted, first_unprivileged, context.rcu)?;
+        Some((service, service.settings(context.rcu)?))
     }
 
     /// A packet whose connection makes place for a new one; one that others were made under stays.
@@ -251,10 +265,7 @@ impl Balancer {
         context: Context<'a>,
     ) -> Verdict<'a> {
         let flow = cause.flow();
-        let may_bypass = matches!(key, ServiceKey::Mark { .. })
-            && matches!(cause, Cause::Segment(_))
-            && self.settings.cache_bypass.is_on();
-        if !may_bypass || !context.net.is_remote_address(flow.dst.addr.ip()) {
+        if !matches!(cause, Cause::Segment(_)) || !self.may_bypass(key, &flow, context) {
             return self.refuse(skb, key, cause, context);
         }
         if self.is_full() {
@@ -271,6 +282,18 @@ impl Balancer {
             extension: None,
         });
         self.add_and_send(skb, cause, connection, hash, context)
+    }
+
+    /// Whether a flow that gets no real server of this service is sent where it was going.
+    pub(super) fn may_bypass<A: Balanced>(
+        &self,
+        key: ServiceKey,
+        flow: &FlowKey<A>,
+        context: Context<'_>,
+    ) -> bool {
+        matches!(key, ServiceKey::Mark { .. })
+            && self.settings.cache_bypass.is_on()
+            && context.net.is_remote_address(flow.dst.addr.ip())
     }
 
     /// Tells the client that no real server is there for it, unless its packet may be for somebody
@@ -293,11 +316,11 @@ impl Balancer {
     }
 }
 
-/// The real server that the scheduler gives a flow.
-fn choose<'a, A: Balanced>(
+/// The real server that a flow gets, which `schedule` gives for its service.
+pub(super) fn choose<'a, A: Balanced>(
     service: &'a Service,
     flow: &FlowKey<A>,
-    context: Context<'a>,
+    schedule: impl FnOnce(&'a Service) -> Option<&'a Arc<RealServer>>,
 ) -> Option<Choice<'a, A>> {
     // A service for further ports too, or FTP's data connections: without persistence the connections of
     // a client would be torn apart.
@@ -306,7 +329,7 @@ fn choose<'a, A: Balanced>(
     if !is_of_service {
         return None;
     }
-    let server = service.schedule(flow, context.rcu)?;
+    let server = schedule(service)?;
     let port = match server.endpoint.port {
         0 => flow.dst.port,
         port => port,

@@ -10,7 +10,7 @@
 
 use super::{takes_requests, Balanced, Balancer, Event, Segment};
 use crate::{
-    conn::{Connection, Selection, Way},
+    conn::{Connection, Selects, Way},
     packet::{reset::Reset, tcp, Endpoint},
     proto::{
         tcp::{self as tcp_machine, State},
@@ -45,8 +45,14 @@ pub enum Ending {
 const BATCH: usize = 16;
 
 impl Balancer {
+    /// How many entries of the table are selected. Sleeps.
+    pub fn count_selected(&self, selection: &impl Selects) -> u64 {
+        let v4 = self.connections4.count_selected(selection);
+        v4.saturating_add(self.connections6.count_selected(selection))
+    }
+
     /// Ends the selected entries of the table, and says how many. Sleeps.
-    pub fn end_selected(&self, net: Net<'_>, selection: &Selection, ending: Ending) -> u64 {
+    pub fn end_selected(&self, net: Net<'_>, selection: &impl Selects, ending: Ending) -> u64 {
         let v4 = self.end_of_family::<Ipv4Addr>(net, selection, ending);
         let v6 = self.end_of_family::<Ipv6Addr>(net, selection, ending);
         v4.saturating_add(v6)
@@ -55,7 +61,7 @@ impl Balancer {
     fn end_of_family<A: Balanced>(
         &self,
         net: Net<'_>,
-        selection: &Selection,
+        selection: &impl Selects,
         ending: Ending,
     ) -> u64 {
         let mut ended = 0u64;

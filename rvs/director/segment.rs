@@ -5,7 +5,8 @@
 
 use crate::{
     packet::{
-        sctp, tcp, transport, udp, Address, Endpoint, FlowKey, Header, IPPROTO_AH, IPPROTO_ESP,
+        sctp, tcp, transport, udp, Address, Endpoint, FlowKey, Fragment, Header, IPPROTO_AH,
+        IPPROTO_ESP,
     },
     proto::{
         sctp as sctp_machine,
@@ -140,6 +141,35 @@ impl<A: Address> Segment<A> {
             event,
             is_new,
             may_open,
+        })
+    }
+
+    /// The packet with which a client would open this flow, without any bytes; `None` if its protocol is none that
+    /// is balanced.
+    pub fn opening(flow: FlowKey<A>) -> Option<Self> {
+        let protocol = Protocol::from_u8(flow.protocol)?;
+        let event = match protocol {
+            Protocol::Tcp => Event::Tcp(tcp_machine::Event::Syn),
+            Protocol::Sctp => Event::Sctp(sctp_machine::Event::Init),
+            _ => Event::Any,
+        };
+        Some(Self {
+            header: Header {
+                src: flow.src.addr,
+                dst: flow.dst.addr,
+                protocol: flow.protocol,
+                len: A::FAMILY.header_len(),
+                ttl: u8::MAX,
+                tos: 0,
+                dont_fragment: true,
+                fragment: Fragment::Whole,
+            },
+            flow,
+            hash: 0,
+            protocol,
+            event,
+            is_new: !matches!(event, Event::Any),
+            may_open: true,
         })
     }
 

@@ -57,9 +57,9 @@ impl Balancer {
     /// Whether the real server of a template takes further connections of its client.
     pub(super) fn is_usable<A: Balanced>(&self, template: &Connection<A>) -> bool {
         let expires_quiescent = self.settings.expire_quiescent_template.is_on();
-        template
-            .available_server()
-            .is_some_and(|server| server.weight() != 0 || !expires_quiescent)
+        template.available_server().is_some_and(|server| {
+            !server.is_draining() && (server.weight() != 0 || !expires_quiescent)
+        })
     }
 
     /// The template that is wanted: one that there is, if it `is_usable`, else a new one for the real
@@ -106,13 +106,7 @@ impl Balancer {
         call: Option<&[u8]>,
         context: Context<'a>,
     ) -> Result<Choice<'a, A>, Reason> {
-        let is_exact = flow.dst.port == service.key.port();
-        let wanted = Wanted {
-            key: template_key(service.key, settings, flow),
-            call,
-            has_port: is_exact && flow.dst.port != FTP,
-            timeout: time::seconds(settings.timeout),
-        };
+        let wanted = Wanted::by(service.key, settings, flow, call);
         let (template, pinned) = self.template(
             &wanted,
             |template| self.is_usable(template),
@@ -120,15 +114,40 @@ impl Balancer {
             context,
         )?;
         let server = template.get().server.as_ref().ok_or(Reason::NoServer)?;
-        let port = match server.endpoint.port {
-            port if is_exact && port != 0 => port,
-            _ => flow.dst.port,
-        };
         Ok(Choice {
             server,
-            port,
+            port: target_port(service.key, flow, server),
             template: Some(pinned),
         })
+    }
+}
+
+/// The port that a persistent client's masqueraded packets get.
+pub(super) fn target_port<A: Balanced>(
+    key: ServiceKey,
+    flow: &FlowKey<A>,
+    server: &RealServer,
+) -> u16 {
+    match server.endpoint.port {
+        port if flow.dst.port == key.port() && port != 0 => port,
+        _ => flow.dst.port,
+    }
+}
+
+impl<'p, A: Balanced> Wanted<'p, A> {
+    /// The template of a flow for a service.
+    pub(super) fn by(
+        key: ServiceKey,
+        settings: &ServiceSettings,
+        flow: &FlowKey<A>,
+        call: Option<&'p [u8]>,
+    ) -> Self {
+        Self {
+            key: template_key(key, settings, flow),
+            call,
+            has_port: flow.dst.port == key.port() && flow.dst.port != FTP,
+            timeout: time::seconds(settings.timeout),
+        }
     }
 }
 

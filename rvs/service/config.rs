@@ -5,11 +5,14 @@
 //! has it, has the lock of the namespace; the packet path reads only what is
 //! published from here.
 
+pub mod drain;
+
 use super::{
     locality::Kind, places::Place, Method, PackedKey, PlaceBook, RealServer, ServerSettings,
     Service, ServiceEntry, ServiceKey, ServiceSettings, Services, Snapshot, Supply, FTP,
 };
 use crate::{
+    events::{self, Event, Group, Subject},
     packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
     settings::Settings,
@@ -25,6 +28,7 @@ use crate::{
     },
 };
 use core::net::IpAddr;
+use drain::Drain;
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNode},
@@ -43,6 +47,8 @@ pub enum Refusal {
     NoSuchServer,
     /// No host can have this address.
     NotAHostAddress,
+    /// The real server is not being drained.
+    NotDraining,
     /// The kernel refused something.
     Kernel(Error),
 }
@@ -63,12 +69,33 @@ impl From<kernel::alloc::AllocError> for Refusal {
 struct ServerRecord {
     server: Arc<RealServer>,
     meter: Meter,
+    /// If it is being drained, or was.
+    drain: Option<Drain>,
 }
 
 impl ServerRecord {
     /// Where packets without a connection meet it.
     fn place(&self, service: ServiceKey) -> Option<Place> {
         Place::of(service, self.server.endpoint, self.server.settings())
+    }
+
+    fn view(&mut self) -> ServerView {
+        let Self {
+            server,
+            meter,
+            drain,
+        } = self;
+        let (active, total) = (server.active(), server.total());
+        ServerView {
+            endpoint: server.endpoint,
+            settings: server.settings(),
+            drain: *drain,
+            is_overloaded: server.is_overloaded(),
+            active,
+            inactive: total.saturating_sub(active),
+            persistent: server.templates(),
+            stats: meter.read(server.counters.totals()),
+        }
     }
 }
 
@@ -113,7 +140,7 @@ impl ServiceRecord {
     /// The sum of its real servers' rates, so that a listing of both adds up.
     fn rates(&mut self) -> Totals {
         let mut rates = Totals::default();
-        for ServerRecord { server, meter } in self.servers.iter_mut() {
+        for ServerRecord { server, meter, .. } in self.servers.iter_mut() {
             rates = rates.plus(meter.read(server.counters.totals()).rates);
         }
         rates
@@ -132,7 +159,7 @@ impl ServiceRecord {
             .ok_or(Refusal::NoSuchServer)
     }
 
-    /// The real servers as a snapshot has them, without the one at `skipped`.
+    /// The real servers as a snapshot has them: not the one at `skipped`, nor those that are being drained.
     fn snapshot_servers(
         &self,
         first: Option<&Arc<RealServer>>,
@@ -144,7 +171,7 @@ impl ServiceRecord {
             servers.push(first.clone(), GFP_KERNEL_ACCOUNT)?;
         }
         for (i, record) in self.servers.iter().enumerate() {
-            if Some(i) != skipped {
+            if Some(i) != skipped && record.drain.is_none() {
                 servers.push(record.server.clone(), GFP_KERNEL_ACCOUNT)?;
             }
         }
@@ -198,6 +225,10 @@ pub struct ServerView {
     pub endpoint: Endpoint<IpAddr>,
     /// Settings.
     pub settings: ServerSettings,
+    /// How far it is drained, if it is.
+    pub drain: Option<Drain>,
+    /// It has reached its upper threshold, and not yet fallen below the lower one.
+    pub is_overloaded: bool,
     /// Active connections.
     pub active: u32,
     /// Inactive connections.
@@ -215,6 +246,8 @@ pub struct Config {
     services4: u32,
     services6: u32,
     removed: KVVec<Removed>,
+    /// Where real servers are being drained; some may be done with it, or gone.
+    drains: KVVec<(ServiceKey, Endpoint<IpAddr>)>,
     /// What removed services have counted.
     retired: Totals,
     /// What each CPU counted for real servers that are forgotten.
@@ -248,6 +281,7 @@ impl Config {
             services4: 0,
             services6: 0,
             removed: KVVec::new(),
+            drains: KVVec::new(),
             retired: Totals::default(),
             forgotten,
             base: Totals::default(),
@@ -339,6 +373,7 @@ impl Config {
         *services = services.saturating_add(1);
         self.tidy();
         self.publish_engines(settings.engine.is_some());
+        self.announce_service(Event::ServiceAdded, key);
         Ok(())
     }
 
@@ -403,6 +438,7 @@ impl Config {
         let engines_change = record.settings.engine != settings.engine;
         record.settings = settings;
         self.publish_engines(engines_change);
+        self.announce_service(Event::ServiceChanged, key);
         Ok(())
     }
 
@@ -415,6 +451,7 @@ impl Config {
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         self.withdraw_service(key)?;
         self.tidy();
+        events::emit(self.net, Event::ServiceRemoved, Subject::ServiceKey(key));
         Ok(())
     }
 
@@ -449,6 +486,7 @@ impl Config {
             }
         }
         self.tidy();
+        events::emit(self.net, Event::Flushed, Subject::Everything);
     }
 
     /// Remembers a real server that is no longer configured as long as something is bound to it.
@@ -504,7 +542,7 @@ impl Config {
         let returning = position.and_then(|position| self.removed.get(position));
         let server = match returning {
             Some(removed) => removed.server.clone(),
-            None => RealServer::new(key, endpoint, settings)?,
+            None => RealServer::new(self.net, key, endpoint, settings)?,
         };
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         record.provide_tracking(settings, self.net);
@@ -528,8 +566,16 @@ impl Config {
         }
         record
             .servers
-            .insert_within_capacity(0, ServerRecord { server, meter })
+            .insert_within_capacity(
+                0,
+                ServerRecord {
+                    server,
+                    meter,
+                    drain: None,
+                },
+            )
             .map_err(|_| ENOMEM)?;
+        self.announce_server(Event::ServerAdded, key, endpoint);
         Ok(())
     }
 
@@ -554,7 +600,9 @@ impl Config {
             .inspect_err(|_| server.change(before));
         self.places
             .strike(if published.is_ok() { old } else { new });
-        published
+        published?;
+        self.announce_server(Event::ServerChanged, key, endpoint);
+        Ok(())
     }
 
     /// Removes a real server; its connections stay, but pass no packets. Sleeps.
@@ -566,7 +614,13 @@ impl Config {
         let record = self.record_mut(key)?;
         let index = record.position(endpoint).ok_or(Refusal::NoSuchServer)?;
         let servers = record.snapshot_servers(None, Some(index))?;
-        record.publish(servers, Change::Removed { index })?;
+        let change = match record.servers.get(index).map(|it| it.drain.is_some()) {
+            Some(true) => Change::Edited,
+            _ => Change::Removed {
+                index: record.published_index(index),
+            },
+        };
+        record.publish(servers, change)?;
         let removed = record.servers.remove(index).map_err(|_| EINVAL)?;
         removed.server.set_available(false);
         record.retired = record.retired.plus(removed.server.counters.totals());
@@ -574,6 +628,8 @@ impl Config {
         self.places.strike(removed.place(key));
         self.retire(key, generation, removed);
         self.tidy();
+        let subject = Subject::ServerKey(key, endpoint);
+        events::emit(self.net, Event::ServerRemoved, subject);
         Ok(())
     }
 
@@ -581,6 +637,7 @@ impl Config {
     pub fn zero_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
         zero(record);
+        events::emit(self.net, Event::Zeroed, Subject::ServiceKey(key));
         Ok(())
     }
 
@@ -590,6 +647,33 @@ impl Config {
             zero(record);
         }
         self.base = self.totals();
+        events::emit(self.net, Event::Zeroed, Subject::Everything);
+    }
+
+    /// Tells of a service as it is now.
+    fn announce_service(&mut self, event: Event, key: ServiceKey) {
+        if !Group::Config.is_heard(self.net) {
+            return;
+        }
+        if let Ok(view) = self.service(key) {
+            events::emit(self.net, event, Subject::Service(&view));
+        }
+    }
+
+    /// Tells of a real server as it is now.
+    fn announce_server(&mut self, event: Event, key: ServiceKey, endpoint: Endpoint<IpAddr>) {
+        if !Group::Config.is_heard(self.net) {
+            return;
+        }
+        let net = self.net;
+        let record = self.services.get_mut(&key);
+        let mut servers = record
+            .into_iter()
+            .flat_map(|record| record.servers.iter_mut());
+        if let Some(record) = servers.find(|it| it.server.endpoint == endpoint) {
+            let view = record.view();
+            events::emit(net, event, Subject::Server(key, &view));
+        }
     }
 
     /// Lets go of all routes to real servers, configured or only remembered.
@@ -697,17 +781,8 @@ impl Config {
         mut show: impl FnMut(ServerView) -> bool,
     ) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
-        for ServerRecord { server, meter } in record.servers.iter_mut().skip(skip) {
-            let (active, total) = (server.active(), server.total());
-            let shown = show(ServerView {
-                endpoint: server.endpoint,
-                settings: server.settings(),
-                active,
-                inactive: total.saturating_sub(active),
-                persistent: server.templates(),
-                stats: meter.read(server.counters.totals()),
-            });
-            if !shown {
+        for server in record.servers.iter_mut().skip(skip) {
+            if !show(server.view()) {
                 break;
             }
         }
@@ -738,7 +813,7 @@ fn keep_counts(forgotten: &mut [Totals], server: &RealServer) {
 
 fn zero(record: &mut ServiceRecord) {
     record.base = record.totals();
-    for ServerRecord { server, meter } in record.servers.iter_mut() {
+    for ServerRecord { server, meter, .. } in record.servers.iter_mut() {
         meter.zero(server.counters.totals());
     }
 }

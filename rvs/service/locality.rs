@@ -4,7 +4,7 @@
 //! own, for as long as it has the scheduler. New connections look into it without waiting; a worker drops what nobody
 //! asks for. Which server is picked is the scheduler's decision, not made here.
 
-use super::RealServer;
+use super::{RealServer, TAKES};
 use crate::{
     sched::{
         lblc,
@@ -150,7 +150,7 @@ impl Assignment {
     }
 
     /// The server for a flow by the rule of `lblc`.
-    fn pick<'a>(
+    fn pick<'a, const MODE: bool>(
         &'a self,
         servers: &'a [Arc<RealServer>],
         rcu: Held<'a>,
@@ -160,7 +160,7 @@ impl Assignment {
             return Some(cached);
         }
         let server = servers.get(lblc::choose(servers)?)?;
-        if !cached.is_some_and(|cached| Arc::ptr_eq(cached, server)) {
+        if MODE == TAKES && !cached.is_some_and(|cached| Arc::ptr_eq(cached, server)) {
             // Without memory the next flow tries again.
             let _ = self.assign(1, core::iter::once(server));
         }
@@ -168,7 +168,7 @@ impl Assignment {
     }
 
     /// The server for a flow by the rule of `lblcr`; a set that has not changed for `expiration` ticks is old.
-    fn pick_of_set<'a>(
+    fn pick_of_set<'a, const MODE: bool>(
         &'a self,
         servers: &'a [Arc<RealServer>],
         expiration: u32,
@@ -187,7 +187,7 @@ impl Assignment {
             }
             Choice::Nobody => (None, None),
         };
-        if joining.is_some() || decision.leaves.is_some() {
+        if MODE == TAKES && (joining.is_some() || decision.leaves.is_some()) {
             let stay = set.without(decision.leaves);
             let capacity = set.members.len().saturating_add(1);
             // Without memory the next flow tries again.
@@ -247,8 +247,9 @@ impl Locality {
         })
     }
 
-    /// The server for a flow to a destination, of a service with these servers.
-    pub fn pick<'a>(
+    /// The server for a flow to a destination, of a service with these servers; nothing is remembered of it unless
+    /// the flow `TAKES` it.
+    pub fn pick<'a, const MODE: bool>(
         &'a self,
         servers: &'a [Arc<RealServer>],
         destination: IpAddr,
@@ -258,16 +259,20 @@ impl Locality {
         let is_of_destination = |other: &Assignment, _| other.destination == destination;
         let Some((assignment, _)) = self.table.lookup(hash, is_of_destination, rcu) else {
             let server = servers.get(lblc::choose(servers)?)?;
-            self.remember(destination, hash, server, rcu);
+            if MODE == TAKES {
+                self.remember(destination, hash, server, rcu);
+            }
             return Some(server);
         };
         let assignment = assignment.get();
-        assignment.touch(jiffies());
+        if MODE == TAKES {
+            assignment.touch(jiffies());
+        }
         let job = self.worker.job();
         match job.kind {
-            Kind::Single => assignment.pick(servers, rcu),
+            Kind::Single => assignment.pick::<MODE>(servers, rcu),
             Kind::Replicated => {
-                assignment.pick_of_set(servers, time::seconds(job.expiration()), rcu)
+                assignment.pick_of_set::<MODE>(servers, time::seconds(job.expiration()), rcu)
             }
         }
     }

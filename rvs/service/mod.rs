@@ -35,6 +35,11 @@ use core::{
 use kernel::prelude::*;
 use locality::{Kind, Localities};
 
+/// A choice that is remembered: the next one follows it.
+const TAKES: bool = true;
+/// A choice that is only looked at.
+const PEEKS: bool = false;
+
 /// What identifies a virtual service; in the order of listings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ServiceKey {
@@ -237,12 +242,33 @@ impl Service {
         packet: &FlowKey<A>,
         rcu: Held<'a>,
     ) -> Option<&'a Arc<RealServer>> {
+        self.select::<TAKES, A>(packet, rcu)
+    }
+
+    /// The real server that [`Service::schedule`] would give now, which remembers nothing of that.
+    pub fn peek<'a, A: Address>(
+        &'a self,
+        packet: &FlowKey<A>,
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
+        self.select::<PEEKS, A>(packet, rcu)
+    }
+
+    #[inline]
+    fn select<'a, const MODE: bool, A: Address>(
+        &'a self,
+        packet: &FlowKey<A>,
+        rcu: Held<'a>,
+    ) -> Option<&'a Arc<RealServer>> {
         let snapshot = self.snapshot.read(rcu)?;
         let scheduler = snapshot.settings.scheduler?;
         let servers = &snapshot.servers;
         let mut bits = self.cursor.load(Ordering::Relaxed);
         while let Some(turn) = scheduler.turn(servers, snapshot.prepared, Cursor::from_bits(bits)) {
             let pick = turn?;
+            if MODE == PEEKS {
+                return servers.get(pick.index);
+            }
             let swapped = self.cursor.compare_exchange_weak(
                 bits,
                 pick.cursor.to_bits(),
@@ -254,11 +280,11 @@ impl Service {
                 Err(now) => bits = now,
             }
         }
-        self.schedule_for(snapshot, scheduler, packet, rcu)
+        self.select_for::<MODE, A>(snapshot, scheduler, packet, rcu)
     }
 
     /// The real server that a scheduler gives this flow, by what the flow or the servers are like.
-    fn schedule_for<'a, A: Address>(
+    fn select_for<'a, const MODE: bool, A: Address>(
         &'a self,
         snapshot: &'a Snapshot,
         scheduler: Scheduler,
@@ -268,7 +294,7 @@ impl Service {
         let pool = snapshot.pool();
         let destination = packet.dst.addr.ip();
         if let Some(locality) = Kind::of(scheduler).and_then(|kind| self.localities.get(kind)) {
-            return locality.pick(pool.servers, destination, rcu);
+            return locality.pick::<MODE>(pool.servers, destination, rcu);
         }
         let flow = Flow {
             client: sched::fold(packet.src.addr.ip()),

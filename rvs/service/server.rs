@@ -8,10 +8,11 @@ use super::{
     ServiceKey,
 };
 use crate::{
+    events::{self, Event, Subject},
     packet::Endpoint,
     sched::{self, Candidate},
     stats::Counters,
-    sys::{route::RouteCache, Arc},
+    sys::{net::Net, route::RouteCache, Arc},
 };
 use core::{
     net::IpAddr,
@@ -85,15 +86,20 @@ struct Load {
 
 const ONE_ACTIVE: u64 = 1 << 32;
 
+/// It is being drained: for all who choose servers its weight is 0. Weights are below.
+const DRAINING: u32 = 1 << 31;
+
 /// A real server of one virtual service.
 pub struct RealServer {
     /// The service that it is one of.
     pub service: ServiceKey,
     /// Address and port, the port 0 to keep the packet's.
     pub endpoint: Endpoint<IpAddr>,
+    net: Net<'static>,
     method: AtomicU8,
     tunnel: AtomicTunnel,
     is_available: AtomicBool,
+    /// With [`DRAINING`] in the bit that no weight has.
     weight: AtomicU32,
     /// The last weight that was not 0.
     last_weight: AtomicU32,
@@ -106,8 +112,9 @@ pub struct RealServer {
 }
 
 impl RealServer {
-    /// A real server that nothing is bound to yet. Sleeps.
+    /// A real server of a service in a namespace, to which nothing is bound yet. Sleeps.
     pub fn new(
+        net: Net<'static>,
         service: ServiceKey,
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
@@ -115,6 +122,7 @@ impl RealServer {
         let server = Self {
             service,
             endpoint,
+            net,
             method: AtomicU8::new(settings.method as u8),
             tunnel: AtomicTunnel::new(settings.tunnel),
             is_available: AtomicBool::new(true),
@@ -138,7 +146,7 @@ impl RealServer {
         ServerSettings {
             method: self.method(),
             tunnel: self.tunnel(),
-            weight: self.weight.load(Ordering::Relaxed),
+            weight: self.weight.load(Ordering::Relaxed) & !DRAINING,
             upper_threshold: self.upper_threshold.load(Ordering::Relaxed),
             lower_threshold: self.lower_threshold.load(Ordering::Relaxed),
         }
@@ -150,7 +158,9 @@ impl RealServer {
         let old = self.settings();
         self.method.store(settings.method as u8, Ordering::Relaxed);
         self.tunnel.store(settings.tunnel);
-        self.weight.store(settings.weight, Ordering::Relaxed);
+        let draining = self.weight.load(Ordering::Relaxed) & DRAINING;
+        self.weight
+            .store(settings.weight | draining, Ordering::Relaxed);
         if settings.weight != 0 {
             self.last_weight.store(settings.weight, Ordering::Relaxed);
         }
@@ -166,16 +176,46 @@ impl RealServer {
         }
         let total = self.total();
         if settings.upper_threshold == 0 || total < settings.effective_lower() {
-            self.load.is_overloaded.store(false, Ordering::Relaxed);
+            self.set_overloaded(false);
         } else if total >= settings.upper_threshold {
-            self.load.is_overloaded.store(true, Ordering::Relaxed);
+            self.set_overloaded(true);
+        }
+    }
+
+    /// Takes it from those that get new connections, or gives it back to them, and tells of it.
+    #[cold]
+    fn set_overloaded(&self, is_overloaded: bool) {
+        let was_overloaded = self
+            .load
+            .is_overloaded
+            .swap(is_overloaded, Ordering::Relaxed);
+        if was_overloaded != is_overloaded && self.is_available() {
+            let event = match is_overloaded {
+                true => Event::ServerOverloaded,
+                false => Event::ServerRecovered,
+            };
+            events::emit(self.net, event, Subject::Load(self.service, self));
         }
     }
 
     /// Changes the settings of one that is added again: the weights of its earlier life do not count.
     pub fn return_with(&self, settings: ServerSettings) {
         self.last_weight.store(0, Ordering::Relaxed);
+        self.set_draining(false);
         self.change(settings);
+    }
+
+    /// Whether it is being drained.
+    #[inline]
+    pub fn is_draining(&self) -> bool {
+        self.weight.load(Ordering::Relaxed) & DRAINING != 0
+    }
+
+    /// Says whether it is being drained. Only with the configuration's lock held.
+    pub fn set_draining(&self, is_draining: bool) {
+        let weight = self.weight.load(Ordering::Relaxed) & !DRAINING;
+        let draining = if is_draining { DRAINING } else { 0 };
+        self.weight.store(weight | draining, Ordering::Relaxed);
     }
 
     /// The forwarding method of new connections.
@@ -225,7 +265,7 @@ impl RealServer {
         let before = self.load.bound.fetch_add(1, Ordering::Relaxed) as u32;
         let upper = self.upper_threshold.load(Ordering::Relaxed);
         if upper != 0 && before.wrapping_add(1) == upper {
-            self.load.is_overloaded.store(true, Ordering::Relaxed);
+            self.set_overloaded(true);
         }
     }
 
@@ -236,7 +276,7 @@ impl RealServer {
         if self.load.is_overloaded.load(Ordering::Relaxed)
             && before <= self.settings().effective_lower()
         {
-            self.load.is_overloaded.store(false, Ordering::Relaxed);
+            self.set_overloaded(false);
         }
     }
 
@@ -274,7 +314,10 @@ impl RealServer {
 impl Candidate for RealServer {
     #[inline]
     fn weight(&self) -> u32 {
-        self.weight.load(Ordering::Relaxed)
+        match self.weight.load(Ordering::Relaxed) {
+            weight if weight < DRAINING => weight,
+            _ => 0,
+        }
     }
 
     #[inline]

@@ -100,6 +100,14 @@ impl<'a, A: Balanced> Path<'a, A> {
         }
     }
 
+    /// The largest packet that gets whole to the real server on a route, bytes; `None` if none does.
+    pub fn mtu(&self, route: &Route) -> Option<u32> {
+        match self.method {
+            Method::Tunneling if !route.is_local() => tunnel::mtu(self.server?, route),
+            _ => Some(route.mtu()),
+        }
+    }
+
     /// The route of packets to the real server.
     #[inline]
     pub fn route(&self, context: Context<'a>) -> Result<&'a Route, Reason> {

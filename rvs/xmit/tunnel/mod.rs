@@ -92,6 +92,18 @@ fn finish_crc(skb: &mut Skb<'_>) -> Result<(), Reason> {
     skb.complete_checksum().ok_or(Reason::NoMemory)
 }
 
+/// What stands in front of a packet in a tunnel, bytes.
+const fn room(ends: Ends, layer: Layer) -> usize {
+    ends.header_len().saturating_add(layer.len())
+}
+
+/// The largest packet that the tunnel on a route to a real server takes whole, bytes.
+pub(super) fn mtu(server: &RealServer, route: &Route) -> Option<u32> {
+    let ends = Ends::new(route.source(), server.endpoint.addr)?;
+    let layer = Layer::of(server, 0, ChecksumState::Complete);
+    Some(route.mtu().saturating_sub(room(ends, layer) as u32))
+}
+
 /// Wraps a packet into one that is ready to leave on the route to the real server.
 pub(super) fn wrap<A: Balanced>(
     balancer: &Balancer,
@@ -107,7 +119,7 @@ pub(super) fn wrap<A: Balanced>(
         finish_crc(skb)?;
     }
     let layer = Layer::of(server, header.protocol, skb.checksum_state());
-    let room = ends.header_len().saturating_add(layer.len());
+    let room = room(ends, layer);
     let mtu = route.mtu().saturating_sub(room as u32);
     if mtu < min_mtu(ends.family()) {
         return Err(Reason::TooBig);

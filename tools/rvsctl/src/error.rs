@@ -28,6 +28,8 @@ pub enum ExitStatus {
     NoPermission = 5,
     /// The kernel has no rvs module loaded.
     NotLoaded = 6,
+    /// The time given was over before what was waited for came.
+    TimeOver = 7,
 }
 
 /// Why the program ends without having done what it was asked.
@@ -101,12 +103,15 @@ pub enum Attempt<'a> {
     AddServer(&'a ServiceKey, Endpoint),
     SetServer(&'a ServiceKey, Endpoint),
     DeleteServer(&'a ServiceKey, Endpoint),
+    DrainServer(&'a ServiceKey, Endpoint),
+    UndrainServer(&'a ServiceKey, Endpoint),
     ListConnections,
     KillConnections,
     ShowStatistics,
     ShowTimeouts,
     SetTimeouts,
     ShowInfo,
+    Listen,
     ZeroService(&'a ServiceKey),
     ZeroEverything,
     Flush,
@@ -126,11 +131,16 @@ impl fmt::Display for Attempt<'_> {
             Self::DeleteServer(key, server) => {
                 write!(f, "delete the real server {server} of {key}")
             }
+            Self::DrainServer(key, server) => write!(f, "drain the real server {server} of {key}"),
+            Self::UndrainServer(key, server) => {
+                write!(f, "end the draining of the real server {server} of {key}")
+            }
             Self::ListConnections => f.write_str("list the connections"),
             Self::KillConnections => f.write_str("end connections"),
             Self::ShowStatistics => f.write_str("show the statistics"),
             Self::ShowTimeouts => f.write_str("show the timeouts"),
             Self::SetTimeouts => f.write_str("set the timeouts"),
+            Self::Listen => f.write_str("listen to events"),
             Self::ShowInfo => f.write_str("show the module's version"),
             Self::ZeroService(key) => write!(f, "zero the counters of {key}"),
             Self::ZeroEverything => f.write_str("zero the counters"),
@@ -148,6 +158,8 @@ impl<'a> Attempt<'a> {
             | Self::ListService(key)
             | Self::AddServer(key, _)
             | Self::SetServer(key, _)
+            | Self::DrainServer(key, _)
+            | Self::UndrainServer(key, _)
             | Self::DeleteServer(key, _)
             | Self::ZeroService(key) => Some(key),
             _ => None,
@@ -188,6 +200,9 @@ impl Failure {
     pub fn explain(error: netlink::Error, attempt: Attempt<'_>) -> Self {
         match error {
             netlink::Error::NoFamily(name) => not_loaded(&name),
+            netlink::Error::Unloaded => {
+                Self::new(ExitStatus::NotLoaded, "the module was unloaded meanwhile")
+            }
             netlink::Error::Refused { errno, ack } => {
                 let mut failure = refused(errno, &ack, attempt);
                 // There the kernel can only say the same again.
@@ -258,8 +273,15 @@ fn refused(errno: Errno, ack: &ExtendedAck, attempt: Attempt<'_>) -> Failure {
                 None => failure.tip(format!("schedulers of rvs: {}", known.join(", "))),
             }
         }
-        (Errno::NOENT, Attempt::SetServer(key, server) | Attempt::DeleteServer(key, server)) => {
-            Failure::no_server(key, server)
+        (
+            Errno::NOENT,
+            Attempt::SetServer(key, server)
+            | Attempt::DeleteServer(key, server)
+            | Attempt::DrainServer(key, server)
+            | Attempt::UndrainServer(key, server),
+        ) => Failure::no_server(key, server),
+        (Errno::ALREADY, Attempt::UndrainServer(key, server)) => {
+            Failure::new(Refused, format!("{server} of {key} is not being drained"))
         }
         (Errno::OPNOTSUPP, _) if words(ack).is_none() => Failure::new(
             Refused,

@@ -9,7 +9,7 @@ const CONSTANTS: &str = include_str!("../../../../rvs/control/uapi.rs");
 const SPECIFICATION: &str = include_str!("../../../../docs/netlink/rvs.yaml");
 
 /// The attribute set that a module of constants is for.
-const SETS: [(&str, &str); 10] = [
+const SETS: [(&str, &str); 11] = [
     ("top", "rvs"),
     ("info", "info"),
     ("svc", "service"),
@@ -18,6 +18,7 @@ const SETS: [(&str, &str); 10] = [
     ("stats", "stats64"),
     ("conn", "connection"),
     ("filter", "filter"),
+    ("drain", "drain"),
     ("totals", "totals"),
     ("drop", "drop"),
 ];
@@ -71,8 +72,8 @@ fn every_attribute_has_its_specified_number_and_every_specified_one_is_there() {
             .unwrap()
             .iter()
             .map(|attribute| name_and(attribute, &attribute["value"]))
-            // Padding is never written, and no synchronisation daemon runs.
-            .filter(|(name, _)| name != "pad" && name != "daemon")
+            // Padding is never written.
+            .filter(|(name, _)| name != "pad")
             .collect();
         assert_eq!(constants[module], specified, "{module} against {name}");
     }
@@ -82,6 +83,7 @@ fn every_attribute_has_its_specified_number_and_every_specified_one_is_there() {
 fn every_module_of_attributes_is_compared() {
     let mut compared: Vec<_> = SETS.map(|(module, _)| module).into();
     compared.push("cmd");
+    compared.push("daemon"); // only the family IPVS has them
     for module in constants().keys() {
         assert!(
             compared.contains(&module.as_str()),

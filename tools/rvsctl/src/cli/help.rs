@@ -20,7 +20,8 @@ Exit status:
   3  there is no such service, real server or network namespace
   4  there is such a service or real server already
   5  no permission: that takes CAP_NET_ADMIN in the network namespace
-  6  the rvs module is not loaded";
+  6  the rvs module is not loaded
+  7  the time given was over before what was waited for came";
 
 pub const SERVICE: &str = "\
 A service is named by
@@ -109,6 +110,7 @@ pub const SERVER: &str = "\
 Examples:
   rvsctl server add tcp 192.0.2.10:80 10.0.0.1:8080 --method nat --weight 5
   rvsctl server set tcp 192.0.2.10:80 10.0.0.1:8080 --weight 0
+  rvsctl server drain tcp 192.0.2.10:80 10.0.0.1:8080 --timeout 30s
   rvsctl server list tcp 192.0.2.10:80
   rvsctl server del tcp 192.0.2.10:80 10.0.0.1:8080";
 
@@ -145,6 +147,23 @@ Examples:
   rvsctl server add tcp 192.0.2.10:80 198.51.100.9 -m tunnel --tunnel-type gre
   rvsctl server add tcp 192.0.2.10:80 [2001:db8::9] --method tunneling
   rvsctl server add mark 7 10.0.0.1 --upper-threshold 1000";
+
+pub const SERVER_DRAIN: &str = "\
+The server gets no new connections, whatever its weight, and persistence no
+longer keeps clients there. Flows of UDP go to other servers at once;
+connections of TCP and SCTP may finish, until the deadline of --timeout if there
+is one. How many are left is shown on one line on a terminal, on a line for each
+change elsewhere, and with --json as a line of JSON for each. The kernel keeps
+the deadline, so leaving the command changes nothing; `server undrain` does.
+A drained server stays configured, unless --remove is given.
+
+Listings show how far it is. To ipvsadm and other tools of LVS its weight is 0,
+and what they set it to counts after `server undrain`.
+
+Examples:
+  rvsctl server drain tcp 192.0.2.10:80 10.0.0.1:8080
+  rvsctl server drain tcp 192.0.2.10:80 10.0.0.1:8080 --timeout 30s --remove
+  rvsctl server drain mark 7 10.0.0.1 --timeout 5m --drop --no-wait";
 
 pub const SERVER_SET: &str = "\
 What is not named stays as it is. Connections that exist keep their method.
@@ -222,6 +241,53 @@ Examples:
   rvsctl drops
   rvsctl drops --json | jq -r '.[] | select(.count > 0) | .reason'";
 
+pub const WATCH: &str = "\
+Events:
+  config   services and servers added, changed, removed, by whatever tool and
+           by which process; counters zeroed, timeouts set
+  servers  a server is at its upper threshold, or has room again
+  defence  a defence against floods went on or off
+  table    the connection table has twice the slots, or half of them
+  drops    dropped packets with the reason: a sample, 20 a second at most
+It ends with ^C, after --count events or after --timeout; with status 7 when
+the time is over before --count events came. Where events were lost because
+they came too fast, it says `events-lost` and lists what is configured.
+
+Examples:
+  rvsctl watch
+  rvsctl watch --only drops,servers
+  rvsctl watch --only config --list --json
+  Wait for a server to be overloaded, but no longer than a minute:
+    rvsctl watch --only servers --count 1 --timeout 1m";
+
+pub const TOP: &str = "\
+Rates are the increase of counters between two readings, by the kernel's own
+clock. Keys: q quits, < and > choose the column to sort by, / filters, space
+pauses, h shows all keys. Where the output is no terminal, --once or --json
+prints the rates over one interval.
+
+Examples:
+  rvsctl top
+  rvsctl top --filter 192.0.2.10 --interval 5s
+  rvsctl top --once
+  rvsctl top --json | jq '.drop_rates[] | select(.per_second > 0)'";
+
+pub const METRICS: &str = "\
+The figures are those of `stats`, `service list` and `server list`, as
+OpenMetrics text. Labels name services, servers and reasons, never clients: how
+many series there are does not grow with traffic. What has no series of its own
+because of --limit is counted in rvs_left_out.
+
+Served, they are at /metrics; each request reads them fresh. With --netns, they
+are those of that namespace, while the address is one of the present namespace.
+Reading takes CAP_NET_ADMIN: run it as root, or give a service of systemd
+`AmbientCapabilities=CAP_NET_ADMIN`.
+
+Examples:
+  rvsctl metrics
+  rvsctl metrics --listen 127.0.0.1:9877
+  rvsctl --netns blue metrics --listen [::]:9877";
+
 pub const TIMEOUT: &str = "\
 Examples:
   rvsctl timeout show
@@ -255,3 +321,8 @@ Examples:
   rvsctl completions bash > /etc/bash_completion.d/rvsctl
   rvsctl completions zsh > /usr/share/zsh/vendor-completions/_rvsctl
   rvsctl completions fish > /etc/fish/completions/rvsctl.fish";
+
+pub const MAN: &str = "\
+Examples:
+  rvsctl man > /usr/share/man/man8/rvsctl.8
+  rvsctl man | man -l -";

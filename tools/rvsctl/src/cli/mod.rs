@@ -3,12 +3,14 @@
 //! lives in `commands`.
 
 mod connection;
+mod drain;
 mod help;
 mod names;
 mod scheduling;
 mod service;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -16,11 +18,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
+pub use self::drain::DrainArgs;
 pub use self::names::{
     CompletionShell, Method, OptionalServiceName, ServerName, ServiceName, TunnelChecksum,
     TunnelType,
 };
 pub use self::service::{ServiceChange, ServiceCommand, ServiceOptions};
+pub use self::watch::{MetricsArgs, TopArgs, WatchArgs};
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
 ///
@@ -77,6 +81,13 @@ fn with_equals_sign(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     error
 }
 
+/// Examples and exit statuses, as `--help` of the whole has them.
+pub fn general_help() -> (&'static str, &'static str) {
+    let parts = help::GENERAL.split_once("\n\nExit status:\n");
+    let (examples, statuses) = parts.unwrap_or((help::GENERAL, ""));
+    (examples.trim_start_matches("Examples:\n"), statuses)
+}
+
 /// Heading of the options that every command takes.
 const GLOBAL: &str = "Options of every command";
 
@@ -114,7 +125,7 @@ pub enum Command {
     #[command(subcommand, after_help = help::SERVICE)]
     Service(ServiceCommand),
 
-    /// Real servers of a service: add, set, del, list
+    /// Real servers of a service: add, set, del, drain, undrain, list
     #[command(subcommand, after_help = help::SERVER)]
     Server(ServerCommand),
 
@@ -136,6 +147,18 @@ pub enum Command {
     /// List why packets are dropped, and how many were
     #[command(after_help = help::DROPS)]
     Drops(Format),
+
+    /// Tell what happens, one event a line
+    #[command(after_help = help::WATCH)]
+    Watch(WatchArgs),
+
+    /// Live view of services and servers, and how busy they are
+    #[command(after_help = help::TOP)]
+    Top(TopArgs),
+
+    /// Figures for Prometheus and the like, printed or served
+    #[command(after_help = help::METRICS)]
+    Metrics(MetricsArgs),
 
     /// Timeouts of connections: show, set
     #[command(subcommand, after_help = help::TIMEOUT)]
@@ -162,6 +185,10 @@ pub enum Command {
         #[arg(value_enum)]
         shell: CompletionShell,
     },
+
+    /// Print the manual page rvsctl(8), as troff source
+    #[command(after_help = help::MAN)]
+    Man,
 }
 
 #[derive(Debug, Subcommand)]
@@ -225,6 +252,23 @@ pub enum ServerCommand {
         after_help = "Example:\n  rvsctl server del tcp 192.0.2.10:80 10.0.0.1:8080"
     )]
     Del {
+        #[command(flatten)]
+        server: ServerName,
+    },
+
+    /// Take a real server out of service as its connections end
+    #[command(after_help = help::SERVER_DRAIN)]
+    Drain {
+        #[command(flatten)]
+        server: ServerName,
+
+        #[command(flatten)]
+        arguments: DrainArgs,
+    },
+
+    /// Give a real server that is drained new connections again
+    #[command(after_help = "Example:\n  rvsctl server undrain tcp 192.0.2.10:80 10.0.0.1:8080")]
+    Undrain {
         #[command(flatten)]
         server: ServerName,
     },

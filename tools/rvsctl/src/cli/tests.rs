@@ -271,6 +271,16 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
             "--count",
             "cannot be used with",
         ),
+        (
+            "rvsctl server drain tcp 192.0.2.10:80 10.0.0.1 --drop",
+            "--timeout",
+            "required",
+        ),
+        (
+            "rvsctl server drain tcp 192.0.2.10:80 10.0.0.1 --timeout 5m --drop --reset",
+            "--drop",
+            "cannot be used with",
+        ),
         ("rvsctl conn list --reverse", "--sort", "required"),
     ] {
         let message = parse(line).map(|_| ()).unwrap_err();
@@ -350,7 +360,9 @@ fn every_option_of_a_scheduler_is_in_the_help_and_in_the_completions() {
 
 #[test]
 fn the_exit_statuses_of_the_help_are_those_of_the_program() {
-    use crate::error::ExitStatus::{Exists, NoPermission, NotFound, NotLoaded, Refused, Usage};
+    use crate::error::ExitStatus::{
+        Exists, NoPermission, NotFound, NotLoaded, Refused, TimeOver, Usage,
+    };
 
     for (status, meaning) in [
         (Refused, "the kernel refused"),
@@ -359,6 +371,7 @@ fn the_exit_statuses_of_the_help_are_those_of_the_program() {
         (Exists, "there is such"),
         (NoPermission, "no permission"),
         (NotLoaded, "the rvs module is not loaded"),
+        (TimeOver, "the time given was over"),
     ] {
         let line = format!("\n  {}  {meaning}", status as u8);
         assert!(help::GENERAL.contains(&line), "{line}");

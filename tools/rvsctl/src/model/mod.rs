@@ -6,16 +6,23 @@
 //! to people in `output`.
 
 mod connection;
+mod draining;
+mod event;
+mod reading;
 mod scheduler;
 mod service;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use connection::Connection;
+pub use draining::{DrainPlan, Draining, Leftovers};
+pub use event::{Event, EventKind, Packet, Process, ServerLoad, Subject, Topic};
+pub use reading::{Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
 pub use service::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 
@@ -94,6 +101,9 @@ pub struct Statistics {
     pub counters: Traffic,
     /// Per second.
     pub rates: Traffic,
+    /// When they were read, by a clock of the kernel that nobody sets.
+    #[serde(skip)]
+    pub time: Option<Duration>,
 }
 
 /// An amount of traffic. "In" is from clients to real servers, "out" the replies.
@@ -246,6 +256,8 @@ pub struct Server {
     pub inactive_connections: u32,
     /// Persistence templates that point here.
     pub persistent_connections: u32,
+    /// How far it is drained, if it is.
+    pub draining: Option<Draining>,
     #[serde(skip)]
     pub encapsulation: Option<Encapsulation>,
     #[serde(flatten)]
@@ -345,6 +357,7 @@ mod tests {
             "active_connections": 12,
             "inactive_connections": 3,
             "persistent_connections": 1,
+            "draining": null,
             "counters": {
                 "connections": 200,
                 "packets_in": 201,

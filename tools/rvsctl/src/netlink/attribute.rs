@@ -198,6 +198,11 @@ impl<'a> Attributes<'a> {
             .transpose()
     }
 
+    /// Whether an attribute is there that says all by that.
+    pub fn flag(&self, id: AttributeId) -> bool {
+        self.value(id).is_some()
+    }
+
     /// Turns an absent attribute into an error that names it.
     pub fn require<T>(&self, id: AttributeId, value: Option<T>) -> Result<T, DecodeError> {
         value.ok_or_else(|| self.missing(id))
@@ -230,6 +235,14 @@ impl<'a> Attributes<'a> {
     /// UTF-8, with or without its terminating NUL.
     pub fn string(&self, id: AttributeId) -> Result<Option<String>, DecodeError> {
         self.read(id, parse_string)
+    }
+
+    /// Up to the terminating NUL; what is not UTF-8 is replaced.
+    pub fn lossy_string(&self, id: AttributeId) -> Option<String> {
+        let bytes = self.value(id)?;
+        let end = bytes.iter().position(|byte| *byte == 0);
+        let text = &bytes[..end.unwrap_or(bytes.len())];
+        Some(String::from_utf8_lossy(text).into_owned())
     }
 
     pub fn require_u16(&self, id: AttributeId) -> Result<u16, DecodeError> {
@@ -279,6 +292,20 @@ impl<'a> Attributes<'a> {
     /// The attributes inside a container.
     pub fn require_nest(&self, id: AttributeId) -> Result<Attributes<'a>, DecodeError> {
         self.nests(id)?.pop().ok_or_else(|| self.missing(id))
+    }
+
+    /// The containers inside a container that numbers them; none if it is absent.
+    pub fn list(&self, id: AttributeId) -> Result<Vec<Attributes<'a>>, DecodeError> {
+        let Some(value) = self.value(id) else {
+            return Ok(Vec::new());
+        };
+        let Some(set) = id.nested else {
+            return Err(self.unreadable(id, "it is not a container"));
+        };
+        let entries = Attributes::parse(set, value)?.found.into_iter();
+        entries
+            .map(|(_, value)| Attributes::parse(set, value))
+            .collect()
     }
 
     /// Every occurrence of a container that may come several times.

@@ -13,7 +13,7 @@ mod uapi;
 /// Commands, in requests and in replies. Replies to a `GET` carry the `NEW` or `SET` command of the
 /// same object.
 pub use uapi::cmd as command;
-pub use uapi::{AF_INET, AF_INET6, FAMILY_VERSION};
+pub use uapi::{event_type, AF_INET, AF_INET6, FAMILY_VERSION};
 
 /// One attribute: its number on the wire, its name in the specification, and the set its value
 /// nests, if it is a container.
@@ -78,7 +78,10 @@ attribute_set! {
         TOTALS "totals" => totals,
         FILTER "filter" => filter,
         COUNT "count",
+        DRAIN "drain" => drain,
         SILENT "silent",
+        EVENT "event" => event,
+        EVENTS_LOST "events-lost",
     }
 }
 
@@ -123,6 +126,19 @@ attribute_set! {
         TUN_TYPE "tun-type",
         TUN_PORT "tun-port",
         TUN_FLAGS "tun-flags",
+        DRAIN "drain" => drain,
+    }
+}
+
+attribute_set! {
+    /// The draining of a real server.
+    drain = drain {
+        STOP "stop",
+        TIMEOUT "timeout",
+        LEFTOVERS "leftovers",
+        REMOVE "remove",
+        LEFT "left",
+        DONE "done",
     }
 }
 
@@ -139,6 +155,7 @@ attribute_set! {
         OUTPPS "outpps",
         INBPS "inbps",
         OUTBPS "outbps",
+        TIME "time",
     }
 }
 
@@ -204,6 +221,37 @@ attribute_set! {
     }
 }
 
+attribute_set! {
+    /// Something that happened.
+    event = event {
+        TYPE "type",
+        TIME "time",
+        PID "pid",
+        PROGRAM "program",
+        LEFT_OUT "left-out",
+        STRATEGY "strategy",
+        FAMILY "family",
+        SLOTS_BEFORE "slots-before",
+        SLOTS "slots",
+        ENTRIES "entries",
+        REASON "reason",
+        PACKET "packet" => packet,
+    }
+}
+
+attribute_set! {
+    /// A dropped packet.
+    packet = packet {
+        AF "af",
+        PROTOCOL "protocol",
+        SRC_ADDR "src-addr",
+        SRC_PORT "src-port",
+        DST_ADDR "dst-addr",
+        DST_PORT "dst-port",
+        LENGTH "length",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use yaml_rust2::{Yaml, YamlLoader};
@@ -223,8 +271,11 @@ mod tests {
             stats64::SET,
             connection::SET,
             filter::SET,
+            drain::SET,
             totals::SET,
             drop::SET,
+            event::SET,
+            packet::SET,
         ] {
             let sets = specification["attribute-sets"].as_vec().unwrap();
             let specified = sets.iter().find(|it| it["name"].as_str() == Some(set.name));
@@ -242,5 +293,31 @@ mod tests {
                 assert_eq!(specified["nested-attributes"].as_str(), nested, "{path}");
             }
         }
+    }
+
+    #[test]
+    fn every_event_and_multicast_group_is_that_of_the_specification() {
+        use crate::model::{EventKind, Topic};
+
+        let specification = &YamlLoader::load_from_str(SPECIFICATION).unwrap()[0];
+        let definitions = specification["definitions"].as_vec().unwrap();
+        let types = definitions
+            .iter()
+            .find(|it| it["name"].as_str() == Some("event-type"));
+        let types = types.unwrap()["entries"].as_vec().unwrap().iter();
+        let types: Vec<_> = types
+            .map(|it| {
+                let number = it["value"].as_i64().unwrap().try_into().unwrap();
+                (EventKind(number), it["name"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(types, EventKind::NAMES);
+
+        let groups = specification["mcast-groups"]["list"]
+            .as_vec()
+            .unwrap()
+            .iter();
+        let groups: Vec<_> = groups.map(|it| it["name"].as_str().unwrap()).collect();
+        assert_eq!(groups, Topic::ALL.map(Topic::name));
     }
 }

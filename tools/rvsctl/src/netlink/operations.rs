@@ -4,6 +4,7 @@
 use super::attribute::{Attribute, Attributes, DecodeError};
 use super::client::{Client, Consistency, Error};
 use super::connection::decode_connection;
+use super::drain::{encode_plan, encode_stop};
 use super::filter::{decode_count, encode_filter, ConnectionFilter};
 use super::numbers::{command, info, rvs};
 use super::server::{self, decode_server, ServerSettings};
@@ -11,7 +12,7 @@ use super::service::{self, decode_service, ServiceSettings};
 use super::socket::Transport;
 use super::statistics::decode_totals;
 use crate::model::{
-    Connection, Endpoint, Info, Server, Service, ServiceKey, Timeouts, Totals, Version,
+    Connection, DrainPlan, Endpoint, Info, Server, Service, ServiceKey, Timeouts, Totals, Version,
 };
 
 /// How often a listing that changed while it was read is read again before it is taken as it is.
@@ -98,6 +99,27 @@ impl<T: Transport> Client<T> {
     ) -> Result<Remark, Error> {
         let server = server::encode_key(endpoint);
         self.perform(command::DEL_DEST, &[service::encode_key(service), server])
+    }
+
+    /// Begins to drain a server, or changes how it is drained.
+    pub fn drain_server(
+        &mut self,
+        service: &ServiceKey,
+        endpoint: Endpoint,
+        plan: DrainPlan,
+    ) -> Result<Remark, Error> {
+        let [service, server] = [service::encode_key(service), server::encode_key(endpoint)];
+        self.perform(command::DRAIN_DEST, &[service, server, encode_plan(plan)])
+    }
+
+    /// Ends the draining of a server.
+    pub fn undrain_server(
+        &mut self,
+        service: &ServiceKey,
+        endpoint: Endpoint,
+    ) -> Result<Remark, Error> {
+        let [service, server] = [service::encode_key(service), server::encode_key(endpoint)];
+        self.perform(command::DRAIN_DEST, &[service, server, encode_stop()])
     }
 
     /// The real servers of a service, in the kernel's order. A service that does not exist may
@@ -217,7 +239,8 @@ impl<T: Transport> Client<T> {
     }
 }
 
-fn decode_timeouts(body: &[u8]) -> Result<Timeouts, DecodeError> {
+/// Reads timeouts that stand at the top of a message.
+pub fn decode_timeouts(body: &[u8]) -> Result<Timeouts, DecodeError> {
     let attributes = Attributes::parse(&rvs::SET, body)?;
     Ok(Timeouts {
         tcp: attributes.require_u32(rvs::TIMEOUT_TCP)?,

@@ -2,6 +2,7 @@
 //! Real servers as netlink attributes.
 
 use super::attribute::{Attribute, Attributes, DecodeError};
+use super::drain::decode_draining;
 use super::numbers::{rvs, server};
 use super::service::family_number;
 use super::statistics::decode_statistics;
@@ -85,21 +86,29 @@ fn decode_encapsulation(attributes: &Attributes<'_>) -> Result<Option<Encapsulat
     }))
 }
 
+/// Reads what names a real server among its attributes; see [`decode_server`].
+pub fn decode_endpoint(
+    attributes: &Attributes<'_>,
+    family: Family,
+) -> Result<Endpoint, DecodeError> {
+    let af = attributes
+        .u16(server::ADDR_FAMILY)?
+        .unwrap_or(family_number(family));
+    Ok(Endpoint {
+        address: attributes.require_address(server::ADDR, af)?,
+        port: attributes.require_be16(server::PORT)?,
+    })
+}
+
 /// Reads the body of a reply that carries a real server. `family` is that of the service, for
 /// kernels that do not say the server's own.
 pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError> {
     let top = Attributes::parse(&rvs::SET, body)?;
     let attributes = top.require_nest(rvs::DEST)?;
-    let af = attributes
-        .u16(server::ADDR_FAMILY)?
-        .unwrap_or(family_number(family));
     let method = ForwardingMethod::from_number(attributes.require_u32(server::FWD_METHOD)?);
     let encapsulation = decode_encapsulation(&attributes)?;
     Ok(Server {
-        endpoint: Endpoint {
-            address: attributes.require_address(server::ADDR, af)?,
-            port: attributes.require_be16(server::PORT)?,
-        },
+        endpoint: decode_endpoint(&attributes, family)?,
         method,
         tunnel: encapsulation.filter(|_| method == ForwardingMethod::Tunneling),
         weight: attributes.require_u32(server::WEIGHT)?,
@@ -108,6 +117,7 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
         active_connections: attributes.require_u32(server::ACTIVE_CONNS)?,
         inactive_connections: attributes.require_u32(server::INACT_CONNS)?,
         persistent_connections: attributes.require_u32(server::PERSIST_CONNS)?,
+        draining: decode_draining(&attributes)?,
         encapsulation,
         statistics: decode_statistics(&attributes.require_nest(server::STATS64)?)?,
     })
@@ -128,12 +138,22 @@ pub mod tests {
 
     /// The body of the kernel's answer about a real server with 12 active, 3 inactive connections.
     pub fn server_body(endpoint: Endpoint, settings: &ServerSettings) -> Vec<u8> {
+        server_body_with(endpoint, settings, vec![])
+    }
+
+    /// The same with further attributes.
+    pub fn server_body_with(
+        endpoint: Endpoint,
+        settings: &ServerSettings,
+        further: Vec<Attribute>,
+    ) -> Vec<u8> {
         let mut attributes = key_attributes(endpoint);
         if let std::net::IpAddr::V4(v4) = endpoint.address {
             let mut padded = [0; 16];
             padded[..4].copy_from_slice(&v4.octets());
             attributes[0] = Attribute::bytes(server::ADDR, &padded);
         }
+        attributes.extend(further);
         attributes.extend([
             Attribute::u32(server::FWD_METHOD, settings.method.number()),
             Attribute::u32(server::WEIGHT, settings.weight),

@@ -11,6 +11,12 @@ pub fn print(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     writeln!(out)
 }
 
+/// Prints one value on a line.
+pub fn print_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    writeln!(out)
+}
+
 /// Prints an array entry by entry, one a line, so that a long one needs no memory.
 pub struct Array<'a> {
     out: &'a mut dyn Write,

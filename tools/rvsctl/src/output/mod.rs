@@ -2,8 +2,10 @@
 //! How things look: tables for people, JSON for programs. Nothing here asks the kernel.
 
 pub mod connections;
+pub mod events;
 pub mod json;
-mod number;
+pub mod metrics;
+pub mod number;
 pub mod services;
 pub mod table;
 pub mod totals;

@@ -101,7 +101,7 @@ fn note(table: &mut Table, view: View, indent: &str, words: Vec<String>) {
 }
 
 /// What a service has besides its scheduler.
-fn service_notes(service: &Service) -> Vec<String> {
+pub fn service_notes(service: &Service) -> Vec<String> {
     let mut words = Vec::new();
     if service.is_persistent() {
         let whole = service.netmask == Netmask::whole(service.key.family());
@@ -127,14 +127,16 @@ fn service_notes(service: &Service) -> Vec<String> {
 }
 
 /// What a server has besides method and weight.
-fn server_notes(server: &Server) -> Vec<String> {
-    match (server.upper_threshold, server.lower_threshold) {
-        (0, _) => Vec::new(),
-        (upper, 0) => vec![format!("at most {upper} connections")],
-        (upper, lower) => vec![format!(
+pub fn server_notes(server: &Server) -> Vec<String> {
+    let thresholds = match (server.upper_threshold, server.lower_threshold) {
+        (0, _) => None,
+        (upper, 0) => Some(format!("at most {upper} connections")),
+        (upper, lower) => Some(format!(
             "at most {upper} connections, then none until below {lower}"
-        )],
-    }
+        )),
+    };
+    let draining = server.draining.map(|draining| draining.to_string());
+    draining.into_iter().chain(thresholds).collect()
 }
 
 fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String> {
@@ -176,7 +178,7 @@ fn server_row(server: &Server, view: View) -> Vec<String> {
 }
 
 /// The method and what is not usual about its tunnel.
-fn method(server: &Server) -> String {
+pub fn method(server: &Server) -> String {
     match server.tunnel.map(|tunnel| tunnel.to_string()) {
         Some(tunnel) if !tunnel.is_empty() => format!("{} {tunnel}", server.method),
         _ => server.method.to_string(),
@@ -206,7 +208,7 @@ fn traffic_row(name: String, traffic: &Traffic, view: View) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Family, ServiceKey, Statistics};
+    use crate::model::{Draining, Family, Leftovers, ServiceKey, Statistics};
     use crate::output::samples::{fits, services};
 
     fn printed(services: &[ServiceWithServers], figures: Figures, exact: bool) -> String {
@@ -284,6 +286,7 @@ tcp 192.0.2.10:80     105       106        107        108         109
         service.statistics = Statistics {
             counters: traffic,
             rates: traffic,
+            time: None,
         };
         servers[0].endpoint = crate::parse::endpoint(widest).unwrap();
         servers[1].active_connections = 10_000_000;
@@ -322,6 +325,23 @@ mark 7            sh                              24         6      2
         fits(80, expected);
         let counters = printed(&services, Figures::Counters, false);
         assert!(!counters.contains('('), "{counters}");
+    }
+
+    #[test]
+    fn a_server_that_is_drained_says_so_below() {
+        let mut services = services();
+        services.truncate(1);
+        services[0].servers[0].draining = Some(Draining {
+            left: 12,
+            deadline_milliseconds: Some(24_100),
+            leftovers: Leftovers::Reset,
+            remove: true,
+            done: false,
+        });
+        let text = printed(&services, Figures::Settings, false);
+        let note = "    (draining: 12 connections left, 25 s until they are reset, then removed)";
+        assert!(text.lines().any(|line| line == note), "{text}");
+        fits(80, note);
     }
 
     #[test]

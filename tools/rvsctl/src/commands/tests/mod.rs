@@ -2,7 +2,9 @@
 //! Commands from the line typed to what is sent, printed and returned, against a scripted kernel.
 
 mod connections;
+mod drain;
 mod settings;
+mod watch;
 
 use clap::Parser;
 
@@ -56,6 +58,7 @@ fn run(line: &str, answers: Vec<Vec<Vec<u8>>>) -> Outcome {
         client,
         out: &mut out,
         style: Style { color: false },
+        netns: None,
     };
     let result = dispatch(&mut session, cli.command);
     Outcome {
