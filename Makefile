@@ -3,7 +3,7 @@
 # What a person types. `make help` explains it. The kernel's own build reads Kbuild, not this file.
 
 KSERIES ?= 7.3
-export KSERIES UPDATE RVS_MIRROR T D LOTS SEED
+export KSERIES UPDATE RVS_MIRROR T D LOTS SEED DESTDIR PREFIX RVSCTL
 
 # Where a kernel's build folder is given, its build does everything; where not, a prepared Debian kernel in the cache is used.
 ifdef KDIR
@@ -12,7 +12,7 @@ else
 module = @scripts/module
 endif
 
-.PHONY: all module modules_install clean distclean rvsctl toolroot kernel
+.PHONY: all module modules_install clean distclean rvsctl install uninstall toolroot kernel
 .PHONY: debug-kernel test test-host test-vm test-diff test-debug demo bench shell run fmt fmt-check lint rust-analyzer help
 
 all: module
@@ -36,6 +36,12 @@ distclean: clean
 rvsctl:
 	@scripts/rvsctl
 
+install:
+	@scripts/install
+
+uninstall:
+	@scripts/install --remove
+
 toolroot:
 	@scripts/toolroot
 
@@ -46,7 +52,7 @@ debug-kernel:
 	@scripts/module --debug
 
 test:
-	@scripts/test host vm
+	@D="$${D:---brief}" scripts/test host vm diff
 
 test-host:
 	@scripts/test host

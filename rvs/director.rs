@@ -20,7 +20,7 @@ pub use segment::Segment;
 use crate::{
     conn::{Connection, Connections, Way},
     defense::Defense,
-    icmp,
+    events, icmp,
     packet::{Address, Complaint, Fragment, Header, Unread},
     proto::{
         sctp,
@@ -34,6 +34,7 @@ use crate::{
     sys::{
         flow_table::Lent,
         ip::{Stack, Stacked},
+        net::Net,
         netfilter::{Context, Handler, HookPoint},
         skb::{DefragmentFor, Skb, Verdict},
         time::jiffies,
@@ -50,6 +51,8 @@ const REUSE_FIN_WAIT: i32 = 2;
 
 /// What a namespace's packets are balanced with.
 pub struct Balancer {
+    /// The namespace.
+    pub net: Net<'static>,
     /// Virtual services.
     pub services: Arc<Services>,
     /// Where its real servers are met by packets without a connection.
@@ -125,15 +128,21 @@ fn read_header<A: Address>(skb: &mut Skb<'_>) -> Option<Header<A>> {
 impl Balancer {
     /// Counts a packet's end and ends it.
     pub fn drop<'a>(&self, skb: Skb<'a>, reason: Reason) -> Verdict<'a> {
-        self.drops.count(reason);
+        self.note_drop(&skb, reason);
         skb.drop()
     }
 
     /// Counts a packet's end and ends it where it would have left: a local sender is told of it by what
     /// was sent to him, if by anything, not by the call that sent it.
     pub fn discard<'a>(&self, skb: Skb<'a>, reason: Reason) -> Verdict<'a> {
-        self.drops.count(reason);
+        self.note_drop(&skb, reason);
         skb.discard()
+    }
+
+    /// Counts a packet's end, and tells of it.
+    fn note_drop(&self, skb: &Skb<'_>, reason: Reason) {
+        self.drops.count(reason);
+        events::dropped(self.net, reason, skb.linear(), skb.len());
     }
 
     /// How many connections there are, as of a quarter of a second ago.

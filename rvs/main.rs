@@ -12,6 +12,7 @@ mod conn;
 mod control;
 mod defense;
 mod director;
+mod events;
 mod icmp;
 mod netns;
 mod packet;

@@ -12,6 +12,7 @@ use crate::{
     control::Files,
     defense::{Defense, Guard},
     director::Balancer,
+    events::{self, Event, Ledger, Subject},
     packet::{Endpoint, Family},
     proto::{self, TimeoutOutOfRange},
     service::{
@@ -151,6 +152,7 @@ struct State {
 pub struct Netns {
     files: Option<Files>,
     guard: Arc<Guard>,
+    ledger: Ledger,
     net: Net<'static>,
     connection_memory4: Arc<Memory<Connection<Ipv4Addr>>>,
     connection_memory6: Arc<Memory<Connection<Ipv6Addr>>>,
@@ -192,7 +194,7 @@ impl PerNet for Netns {
         } else {
             new_settings(false, shared.initial_settings.conn_max.get())?
         };
-        let guard = Arc::new(Guard::new(settings.clone())?, GFP_KERNEL_ACCOUNT)?;
+        let guard = Arc::new(Guard::new(net, settings.clone())?, GFP_KERNEL_ACCOUNT)?;
         let files = if shared.owns_files {
             Some(Files::create(net, settings.clone(), guard.clone())?)
         } else {
@@ -201,6 +203,7 @@ impl PerNet for Netns {
         let netns = Self {
             files,
             guard,
+            ledger: Ledger::new(),
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -282,6 +285,7 @@ impl Netns {
         let places = PlaceBook::new(self.place_memory.clone())?;
         let account = self.account()?;
         let balancer = Balancer {
+            net: self.net,
             services: services.clone(),
             places: places.published(),
             connections4: Connections::new(
@@ -457,6 +461,11 @@ impl Netns {
         state.active.as_mut().map(|active| read(&mut active.config))
     }
 
+    /// What is told of the namespace.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Defences against floods.
     pub fn defense(&self) -> &Defense {
         self.guard.defense()
@@ -480,6 +489,8 @@ impl Netns {
         if let Some(active) = state.active.as_ref() {
             active.balancer.timeouts.set(&state.timeouts);
         }
+        let subject = Subject::Timeouts(&state.timeouts);
+        events::emit(self.net, Event::TimeoutsChanged, subject);
         Ok(())
     }
 }

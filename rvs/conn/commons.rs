@@ -27,6 +27,11 @@ impl Commons {
         }
     }
 
+    /// The namespace.
+    pub const fn net(&self) -> Net<'static> {
+        self.net
+    }
+
     /// Counts a connection that waits for a client whose port is not known.
     pub fn count_unclaimed(&self) {
         self.unclaimed.fetch_add(1, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use super::{
     Account, Commons, Connection, HELD_TIMEOUT,
 };
 use crate::{
+    events::{self, Event, Subject},
     packet::Address,
     sys::{
         flow_table::{Fate, Keeper, Occasion},
@@ -37,6 +38,8 @@ pub struct Expiry<A: Address> {
 struct State<A: Address> {
     keeper: Keeper<Connection<A>>,
     wheel: Wheel,
+    /// Slots of the table when its size was told of last.
+    told_size: u32,
 }
 
 impl<A: Address> Expiry<A> {
@@ -47,6 +50,7 @@ impl<A: Address> Expiry<A> {
         account: Arc<Account>,
     ) -> Result<Self> {
         let state = State {
+            told_size: keeper.table_size(),
             keeper,
             wheel: Wheel::new(jiffies()),
         };
@@ -97,6 +101,23 @@ fn sweep<A: Address>(keeper: &mut Keeper<Connection<A>>, commons: &Commons) {
     }
 }
 
+/// Tells of a table that has twice or half as many slots as when it was told of last. How many that
+/// were, then or now.
+fn tell_size<A: Address>(keeper: &Keeper<Connection<A>>, commons: &Commons, before: u32) -> u32 {
+    let now = keeper.table_size();
+    if now < before.saturating_mul(2) && now > before / 2 {
+        return before;
+    }
+    let subject = Subject::Table {
+        family: A::FAMILY,
+        before,
+        now,
+        entries: keeper.entries(),
+    };
+    events::emit(commons.net(), Event::TableResized, subject);
+    now
+}
+
 /// What becomes of a connection that is looked at now.
 fn decide<A: Address>(connection: &Connection<A>) -> Fate {
     let now = jiffies();
@@ -124,7 +145,11 @@ impl<A: Address> Drop for Expiry<A> {
 impl<A: Address> Job for Expiry<A> {
     fn run(&self) -> Option<u32> {
         let mut state = self.state.lock();
-        let State { keeper, wheel } = &mut *state;
+        let State {
+            keeper,
+            wheel,
+            told_size,
+        } = &mut *state;
         keeper.collect(|connection, _: Occasion| decide(connection));
         for slot in wheel.advance(jiffies()) {
             keeper.visit(slot, decide);
@@ -133,6 +158,7 @@ impl<A: Address> Job for Expiry<A> {
             sweep(keeper, &self.commons);
         }
         let still_resizing = keeper.resize(RESIZE_STEPS);
+        *told_size = tell_size(keeper, &self.commons, *told_size);
         let before = self.entries.swap(keeper.entries(), Ordering::Relaxed);
         self.removed.store(
             keeper.arrived().wrapping_sub(keeper.entries()),

@@ -291,8 +291,21 @@ impl<A: Address> Connection<A> {
         })
     }
 
-    /// Whether it has the same key as another one: a template is none but to templates. What has ended or
-    /// is invalid counts no more.
+    /// Whether it has the same key as another one. Clients that speak to several services of one real server
+    /// from one port share that of the answers.
+    fn has_same_key(&self, other: &Self, link: Link) -> bool {
+        match link {
+            Link::Forward => self.is_twin_of(other),
+            Link::Reverse => {
+                self.protocol == other.protocol
+                    && self.target == other.target
+                    && self.client == other.client
+            }
+        }
+    }
+
+    /// Whether it has the same forward key as another one: a template is none but to templates. What has ended
+    /// or is invalid counts no more.
     fn is_twin_of(&self, other: &Self) -> bool {
         let is_valid = |one: &Self| !one.status().is_over();
         self.protocol == other.protocol

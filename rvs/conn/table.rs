@@ -186,7 +186,7 @@ impl<A: Address> Connections<A> {
         };
         let inserted = match self
             .table
-            .insert(value, hashes, Connection::is_twin_of, rcu)
+            .insert(value, hashes, Connection::has_same_key, rcu)
         {
             Ok(inserted) => inserted,
             Err(NotInserted::Exists(twin)) => return Err(CreateError::Exists(twin)),

@@ -26,13 +26,31 @@ use kernel::{c_str, prelude::*};
 /// The contents of the file: a line of headings, then a step for each bucket of the tables.
 pub struct ConnFile;
 
-/// The place behind another in a file whose first place has the headings and each further one a
-/// bucket of a table, those of IPv4 first.
-pub fn next_bucket(net: Net<'_>, place: u32) -> Option<u32> {
-    let balancer = Netns::of(net).ok().and_then(Netns::balancer)?;
-    let (v4, v6) = (&balancer.connections4, &balancer.connections6);
-    let buckets = v4.table().buckets().saturating_add(v6.table().buckets());
-    (place < buckets).then(|| place.saturating_add(1))
+/// Where a file of connections stands: its headings, or a bucket of one of the tables, which grow and
+/// shrink meanwhile.
+#[derive(Clone, Copy)]
+pub enum Place {
+    /// The line of headings.
+    Headings,
+    /// A bucket of the connections of IPv4.
+    V4(u32),
+    /// A bucket of those of IPv6.
+    V6(u32),
+}
+
+impl Place {
+    /// The place behind this one.
+    pub fn after(self, net: Net<'_>) -> Option<Self> {
+        let balancer = Netns::of(net).ok().and_then(Netns::balancer)?;
+        let (v4, v6) = (&balancer.connections4, &balancer.connections6);
+        let bucket4 = |bucket| (bucket < v4.table().buckets()).then_some(Self::V4(bucket));
+        let bucket6 = |bucket| (bucket < v6.table().buckets()).then_some(Self::V6(bucket));
+        match self {
+            Self::Headings => bucket4(0).or_else(|| bucket6(0)),
+            Self::V4(bucket) => bucket4(bucket.wrapping_add(1)).or_else(|| bucket6(0)),
+            Self::V6(bucket) => bucket6(bucket.wrapping_add(1)),
+        }
+    }
 }
 
 /// What of a connection stands in a line.
@@ -70,19 +88,19 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Has `write` look at the connections of a bucket, until it fails.
+/// Has `write` look at the connections of a place, until it fails.
 pub fn for_each(
     net: Net<'_>,
-    bucket: u32,
+    place: Place,
     mut write: impl FnMut(&Line<'_>) -> fmt::Result,
 ) -> fmt::Result {
     let Some(balancer) = Netns::of(net).ok().and_then(Netns::balancer) else {
         return Ok(());
     };
-    let (v4, v6) = (&balancer.connections4, &balancer.connections6);
-    match bucket.checked_sub(v4.table().buckets()) {
-        None => for_each_of(v4, bucket, &mut write),
-        Some(bucket) => for_each_of(v6, bucket, &mut write),
+    match place {
+        Place::Headings => Ok(()),
+        Place::V4(bucket) => for_each_of(&balancer.connections4, bucket, &mut write),
+        Place::V6(bucket) => for_each_of(&balancer.connections6, bucket, &mut write),
     }
 }
 
@@ -133,23 +151,23 @@ impl fmt::Display for Ends<'_> {
 impl Contents for ConnFile {
     const NAME: &'static CStr = c_str!("ip_vs_conn");
 
-    type Place = u32;
+    type Place = Place;
 
-    fn first(_net: Net<'_>) -> Option<u32> {
-        Some(0)
+    fn first(_net: Net<'_>) -> Option<Place> {
+        Some(Place::Headings)
     }
 
-    fn after(net: Net<'_>, place: u32) -> Option<u32> {
-        next_bucket(net, place)
+    fn after(net: Net<'_>, place: Place) -> Option<Place> {
+        place.after(net)
     }
 
-    fn show(net: Net<'_>, place: u32, text: &mut Text<'_>) -> fmt::Result {
-        let Some(bucket) = place.checked_sub(1) else {
+    fn show(net: Net<'_>, place: Place, text: &mut Text<'_>) -> fmt::Result {
+        if let Place::Headings = place {
             return text.write_str(
                 "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n",
             );
-        };
-        for_each(net, bucket, |line| {
+        }
+        for_each(net, place, |line| {
             let (ends, state, seconds) = (line.ends(), line.state, line.seconds);
             write!(text, "{ends} {state:<11} {seconds:7}")?;
             if let Some((engine, data)) = line.engine {

@@ -3,7 +3,7 @@
 //! `/proc/net/ip_vs_conn_sync`: the connections and where they were made
 //! (reference §9.1).
 
-use super::conn_file;
+use super::conn_file::{self, Place};
 use crate::sys::{
     net::Net,
     procfs::{Contents, Text},
@@ -11,29 +11,29 @@ use crate::sys::{
 use core::fmt::{self, Write};
 use kernel::{c_str, prelude::*};
 
-/// The contents of the file: a line of headings, then a step for each bucket of the table.
+/// The contents of the file: a line of headings, then a step for each bucket of the tables.
 pub struct ConnSyncFile;
 
 impl Contents for ConnSyncFile {
     const NAME: &'static CStr = c_str!("ip_vs_conn_sync");
 
-    type Place = u32;
+    type Place = Place;
 
-    fn first(_net: Net<'_>) -> Option<u32> {
-        Some(0)
+    fn first(_net: Net<'_>) -> Option<Place> {
+        Some(Place::Headings)
     }
 
-    fn after(net: Net<'_>, place: u32) -> Option<u32> {
-        conn_file::next_bucket(net, place)
+    fn after(net: Net<'_>, place: Place) -> Option<Place> {
+        place.after(net)
     }
 
-    fn show(net: Net<'_>, place: u32, text: &mut Text<'_>) -> fmt::Result {
-        let Some(bucket) = place.checked_sub(1) else {
+    fn show(net: Net<'_>, place: Place, text: &mut Text<'_>) -> fmt::Result {
+        if let Place::Headings = place {
             return text.write_str(
                 "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Origin Expires\n",
             );
-        };
-        conn_file::for_each(net, bucket, |line| {
+        }
+        conn_file::for_each(net, place, |line| {
             let (ends, state, seconds) = (line.ends(), line.state, line.seconds);
             // All of them were made here: there is no synchronisation.
             writeln!(text, "{ends} {state:<11} {:<6} {seconds:7}", "LOCAL")

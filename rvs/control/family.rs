@@ -11,12 +11,13 @@ use super::{
     write::{self, Style},
 };
 use crate::{
+    events::{Group, OUTLET},
     netns::Netns,
     packet::{Address, Endpoint, Family},
     proto::TimeoutOutOfRange,
     service::{config::Refusal, ServiceKey},
     stats::Shown,
-    sys::genl::{Answers, Command, Kind, Listing, Permission, Position, Request},
+    sys::genl::{Answers, Command, Kind, Listing, Outlet, Permission, Position, Request},
 };
 use core::{
     marker::PhantomData,
@@ -55,10 +56,17 @@ pub trait Dialect: 'static {
     const COMMANDS: &'static [Command];
     /// How it writes.
     const STYLE: Style;
+    /// Its multicast groups.
+    const GROUPS: &'static [&'static CStr];
     /// Whether asking for the real servers of an unknown service is an error.
     const REFUSES_UNKNOWN: bool;
     /// The version that it reports: major, minor and patch in a byte each.
     const REPORTED_VERSION: u32;
+
+    /// Where it tells of events, if it does.
+    fn outlet() -> Option<&'static Outlet> {
+        None
+    }
 }
 
 /// The family of IPVS, to the letter (reference §8).
@@ -68,7 +76,8 @@ impl Dialect for Ipvs {
     const NAME: &'static CStr = c_str!("IPVS");
     const PERMISSION: Permission = Permission::InitialAdmin;
     const COMMANDS: &'static [Command] = &IPVS_COMMANDS;
-    const STYLE: Style = Style { is_native: false };
+    const STYLE: Style = write::COMPATIBLE;
+    const GROUPS: &'static [&'static CStr] = &[];
     const REFUSES_UNKNOWN: bool = false;
     const REPORTED_VERSION: u32 = IPVS_VERSION;
 }
@@ -100,9 +109,14 @@ impl Dialect for Rvs {
     const NAME: &'static CStr = c_str!("RVS");
     const PERMISSION: Permission = Permission::NamespaceAdmin;
     const COMMANDS: &'static [Command] = &RVS_COMMANDS;
-    const STYLE: Style = Style { is_native: true };
+    const STYLE: Style = write::NATIVE;
+    const GROUPS: &'static [&'static CStr] = Group::NAMES;
     const REFUSES_UNKNOWN: bool = true;
     const REPORTED_VERSION: u32 = RVS_VERSION;
+
+    fn outlet() -> Option<&'static Outlet> {
+        Some(&OUTLET)
+    }
 }
 
 const RVS_COMMANDS: [Command; 19] = with([
@@ -122,6 +136,11 @@ impl<D: Dialect> Answers for Dispatcher<D> {
     const VERSION: u32 = FAMILY_VERSION as u32;
     const PERMISSION: Permission = D::PERMISSION;
     const COMMANDS: &'static [Command] = D::COMMANDS;
+    const GROUPS: &'static [&'static CStr] = D::GROUPS;
+
+    fn outlet() -> Option<&'static Outlet> {
+        D::outlet()
+    }
 
     fn run(request: &Request<'_>) -> Result {
         let netns = Netns::of(request.net)?;
@@ -195,13 +214,16 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::NEW_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let settings = parse::service_settings(service, key)?.apply(0);
-            netns.add_service(key, settings)?;
+            let said = parse::said(service)?;
+            refuse_existing(netns, key)?;
+            netns.add_service(key, said.settings(key)?.apply(0))?;
         }
         cmd::SET_SERVICE => {
             let service = parse::service(attrs)?;
             let key = parse::service_key(service)?;
-            let change = parse::service_settings(service, key)?;
+            let said = parse::said(service)?;
+            refuse_unknown(netns, key)?;
+            let change = said.settings(key)?;
             netns.change_service(key, |flags| change.apply(flags))?;
         }
         cmd::DEL_SERVICE => netns.remove_service(service_key(attrs)?)?,
@@ -216,6 +238,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::NEW_DEST | cmd::SET_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let server = parse::server(attrs)?;
             let endpoint = parse::server_endpoint(server, key)?;
             parse::check_families(server, key, endpoint)?;
@@ -228,6 +251,7 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         }
         cmd::DEL_DEST => {
             let key = service_key(attrs)?;
+            refuse_unknown(netns, key)?;
             let endpoint = parse::server_endpoint(parse::server(attrs)?, key)?;
             netns.remove_server(key, endpoint)?;
         }
@@ -248,9 +272,15 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
         cmd::KILL_CONNECTIONS => connections::kill(netns, request)?,
         cmd::DRAIN_DEST => drain::run(netns, request)?,
         cmd::GET_EXPLANATION => explain::run(netns, request, D::STYLE)?,
-        cmd::NEW_DAEMON | cmd::DEL_DAEMON => {
+        cmd::NEW_DAEMON => {
+            parse::daemon(attrs, true)?;
             let message = c_str!("state synchronisation is not supported yet");
             return Err(Fault::new(EOPNOTSUPP, message));
+        }
+        cmd::DEL_DAEMON => {
+            parse::daemon(attrs, false)?;
+            let message = c_str!("no such synchronisation daemon runs");
+            return Err(Fault::new(ESRCH, message));
         }
         _ => return Err(Fault::new(EOPNOTSUPP, c_str!("there is no such command"))),
     }
@@ -260,6 +290,22 @@ fn run<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
 /// The key of the service that a request is about.
 pub fn service_key(attrs: Attrs<'_>) -> core::result::Result<ServiceKey, Fault<'_>> {
     parse::service_key(parse::service(attrs)?)
+}
+
+/// Refuses a key that has no service, before anything else is looked at, as IPVS does. Whoever
+/// changes the service looks again.
+fn refuse_unknown(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.flags(key))
+        .unwrap_or(Err(Refusal::NoSuchService))?;
+    Ok(())
+}
+
+/// Refuses a key that has a service.
+fn refuse_existing(netns: &Netns, key: ServiceKey) -> core::result::Result<(), Refusal> {
+    netns
+        .read_config(|config| config.check_new_service(key))
+        .unwrap_or(Ok(()))
 }
 
 fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {
@@ -277,12 +323,9 @@ fn set_timeouts<'a>(netns: &Netns, attrs: Attrs<'a>) -> Outcome<'a> {
 }
 
 fn get_timeouts<'a>(netns: &Netns, request: &Request<'a>) -> Outcome<'a> {
-    use crate::proto::tcp::State;
     let timeouts = netns.timeouts();
     request.reply(cmd::SET_CONFIG, |message| {
-        write::u32_attr(message, top::TIMEOUT_TCP, timeouts.tcp(State::Established))?;
-        write::u32_attr(message, top::TIMEOUT_TCP_FIN, timeouts.tcp(State::FinWait))?;
-        write::u32_attr(message, top::TIMEOUT_UDP, timeouts.udp)
+        write::timeouts(message, &timeouts)
     })?;
     Ok(())
 }
@@ -304,7 +347,8 @@ fn get_totals<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'
         .unwrap_or(Shown::default());
     let balancer = netns.balancer();
     request.reply(cmd::NEW_TOTALS, |message| {
-        write::totals(message, D::STYLE, &shown, balancer.as_deref())
+        write::totals(message, D::STYLE, &shown, balancer.as_deref())?;
+        write::u64_attr(message, top::EVENTS_LOST, netns.ledger().lost())
     })?;
     Ok(())
 }

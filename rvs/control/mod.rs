@@ -13,16 +13,19 @@ mod explain;
 mod family;
 mod files;
 mod filter;
+mod notice;
 mod parse;
+pub mod policy;
 mod services_file;
 mod stats_files;
 mod status_file;
 mod sysctl;
 pub mod text;
-mod uapi;
+pub mod uapi;
 mod write;
 
 pub use files::Files;
+pub use notice::notify;
 
 use crate::sys::genl;
 use kernel::prelude::*;

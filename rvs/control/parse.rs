@@ -6,7 +6,11 @@
 
 use super::{
     attr::{Attr, Attrs},
-    uapi::{dest, svc, top, AF_INET, AF_INET6, PE_NAME_MAX, SCHED_NAME_MAX, SVC_F_HASHED},
+    policy::{self, Breach, Rule},
+    uapi::{
+        daemon, dest, svc, top, AF_INET, AF_INET6, DAEMON_STATES, PE_NAME_MAX, SCHED_NAME_MAX,
+        SVC_F_HASHED,
+    },
 };
 use crate::{
     packet::{Endpoint, Family, Mask, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP},
@@ -60,31 +64,26 @@ pub type Parsed<'a, T> = core::result::Result<T, Fault<'a>>;
 
 /// The attributes of a request.
 pub fn attributes(bytes: &[u8]) -> Parsed<'_, Attrs<'_>> {
-    Attrs::parse(bytes).map_err(|_| {
+    let attrs = Attrs::parse(bytes).map_err(|_| {
         Fault::new(
             EINVAL,
             c_str!("the attributes of the request are malformed"),
         )
-    })
+    })?;
+    check(attrs, policy::REQUEST, ERANGE)?;
+    Ok(attrs)
 }
 
-/// The nest of a kind, which must be there, and in which attributes of these kinds must have these
-/// lengths, whether or not the request needs them.
+/// The nest of a kind, which must be there, and whose attributes must keep to the rules.
 fn nest<'a>(
     attrs: Attrs<'a>,
     kind: u16,
     missing: &'static CStr,
-    lengths: &[(u16, Length)],
+    rules: &[(u16, Rule)],
 ) -> Parsed<'a, Attrs<'a>> {
     let nested = nested(attrs.get(kind).ok_or(Fault::new(EINVAL, missing))?)?;
-    let misfit = nested.iter().find(|attr| {
-        let of_kind = lengths.iter().find(|(kind, _)| *kind == attr.kind);
-        of_kind.is_some_and(|(_, length)| !length.fits(*attr))
-    });
-    match misfit {
-        Some(attr) => Err(Fault::at(EINVAL, UNFIT, attr)),
-        None => Ok(nested),
-    }
+    check(nested, rules, EINVAL)?;
+    Ok(nested)
 }
 
 /// What an attribute holds.
@@ -95,60 +94,17 @@ pub fn nested(attr: Attr<'_>) -> Parsed<'_, Attrs<'_>> {
 
 const UNFIT: &CStr = c_str!("the attribute's length does not fit its type");
 
-/// How long an attribute may be.
-#[derive(Clone, Copy)]
-enum Length {
-    /// At least so many bytes: a number.
-    Number(usize),
-    /// At most so many bytes.
-    Bytes(usize),
-    /// At most so many bytes, and a zero that ends it.
-    Text(usize),
+/// Whether attributes are what their kinds want. A breach at the top of a request is the errno of
+/// netlink itself, one within a nest that of IPVS.
+fn check<'a>(attrs: Attrs<'a>, rules: &[(u16, Rule)], errno: Error) -> Parsed<'a, ()> {
+    policy::check(attrs, rules).map_err(|(attr, breach)| {
+        let message = match breach {
+            Breach::Length => UNFIT,
+            Breach::Unended => c_str!("the text does not end with a zero"),
+        };
+        Fault::at(errno, message, attr)
+    })
 }
-
-impl Length {
-    fn fits(self, attr: Attr<'_>) -> bool {
-        match self {
-            Self::Number(len) => attr.payload.len() >= len,
-            Self::Bytes(max) => attr.payload.len() <= max,
-            Self::Text(max) => {
-                let mut longest = attr.payload.iter().take(max.saturating_add(1));
-                longest.any(|byte| *byte == 0)
-            }
-        }
-    }
-}
-
-/// What attributes of a service are like.
-const SERVICE_LENGTHS: &[(u16, Length)] = &[
-    (svc::AF, Length::Number(2)),
-    (svc::PROTOCOL, Length::Number(2)),
-    (svc::ADDR, Length::Bytes(16)),
-    (svc::PORT, Length::Number(2)),
-    (svc::FWMARK, Length::Number(4)),
-    (svc::SCHED_NAME, Length::Text(SCHED_NAME_MAX)),
-    (svc::PE_NAME, Length::Text(PE_NAME_MAX)),
-    (svc::FLAGS, Length::Bytes(8)),
-    (svc::TIMEOUT, Length::Number(4)),
-    (svc::NETMASK, Length::Number(4)),
-];
-
-/// What attributes of a real server are like.
-const SERVER_LENGTHS: &[(u16, Length)] = &[
-    (dest::ADDR, Length::Bytes(16)),
-    (dest::PORT, Length::Number(2)),
-    (dest::FWD_METHOD, Length::Number(4)),
-    (dest::WEIGHT, Length::Number(4)),
-    (dest::U_THRESH, Length::Number(4)),
-    (dest::L_THRESH, Length::Number(4)),
-    (dest::ACTIVE_CONNS, Length::Number(4)),
-    (dest::INACT_CONNS, Length::Number(4)),
-    (dest::PERSIST_CONNS, Length::Number(4)),
-    (dest::ADDR_FAMILY, Length::Number(2)),
-    (dest::TUN_TYPE, Length::Number(1)),
-    (dest::TUN_PORT, Length::Number(2)),
-    (dest::TUN_FLAGS, Length::Number(2)),
-];
 
 /// A value of an attribute that must be there.
 fn value<'a, T>(
@@ -210,7 +166,7 @@ pub fn family(number: Option<u16>) -> Option<Family> {
 /// The nest of the service that a request is about.
 pub fn service(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
     let missing = c_str!("no service is given");
-    nest(attrs, top::SERVICE, missing, SERVICE_LENGTHS)
+    nest(attrs, top::SERVICE, missing, policy::SERVICE)
 }
 
 /// Whether a request names a service at all.
@@ -310,9 +266,19 @@ impl ServiceChange {
     }
 }
 
-/// The settings of a service.
-pub fn service_settings<'a>(service: Attrs<'a>, key: ServiceKey) -> Parsed<'a, ServiceChange> {
-    let name = value(
+/// What a request says of a service's settings, complete but not looked at: whether the service may
+/// be there is asked before that.
+pub struct Said<'a> {
+    service: Attrs<'a>,
+    scheduler: &'a [u8],
+    flags: FlagChange,
+    timeout: u32,
+    netmask: u32,
+}
+
+/// What is said of the settings of a service.
+pub fn said(service: Attrs<'_>) -> Parsed<'_, Said<'_>> {
+    let scheduler = value(
         service,
         svc::SCHED_NAME,
         c_str!("the service's scheduler is missing"),
@@ -331,30 +297,43 @@ pub fn service_settings<'a>(service: Attrs<'a>, key: ServiceKey) -> Parsed<'a, S
         c_str!("the service's persistence netmask is missing"),
         Attr::u32,
     )?;
-    let scheduler = scheduler(service, name)?;
-    let mask = match key.family() {
-        Family::V4 => Mask::V4(u32::from_be(netmask)),
-        Family::V6 if (1..=128).contains(&netmask) => Mask::V6(netmask),
-        Family::V6 => {
-            let message = c_str!("the persistence prefix is out of range; use 1 to 128");
-            return Err(Fault {
-                errno: EINVAL,
-                message,
-                attribute: service.get(svc::NETMASK).map(|attr| attr.whole),
-            });
-        }
-    };
-    let engine = engine(service)?;
-    Ok(ServiceChange {
-        settings: ServiceSettings {
-            scheduler,
-            flags: 0,
-            timeout,
-            mask,
-            engine,
-        },
+    Ok(Said {
+        service,
+        scheduler,
         flags,
+        timeout,
+        netmask,
     })
+}
+
+impl<'a> Said<'a> {
+    /// The settings for a service of this key.
+    pub fn settings(&self, key: ServiceKey) -> Parsed<'a, ServiceChange> {
+        let scheduler = scheduler(self.service, self.scheduler)?;
+        let engine = engine(self.service)?;
+        let mask = match key.family() {
+            Family::V4 => Mask::V4(u32::from_be(self.netmask)),
+            Family::V6 if (1..=128).contains(&self.netmask) => Mask::V6(self.netmask),
+            Family::V6 => {
+                let message = c_str!("the persistence prefix is out of range; use 1 to 128");
+                return Err(Fault {
+                    errno: EINVAL,
+                    message,
+                    attribute: self.service.get(svc::NETMASK).map(|attr| attr.whole),
+                });
+            }
+        };
+        Ok(ServiceChange {
+            settings: ServiceSettings {
+                scheduler,
+                flags: 0,
+                timeout: self.timeout,
+                mask,
+                engine,
+            },
+            flags: self.flags,
+        })
+    }
 }
 
 fn flags(service: Attrs<'_>) -> Parsed<'_, FlagChange> {
@@ -404,7 +383,7 @@ fn engine(service: Attrs<'_>) -> Parsed<'_, Option<Engine>> {
 /// The nest of the real server that a request is about.
 pub fn server(attrs: Attrs<'_>) -> Parsed<'_, Attrs<'_>> {
     let missing = c_str!("no real server is given");
-    nest(attrs, top::DEST, missing, SERVER_LENGTHS)
+    nest(attrs, top::DEST, missing, policy::SERVER)
 }
 
 /// Address and port of a real server, which are of the service's family if nothing else is said.
@@ -516,6 +495,26 @@ fn tunnel(server: Attrs<'_>) -> Parsed<'_, Tunnel> {
         errno: EINVAL,
         message: c_str!("GUE needs the UDP port that the real server takes it at; use 1 to 65535"),
         attribute: named.map(|attr| attr.whole),
+    })
+}
+
+/// Checks what a request says of the synchronisation daemon to start or to stop.
+pub fn daemon(attrs: Attrs<'_>, is_start: bool) -> Parsed<'_, ()> {
+    let missing = c_str!("no synchronisation daemon is given");
+    let said = nest(attrs, top::DAEMON, missing, policy::DAEMON)?;
+    let missing = c_str!("the synchronisation daemon's state is missing");
+    let state = value(said, daemon::STATE, missing, Attr::u32)?;
+    if is_start && (said.get(daemon::MCAST_IFN).is_none() || said.get(daemon::SYNC_ID).is_none()) {
+        let message = c_str!("the synchronisation daemon's interface or identity is missing");
+        return Err(Fault::new(EINVAL, message));
+    }
+    if DAEMON_STATES.contains(&state) {
+        return Ok(());
+    }
+    Err(Fault {
+        errno: EINVAL,
+        message: c_str!("the synchronisation daemon is neither master (1) nor backup (2)"),
+        attribute: said.get(daemon::STATE).map(|attr| attr.whole),
     })
 }
 

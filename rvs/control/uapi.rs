@@ -37,12 +37,14 @@ pub mod cmd {
     pub const DRAIN_DEST: u8 = 29;
     pub const GET_EXPLANATION: u8 = 30;
     pub const NEW_EXPLANATION: u8 = 31;
+    pub const EVENT: u8 = 32;
 }
 
 /// Attributes at the top of a message.
 pub mod top {
     pub const SERVICE: u16 = 1;
     pub const DEST: u16 = 2;
+    pub const DAEMON: u16 = 3;
     pub const TIMEOUT_TCP: u16 = 4;
     pub const TIMEOUT_TCP_FIN: u16 = 5;
     pub const TIMEOUT_UDP: u16 = 6;
@@ -54,6 +56,8 @@ pub mod top {
     pub const FLOW: u16 = 16;
     pub const EXPLANATION: u16 = 17;
     pub const SILENT: u16 = 18;
+    pub const EVENT: u16 = 19;
+    pub const EVENTS_LOST: u16 = 20;
 }
 
 /// Attributes of the answer to [`cmd::GET_INFO`].
@@ -109,6 +113,18 @@ pub mod drain {
     pub const DONE: u16 = 6;
 }
 
+/// Attributes of a synchronisation daemon.
+pub mod daemon {
+    pub const STATE: u16 = 1;
+    pub const MCAST_IFN: u16 = 2;
+    pub const SYNC_ID: u16 = 3;
+    pub const SYNC_MAXLEN: u16 = 4;
+    pub const MCAST_GROUP: u16 = 5;
+    pub const MCAST_GROUP6: u16 = 6;
+    pub const MCAST_PORT: u16 = 7;
+    pub const MCAST_TTL: u16 = 8;
+}
+
 /// Attributes of counters and rates; the rates follow the counters in the same order.
 pub mod stats {
     pub const CONNS: u16 = 1;
@@ -121,6 +137,7 @@ pub mod stats {
     pub const OUTPPS: u16 = 8;
     pub const INBPS: u16 = 9;
     pub const OUTBPS: u16 = 10;
+    pub const TIME: u16 = 12;
 }
 
 /// Attributes of a connection.
@@ -206,6 +223,52 @@ pub mod drop {
     pub const MEANING: u16 = 3;
 }
 
+/// Attributes of an event.
+pub mod event {
+    pub const TYPE: u16 = 1;
+    pub const TIME: u16 = 2;
+    pub const PID: u16 = 3;
+    pub const PROGRAM: u16 = 4;
+    pub const LEFT_OUT: u16 = 5;
+    pub const STRATEGY: u16 = 6;
+    pub const FAMILY: u16 = 7;
+    pub const SLOTS_BEFORE: u16 = 8;
+    pub const SLOTS: u16 = 9;
+    pub const ENTRIES: u16 = 10;
+    pub const REASON: u16 = 11;
+    pub const PACKET: u16 = 12;
+}
+
+/// What happened, in [`event::TYPE`].
+pub mod event_type {
+    pub const SERVICE_ADDED: u32 = 1;
+    pub const SERVICE_CHANGED: u32 = 2;
+    pub const SERVICE_REMOVED: u32 = 3;
+    pub const SERVER_ADDED: u32 = 4;
+    pub const SERVER_CHANGED: u32 = 5;
+    pub const SERVER_REMOVED: u32 = 6;
+    pub const FLUSHED: u32 = 7;
+    pub const ZEROED: u32 = 8;
+    pub const TIMEOUTS_CHANGED: u32 = 9;
+    pub const SERVER_OVERLOADED: u32 = 16;
+    pub const SERVER_RECOVERED: u32 = 17;
+    pub const DEFENCE_ON: u32 = 32;
+    pub const DEFENCE_OFF: u32 = 33;
+    pub const TABLE_RESIZED: u32 = 48;
+    pub const PACKET_DROPPED: u32 = 64;
+}
+
+/// Attributes of a dropped packet.
+pub mod packet {
+    pub const AF: u16 = 1;
+    pub const PROTOCOL: u16 = 2;
+    pub const SRC_ADDR: u16 = 3;
+    pub const SRC_PORT: u16 = 4;
+    pub const DST_ADDR: u16 = 5;
+    pub const DST_PORT: u16 = 6;
+    pub const LENGTH: u16 = 7;
+}
+
 /// Version of both families, in the header of every message.
 pub const FAMILY_VERSION: u8 = 1;
 /// The version of IPVS that clients expect: 1.2.1.
@@ -218,5 +281,9 @@ pub const AF_INET6: u16 = 10;
 pub const SVC_F_HASHED: u32 = 0x2;
 /// Longest scheduler name.
 pub const SCHED_NAME_MAX: usize = 15;
+/// Longest name of a network device.
+pub const IFNAME_MAX: usize = 15;
+/// `IP_VS_STATE_MASTER` and `IP_VS_STATE_BACKUP`: what a synchronisation daemon is.
+pub const DAEMON_STATES: [u32; 2] = [1, 2];
 /// Longest name of a persistence engine.
 pub const PE_NAME_MAX: usize = 16;

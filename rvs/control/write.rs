@@ -10,10 +10,12 @@ use super::uapi::{
 use crate::{
     conn::EntryView,
     director::Balancer,
-    packet::{Family, Mask},
+    packet::{Endpoint, Family, Mask},
+    proto::{tcp::State, Timeouts},
+    sched::Candidate,
     service::{
         config::{drain::Drain, ServerView, ServiceView},
-        ServiceKey,
+        RealServer, ServiceKey,
     },
     stats::{drops::Counts, Shown},
     sys::{genl::Message, time},
@@ -25,9 +27,15 @@ use kernel::prelude::*;
 #[derive(Clone, Copy)]
 pub struct Style {
     /// Whether it is the native one: nests are marked as such, while clients of `IPVS` compare types without the
-    /// mark; and what these have no word for is said.
+    /// mark; and what these have no word for is said, as when counters were read: two readings tell a rate.
     pub is_native: bool,
 }
+
+/// How the native family writes.
+pub const NATIVE: Style = Style { is_native: true };
+
+/// How the family of IPVS writes.
+pub const COMPATIBLE: Style = Style { is_native: false };
 
 /// Appends a 16-bit number in host order.
 pub fn u16_attr(message: &mut Message<'_>, kind: u16, value: u16) -> Result {
@@ -85,7 +93,9 @@ pub fn family_attr(message: &mut Message<'_>, kind: u16, family: Family) -> Resu
 fn stats_attrs(message: &mut Message<'_>, style: Style, kinds: [u16; 2], shown: &Shown) -> Result {
     let [narrow, wide] = kinds;
     message.nest(narrow, style.is_native, |message| stats32(message, shown))?;
-    message.nest(wide, style.is_native, |message| stats64(message, shown))
+    message.nest(wide, style.is_native, |message| {
+        stats64(message, style, shown)
+    })
 }
 
 /// The counters cut to 32 bits, bytes excepted.
@@ -103,7 +113,7 @@ fn stats32(message: &mut Message<'_>, shown: &Shown) -> Result {
     u32_attr(message, stats::OUTBPS, rates.out_bytes as u32)
 }
 
-fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
+fn stats64(message: &mut Message<'_>, style: Style, shown: &Shown) -> Result {
     let (totals, rates) = (&shown.totals, &shown.rates);
     u64_attr(message, stats::CONNS, totals.conns)?;
     u64_attr(message, stats::INPKTS, totals.in_pkts)?;
@@ -114,22 +124,18 @@ fn stats64(message: &mut Message<'_>, shown: &Shown) -> Result {
     u64_attr(message, stats::INPPS, rates.in_pkts)?;
     u64_attr(message, stats::OUTPPS, rates.out_pkts)?;
     u64_attr(message, stats::INBPS, rates.in_bytes)?;
-    u64_attr(message, stats::OUTBPS, rates.out_bytes)
+    u64_attr(message, stats::OUTBPS, rates.out_bytes)?;
+    if style.is_native {
+        u64_attr(message, stats::TIME, time::monotonic_nanoseconds())?;
+    }
+    Ok(())
 }
 
 /// Appends a service.
 pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> Result {
     message.nest(top::SERVICE, style.is_native, |message| {
-        let (key, settings) = (&view.key, &view.settings);
-        family_attr(message, svc::AF, key.family())?;
-        match *key {
-            ServiceKey::Address { protocol, endpoint } => {
-                u16_attr(message, svc::PROTOCOL, u16::from(protocol))?;
-                addr_attr(message, svc::ADDR, endpoint.addr)?;
-                be16_attr(message, svc::PORT, endpoint.port)?;
-            }
-            ServiceKey::Mark { mark, .. } => u32_attr(message, svc::FWMARK, mark)?,
-        }
+        let settings = &view.settings;
+        service_key_attrs(message, view.key)?;
         let scheduler = settings.scheduler.map_or("none", |it| it.name());
         text_attr(message, svc::SCHED_NAME, scheduler)?;
         if let Some(engine) = settings.engine {
@@ -144,6 +150,51 @@ pub fn service(message: &mut Message<'_>, style: Style, view: &ServiceView) -> R
         };
         u32_attr(message, svc::NETMASK, netmask)?;
         stats_attrs(message, style, [svc::STATS, svc::STATS64], &view.stats)
+    })
+}
+
+fn service_key_attrs(message: &mut Message<'_>, key: ServiceKey) -> Result {
+    family_attr(message, svc::AF, key.family())?;
+    match key {
+        ServiceKey::Address { protocol, endpoint } => {
+            u16_attr(message, svc::PROTOCOL, u16::from(protocol))?;
+            addr_attr(message, svc::ADDR, endpoint.addr)?;
+            be16_attr(message, svc::PORT, endpoint.port)
+        }
+        ServiceKey::Mark { mark, .. } => u32_attr(message, svc::FWMARK, mark),
+    }
+}
+
+/// Appends what names a service, in the native family.
+pub fn service_key(message: &mut Message<'_>, key: ServiceKey) -> Result {
+    message.nest(top::SERVICE, true, |message| {
+        service_key_attrs(message, key)
+    })
+}
+
+fn server_key_attrs(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
+    addr_attr(message, dest::ADDR, endpoint.addr)?;
+    be16_attr(message, dest::PORT, endpoint.port)?;
+    family_attr(message, dest::ADDR_FAMILY, Family::of(endpoint.addr))
+}
+
+/// Appends what names a real server of a service, in the native family.
+pub fn server_key(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
+    message.nest(top::DEST, true, |message| {
+        server_key_attrs(message, endpoint)
+    })
+}
+
+/// Appends what names a real server, its thresholds, and its connections, in the native family.
+pub fn server_load(message: &mut Message<'_>, server: &RealServer) -> Result {
+    message.nest(top::DEST, true, |message| {
+        let (settings, active) = (server.settings(), server.active());
+        let inactive = server.total().saturating_sub(active);
+        server_key_attrs(message, server.endpoint)?;
+        u32_attr(message, dest::U_THRESH, settings.upper_threshold)?;
+        u32_attr(message, dest::L_THRESH, settings.lower_threshold)?;
+        u32_attr(message, dest::ACTIVE_CONNS, active)?;
+        u32_attr(message, dest::INACT_CONNS, inactive)
     })
 }
 
@@ -195,6 +246,13 @@ fn draining(message: &mut Message<'_>, view: &Drain) -> Result {
     })
 }
 
+/// Appends the timeouts that can be set, in seconds.
+pub fn timeouts(message: &mut Message<'_>, timeouts: &Timeouts) -> Result {
+    u32_attr(message, top::TIMEOUT_TCP, timeouts.tcp(State::Established))?;
+    u32_attr(message, top::TIMEOUT_TCP_FIN, timeouts.tcp(State::FinWait))?;
+    u32_attr(message, top::TIMEOUT_UDP, timeouts.udp)
+}
+
 /// Appends an entry of the connection table, as an attribute of this kind.
 pub fn connection(message: &mut Message<'_>, style: Style, kind: u16, entry: &EntryView) -> Result {
     message.nest(kind, style.is_native, |message| {
@@ -226,7 +284,7 @@ pub fn totals(
 ) -> Result {
     message.nest(top::TOTALS, style.is_native, |message| {
         message.nest(totals::STATS64, style.is_native, |message| {
-            stats64(message, shown)
+            stats64(message, style, shown)
         })?;
         let connections = balancer.map_or(0, Balancer::connections);
         u64_attr(message, totals::CONNECTIONS, connections)?;

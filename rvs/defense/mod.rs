@@ -11,9 +11,12 @@ pub mod victim;
 
 use crate::{
     director::Balancer,
+    events::{self, Event, Subject},
     settings::{DefenseMode, OutOfRange, Settings},
     sys::{
-        memory, per_cpu, time,
+        memory,
+        net::Net,
+        per_cpu, time,
         worker::{Job, Worker},
         Arc,
     },
@@ -25,6 +28,7 @@ use sweep::Sweep;
 
 /// What packets ask of the defences of a namespace.
 pub struct Defense {
+    net: Net<'static>,
     settings: Arc<Settings>,
     /// One of how many packets that would create a connection is dropped; 0 for none.
     drop_rate: AtomicU32,
@@ -37,8 +41,9 @@ pub struct Defense {
 }
 
 impl Defense {
-    fn new(settings: Arc<Settings>) -> Result<Self> {
+    fn new(net: Net<'static>, settings: Arc<Settings>) -> Result<Self> {
         Ok(Self {
+            net,
             settings,
             drop_rate: AtomicU32::new(0),
             opening: per_cpu::Counters::new()?,
@@ -70,19 +75,38 @@ impl Defense {
         self.ended.load(Ordering::Relaxed)
     }
 
-    fn modes(&self) -> [&DefenseMode; 3] {
+    fn modes(&self) -> [(&'static str, &DefenseMode); 3] {
         let settings = &self.settings;
         [
-            &settings.drop_entry,
-            &settings.drop_packet,
-            &settings.secure_tcp,
+            ("drop_entry", &settings.drop_entry),
+            ("drop_packet", &settings.drop_packet),
+            ("secure_tcp", &settings.secure_tcp),
         ]
+    }
+
+    /// Tells of the defences that went on or off since they were as `before`.
+    fn announce(&self, before: [bool; 3]) {
+        for ((name, mode), was_on) in self.modes().into_iter().zip(before) {
+            let event = match (was_on, mode::is_on(mode.get())) {
+                (false, true) => Event::DefenceOn,
+                (true, false) => Event::DefenceOff,
+                _ => continue,
+            };
+            events::emit(self.net, event, Subject::Defence(name));
+        }
+    }
+
+    fn are_on(&self) -> [bool; 3] {
+        self.modes().map(|(_, mode)| mode::is_on(mode.get()))
     }
 
     /// Has modes and the rate follow memory. Sleeps.
     fn update(&self) -> Result<(), OutOfRange> {
         let _changes = self.changes.lock();
-        self.follow()
+        let before = self.are_on();
+        let followed = self.follow();
+        self.announce(before);
+        followed
     }
 
     fn follow(&self) -> Result<(), OutOfRange> {
@@ -90,7 +114,7 @@ impl Defense {
             available: memory::free_and_buffer_pages(),
             threshold: self.settings.amemthresh.get(),
         };
-        for mode in self.modes() {
+        for (_, mode) in self.modes() {
             mode.set(mode::next(mode.get(), memory))?;
         }
         let am_droprate = self.settings.am_droprate.get();
@@ -105,8 +129,11 @@ impl Defense {
         if mode.get() == value {
             return Ok(());
         }
+        let before = self.are_on();
         mode.set(value)?;
-        self.follow()
+        let followed = self.follow();
+        self.announce(before);
+        followed
     }
 }
 
@@ -128,16 +155,16 @@ impl Job for Watch {
                 self.defense.ended.fetch_add(ended, Ordering::Relaxed);
             }
         }
-        let is_watching = self.defense.modes().iter().any(|mode| mode.is_on());
+        let is_watching = self.defense.modes().iter().any(|(_, mode)| mode.is_on());
         is_watching.then_some(time::HZ)
     }
 }
 
 impl Guard {
     /// Defences as the settings have them; nothing is protected yet. Sleeps.
-    pub fn new(settings: Arc<Settings>) -> Result<Self> {
+    pub fn new(net: Net<'static>, settings: Arc<Settings>) -> Result<Self> {
         let watch = Watch {
-            defense: Arc::new(Defense::new(settings)?, GFP_KERNEL_ACCOUNT)?,
+            defense: Arc::new(Defense::new(net, settings)?, GFP_KERNEL_ACCOUNT)?,
             sweep: KBox::pin_init(new_mutex!(None), GFP_KERNEL_ACCOUNT)?,
         };
         Ok(Self(Worker::new(watch)?))

@@ -12,6 +12,7 @@ use super::{
     Service, ServiceEntry, ServiceKey, ServiceSettings, Services, Snapshot, Supply, FTP,
 };
 use crate::{
+    events::{self, Event, Group, Subject},
     packet::{Endpoint, Family},
     sched::{Candidate, Change, Cursor},
     settings::Settings,
@@ -76,6 +77,25 @@ impl ServerRecord {
     /// Where packets without a connection meet it.
     fn place(&self, service: ServiceKey) -> Option<Place> {
         Place::of(service, self.server.endpoint, self.server.settings())
+    }
+
+    fn view(&mut self) -> ServerView {
+        let Self {
+            server,
+            meter,
+            drain,
+        } = self;
+        let (active, total) = (server.active(), server.total());
+        ServerView {
+            endpoint: server.endpoint,
+            settings: server.settings(),
+            drain: *drain,
+            is_overloaded: server.is_overloaded(),
+            active,
+            inactive: total.saturating_sub(active),
+            persistent: server.templates(),
+            stats: meter.read(server.counters.totals()),
+        }
     }
 }
 
@@ -353,6 +373,7 @@ impl Config {
         *services = services.saturating_add(1);
         self.tidy();
         self.publish_engines(settings.engine.is_some());
+        self.announce_service(Event::ServiceAdded, key);
         Ok(())
     }
 
@@ -417,6 +438,7 @@ impl Config {
         let engines_change = record.settings.engine != settings.engine;
         record.settings = settings;
         self.publish_engines(engines_change);
+        self.announce_service(Event::ServiceChanged, key);
         Ok(())
     }
 
@@ -429,6 +451,7 @@ impl Config {
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         self.withdraw_service(key)?;
         self.tidy();
+        events::emit(self.net, Event::ServiceRemoved, Subject::ServiceKey(key));
         Ok(())
     }
 
@@ -463,6 +486,7 @@ impl Config {
             }
         }
         self.tidy();
+        events::emit(self.net, Event::Flushed, Subject::Everything);
     }
 
     /// Remembers a real server that is no longer configured as long as something is bound to it.
@@ -518,7 +542,7 @@ impl Config {
         let returning = position.and_then(|position| self.removed.get(position));
         let server = match returning {
             Some(removed) => removed.server.clone(),
-            None => RealServer::new(key, endpoint, settings)?,
+            None => RealServer::new(self.net, key, endpoint, settings)?,
         };
         let record = self.services.get_mut(&key).ok_or(Refusal::NoSuchService)?;
         record.provide_tracking(settings, self.net);
@@ -551,6 +575,7 @@ impl Config {
                 },
             )
             .map_err(|_| ENOMEM)?;
+        self.announce_server(Event::ServerAdded, key, endpoint);
         Ok(())
     }
 
@@ -575,7 +600,9 @@ impl Config {
             .inspect_err(|_| server.change(before));
         self.places
             .strike(if published.is_ok() { old } else { new });
-        published
+        published?;
+        self.announce_server(Event::ServerChanged, key, endpoint);
+        Ok(())
     }
 
     /// Removes a real server; its connections stay, but pass no packets. Sleeps.
@@ -601,6 +628,8 @@ impl Config {
         self.places.strike(removed.place(key));
         self.retire(key, generation, removed);
         self.tidy();
+        let subject = Subject::ServerKey(key, endpoint);
+        events::emit(self.net, Event::ServerRemoved, subject);
         Ok(())
     }
 
@@ -608,6 +637,7 @@ impl Config {
     pub fn zero_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
         zero(record);
+        events::emit(self.net, Event::Zeroed, Subject::ServiceKey(key));
         Ok(())
     }
 
@@ -617,6 +647,33 @@ impl Config {
             zero(record);
         }
         self.base = self.totals();
+        events::emit(self.net, Event::Zeroed, Subject::Everything);
+    }
+
+    /// Tells of a service as it is now.
+    fn announce_service(&mut self, event: Event, key: ServiceKey) {
+        if !Group::Config.is_heard(self.net) {
+            return;
+        }
+        if let Ok(view) = self.service(key) {
+            events::emit(self.net, event, Subject::Service(&view));
+        }
+    }
+
+    /// Tells of a real server as it is now.
+    fn announce_server(&mut self, event: Event, key: ServiceKey, endpoint: Endpoint<IpAddr>) {
+        if !Group::Config.is_heard(self.net) {
+            return;
+        }
+        let net = self.net;
+        let record = self.services.get_mut(&key);
+        let mut servers = record
+            .into_iter()
+            .flat_map(|record| record.servers.iter_mut());
+        if let Some(record) = servers.find(|it| it.server.endpoint == endpoint) {
+            let view = record.view();
+            events::emit(net, event, Subject::Server(key, &view));
+        }
     }
 
     /// Lets go of all routes to real servers, configured or only remembered.
@@ -724,24 +781,8 @@ impl Config {
         mut show: impl FnMut(ServerView) -> bool,
     ) -> Result<(), Refusal> {
         let record = self.record_mut(key)?;
-        for ServerRecord {
-            server,
-            meter,
-            drain,
-        } in record.servers.iter_mut().skip(skip)
-        {
-            let (active, total) = (server.active(), server.total());
-            let shown = show(ServerView {
-                endpoint: server.endpoint,
-                settings: server.settings(),
-                drain: *drain,
-                is_overloaded: server.is_overloaded(),
-                active,
-                inactive: total.saturating_sub(active),
-                persistent: server.templates(),
-                stats: meter.read(server.counters.totals()),
-            });
-            if !shown {
+        for server in record.servers.iter_mut().skip(skip) {
+            if !show(server.view()) {
                 break;
             }
         }

@@ -299,7 +299,8 @@ impl Locality {
             forward: hash,
             reverse: None,
         };
-        let is_same = |one: &Assignment, other: &Assignment| one.destination == other.destination;
+        let is_same =
+            |one: &Assignment, other: &Assignment, _| one.destination == other.destination;
         let Ok(inserted) = self.table.insert(assignment, hashes, is_same, rcu) else {
             job.count_less(1);
             return;

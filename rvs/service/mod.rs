@@ -528,7 +528,7 @@ impl Services {
             forward: packed.hash(self.secret),
             reverse: None,
         };
-        let is_same = |one: &ServiceEntry, other: &ServiceEntry| one.key == other.key;
+        let is_same = |one: &ServiceEntry, other: &ServiceEntry, _| one.key == other.key;
         let entry = ServiceEntry {
             key: packed,
             service,

@@ -204,7 +204,7 @@ impl PlaceBook {
             forward: self.published.hash(place),
             reverse: None,
         };
-        let is_same = |one: &PlaceEntry, other: &PlaceEntry| one.0 == other.0;
+        let is_same = |one: &PlaceEntry, other: &PlaceEntry, _| one.0 == other.0;
         let table = &self.published.table;
         match table.insert(PlaceEntry(place), hashes, is_same, Held::from(&guard)) {
             Ok(inserted) => {

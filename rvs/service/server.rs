@@ -8,10 +8,11 @@ use super::{
     ServiceKey,
 };
 use crate::{
+    events::{self, Event, Subject},
     packet::Endpoint,
     sched::{self, Candidate},
     stats::Counters,
-    sys::{route::RouteCache, Arc},
+    sys::{net::Net, route::RouteCache, Arc},
 };
 use core::{
     net::IpAddr,
@@ -94,6 +95,7 @@ pub struct RealServer {
     pub service: ServiceKey,
     /// Address and port, the port 0 to keep the packet's.
     pub endpoint: Endpoint<IpAddr>,
+    net: Net<'static>,
     method: AtomicU8,
     tunnel: AtomicTunnel,
     is_available: AtomicBool,
@@ -110,8 +112,9 @@ pub struct RealServer {
 }
 
 impl RealServer {
-    /// A real server that nothing is bound to yet. Sleeps.
+    /// A real server of a service in a namespace, to which nothing is bound yet. Sleeps.
     pub fn new(
+        net: Net<'static>,
         service: ServiceKey,
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
@@ -119,6 +122,7 @@ impl RealServer {
         let server = Self {
             service,
             endpoint,
+            net,
             method: AtomicU8::new(settings.method as u8),
             tunnel: AtomicTunnel::new(settings.tunnel),
             is_available: AtomicBool::new(true),
@@ -172,9 +176,25 @@ impl RealServer {
         }
         let total = self.total();
         if settings.upper_threshold == 0 || total < settings.effective_lower() {
-            self.load.is_overloaded.store(false, Ordering::Relaxed);
+            self.set_overloaded(false);
         } else if total >= settings.upper_threshold {
-            self.load.is_overloaded.store(true, Ordering::Relaxed);
+            self.set_overloaded(true);
+        }
+    }
+
+    /// Takes it from those that get new connections, or gives it back to them, and tells of it.
+    #[cold]
+    fn set_overloaded(&self, is_overloaded: bool) {
+        let was_overloaded = self
+            .load
+            .is_overloaded
+            .swap(is_overloaded, Ordering::Relaxed);
+        if was_overloaded != is_overloaded && self.is_available() {
+            let event = match is_overloaded {
+                true => Event::ServerOverloaded,
+                false => Event::ServerRecovered,
+            };
+            events::emit(self.net, event, Subject::Load(self.service, self));
         }
     }
 
@@ -245,7 +265,7 @@ impl RealServer {
         let before = self.load.bound.fetch_add(1, Ordering::Relaxed) as u32;
         let upper = self.upper_threshold.load(Ordering::Relaxed);
         if upper != 0 && before.wrapping_add(1) == upper {
-            self.load.is_overloaded.store(true, Ordering::Relaxed);
+            self.set_overloaded(true);
         }
     }
 
@@ -256,7 +276,7 @@ impl RealServer {
         if self.load.is_overloaded.load(Ordering::Relaxed)
             && before <= self.settings().effective_lower()
         {
-            self.load.is_overloaded.store(false, Ordering::Relaxed);
+            self.set_overloaded(false);
         }
     }
 

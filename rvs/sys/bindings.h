@@ -47,6 +47,7 @@
 /* Macros with casts, which bindgen can't evaluate. */
 static const slab_flags_t RVS_SLAB_NO_MERGE = SLAB_NO_MERGE;
 static const unsigned int RVS_HZ = HZ;
+static const u8 RVS_MCAST_CAP_NET_ADMIN = GENL_MCAST_CAP_NET_ADMIN;
 static const int RVS_ANY_CPU = WORK_CPU_UNBOUND;
 static const gfp_t RVS_GFP_NEW_ENTRY = GFP_ATOMIC | __GFP_NOWARN;
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Generic netlink families that answer commands.
+//! Generic netlink families that answer commands, and tell whoever listens.
 //!
 //! C header: `include/net/genetlink.h`
+
+mod outlet;
+
+pub use outlet::Outlet;
 
 use super::{bindings, net::Net};
 use core::{marker::PhantomData, mem::size_of, ptr, slice};
@@ -52,6 +56,12 @@ pub trait Answers: 'static {
     const PERMISSION: Permission;
     /// Its commands.
     const COMMANDS: &'static [Command];
+    /// Its multicast groups, by names of at most 15 bytes. They are open to whoever has `CAP_NET_ADMIN`
+    /// over the network namespace of the socket.
+    const GROUPS: &'static [&'static CStr];
+
+    /// Where messages to these groups go out, if it has any.
+    fn outlet() -> Option<&'static Outlet>;
 
     /// Runs a command. Sleeps.
     fn run(request: &Request<'_>) -> Result;
@@ -105,30 +115,43 @@ impl Request<'_> {
         }
         // SAFETY: `info` is that of the running request, `skb` is ours and handed over at the end.
         unsafe {
-            let header = bindings::genlmsg_put(
-                skb,
-                (*self.info).snd_portid,
-                (*self.info).snd_seq,
-                self.family,
-                0,
-                command,
-            );
-            let mut message = Message {
-                skb,
-                _skb: PhantomData,
-            };
-            let written = if header.is_null() {
-                Err(EMSGSIZE)
-            } else {
-                write(&mut message)
-            };
-            if let Err(error) = written {
-                bindings::rvs_nlmsg_free(skb);
-                return Err(error);
-            }
-            bindings::rvs_genlmsg_end(skb, header);
+            let (portid, seq) = ((*self.info).snd_portid, (*self.info).snd_seq);
+            fill(skb, self.family, [portid, seq], command, write)?;
             to_result(bindings::rvs_genlmsg_reply(skb, self.info))
         }
+    }
+}
+
+/// Writes a message into a new buffer, for a port and with the sequence number given. Frees the buffer
+/// if that fails.
+///
+/// # Safety
+///
+/// `skb` comes from one of the `rvs_genlmsg_new…` and is the caller's alone; `family` is registered.
+unsafe fn fill(
+    skb: *mut bindings::sk_buff,
+    family: *const bindings::genl_family,
+    [portid, seq]: [u32; 2],
+    command: u8,
+    write: impl FnOnce(&mut Message<'_>) -> Result,
+) -> Result {
+    // SAFETY: by the safety requirement.
+    unsafe {
+        let header = bindings::genlmsg_put(skb, portid, seq, family, 0, command);
+        let mut message = Message {
+            skb,
+            _skb: PhantomData,
+        };
+        let written = if header.is_null() {
+            Err(EMSGSIZE)
+        } else {
+            write(&mut message)
+        };
+        match written {
+            Ok(()) => bindings::rvs_genlmsg_end(skb, header),
+            Err(_) => bindings::rvs_nlmsg_free(skb),
+        }
+        written
     }
 }
 
@@ -225,10 +248,11 @@ impl Listing<'_> {
 ///
 /// # Invariants
 ///
-/// `family` is registered; its operations live in `ops`.
+/// `family` is registered; its operations live in `ops`, its groups in `groups`.
 pub struct Family<A: Answers> {
     family: Pin<KBox<Opaque<bindings::genl_family>>>,
     _ops: KVec<bindings::genl_small_ops>,
+    _groups: KVec<bindings::genl_multicast_group>,
     _answers: PhantomData<A>,
 }
 
@@ -261,12 +285,25 @@ impl<A: Answers> Family<A> {
             }
             ops.push(op, GFP_KERNEL)?;
         }
+        let mut groups = KVec::with_capacity(A::GROUPS.len(), GFP_KERNEL)?;
+        for name in A::GROUPS {
+            let mut group = bindings::genl_multicast_group {
+                flags: bindings::RVS_MCAST_CAP_NET_ADMIN,
+                ..Default::default()
+            };
+            for (to, from) in group.name.iter_mut().zip(name.to_bytes_with_nul()) {
+                *to = *from;
+            }
+            groups.push(group, GFP_KERNEL)?;
+        }
         let mut family = bindings::genl_family {
             version: A::VERSION,
             // All commands are of the old kind, whose attributes netlink leaves to us.
             resv_start_op: u8::MAX,
             n_small_ops: u8::try_from(ops.len()).map_err(|_| EINVAL)?,
             small_ops: ops.as_ptr(),
+            n_mcgrps: u8::try_from(groups.len()).map_err(|_| EINVAL)?,
+            mcgrps: groups.as_ptr(),
             module: module.as_ptr().cast(),
             ..Default::default()
         };
@@ -278,10 +315,14 @@ impl<A: Answers> Family<A> {
         let family = KBox::pin(Opaque::new(family), GFP_KERNEL)?;
         // SAFETY: a complete family that stays where it is until `drop` unregisters it.
         to_result(unsafe { bindings::genl_register_family(family.get()) })?;
+        if let Some(outlet) = A::outlet() {
+            outlet.open(family.get());
+        }
         // INVARIANT: registered just now.
         Ok(Self {
             family,
             _ops: ops,
+            _groups: groups,
             _answers: PhantomData,
         })
     }
@@ -289,6 +330,9 @@ impl<A: Answers> Family<A> {
 
 impl<A: Answers> Drop for Family<A> {
     fn drop(&mut self) {
+        if let Some(outlet) = A::outlet() {
+            outlet.close();
+        }
         // SAFETY: registered by the type invariants. It waits for commands that run.
         unsafe { bindings::genl_unregister_family(self.family.get()) };
     }

@@ -12,6 +12,7 @@
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
+#include <linux/timekeeping.h>
 #include <linux/user_namespace.h>
 #include <net/dst.h>
 #include <net/icmp.h>
@@ -366,6 +367,46 @@ void rvs_dst_link_failure(struct sk_buff *skb)
 struct sk_buff *rvs_genlmsg_new(void)
 {
 	return genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+}
+
+struct sk_buff *rvs_genlmsg_new_atomic(void)
+{
+	return genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC | __GFP_NOWARN);
+}
+
+bool rvs_genl_has_listeners(const struct genl_family *family, struct net *net, unsigned int group)
+{
+	return genl_has_listeners(family, net, group) > 0;
+}
+
+void rvs_genlmsg_multicast(const struct genl_family *family, struct net *net, struct sk_buff *skb, unsigned int group)
+{
+	genlmsg_multicast_netns(family, net, skb, 0, group, GFP_ATOMIC | __GFP_NOWARN);
+}
+
+void rvs_genl_set_err(const struct genl_family *family, struct net *net, unsigned int group, int error)
+{
+	genl_set_err(family, net, 0, group, error);
+}
+
+u64 rvs_real_time(void)
+{
+	return ktime_get_real_ns();
+}
+
+u64 rvs_monotonic_time(void)
+{
+	return ktime_get_ns();
+}
+
+u32 rvs_current_process(void)
+{
+	return task_tgid_vnr(current);
+}
+
+void rvs_current_program(char name[TASK_COMM_LEN])
+{
+	strscpy_pad(name, current->group_leader->comm, TASK_COMM_LEN);
 }
 
 void rvs_nlmsg_free(struct sk_buff *skb)

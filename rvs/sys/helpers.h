@@ -6,6 +6,7 @@
 #error "rvs needs a kernel with connection tracking and NAT: set CONFIG_NF_CONNTRACK and CONFIG_NF_NAT to y or m"
 #endif
 
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
@@ -72,6 +73,14 @@ u16 rvs_skb_checksum(const struct sk_buff *skb, int offset, int len);
 void rvs_write_sctp_checksum(struct sk_buff *skb, unsigned int offset);
 void rvs_dst_link_failure(struct sk_buff *skb);
 struct sk_buff *rvs_genlmsg_new(void);
+struct sk_buff *rvs_genlmsg_new_atomic(void);
+bool rvs_genl_has_listeners(const struct genl_family *family, struct net *net, unsigned int group);
+void rvs_genlmsg_multicast(const struct genl_family *family, struct net *net, struct sk_buff *skb, unsigned int group);
+void rvs_genl_set_err(const struct genl_family *family, struct net *net, unsigned int group, int error);
+u64 rvs_real_time(void);
+u64 rvs_monotonic_time(void);
+u32 rvs_current_process(void);
+void rvs_current_program(char name[TASK_COMM_LEN]);
 void rvs_nlmsg_free(struct sk_buff *skb);
 const struct genl_info *rvs_genl_info_dump(struct netlink_callback *cb);
 int rvs_genlmsg_reply(struct sk_buff *skb, struct genl_info *info);

@@ -24,6 +24,7 @@ pub mod route;
 pub mod skb;
 pub mod slab;
 pub mod sysctl;
+pub mod task;
 pub mod time;
 pub mod worker;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The kernel's tick counter.
+//! The kernel's tick counter, and its clocks.
 //!
-//! C header: `include/linux/jiffies.h`
+//! C headers: `include/linux/jiffies.h`, `include/linux/timekeeping.h`
 
 use super::bindings;
 
@@ -18,6 +18,18 @@ pub fn jiffies() -> u32 {
     // SAFETY: `jiffies` is a live variable of the kernel that the timer interrupt changes; a
     // volatile read of an aligned word is how C reads it.
     unsafe { core::ptr::read_volatile(&raw const bindings::jiffies) as u32 }
+}
+
+/// The time of day: nanoseconds since the start of 1970, without leap seconds.
+pub fn real_nanoseconds() -> u64 {
+    // SAFETY: an FFI call without preconditions.
+    unsafe { bindings::rvs_real_time() }
+}
+
+/// Nanoseconds of a clock that nobody sets (`CLOCK_MONOTONIC`).
+pub fn monotonic_nanoseconds() -> u64 {
+    // SAFETY: an FFI call without preconditions.
+    unsafe { bindings::rvs_monotonic_time() }
 }
 
 /// Seconds as ticks, saturating at the longest span that still compares.

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs scenarios against C ip_vs and against rvs in one boot and compares, field by field. Runs in the guest, as root.
 
-    run.py [--only PATTERN]... [--brief | --every N] [--try-pending] [--show]
-    run.py --random COUNT [--seed SEED] [--first NUMBER]
+    run.py [--only PATTERN]... [--brief | --every N] [--part K/N] [--try-pending] [--show]
+    run.py --random COUNT [--seed SEED] [--first NUMBER] [--part K/N]
     run.py --list | --coverage
 """
 
@@ -16,7 +16,15 @@ from harness import lists, report
 from harness.compare import broken_promises, compare, shown
 from harness.coverage import one_for_each_row, told
 from harness.features import features
-from harness.share import packed
+from harness.share import packed, part_of
+
+
+def part(text):
+    """Which part of how many."""
+    which, _, count = text.partition("/")
+    if not 1 <= int(which) <= int(count):
+        raise ValueError
+    return int(which), int(count)
 
 
 def arguments():
@@ -26,6 +34,7 @@ def arguments():
     parser.add_argument("--every", type=int, default=1, metavar="N",
                         help="only each Nth scenario, a cross-section in a fraction of the time")
     parser.add_argument("--brief", action="store_true", help="one scenario for each row: a cross-section that misses nothing")
+    parser.add_argument("--part", type=part, default=(1, 1), metavar="K/N", help="the Kth of N parts of about the same length")
     parser.add_argument("--try-pending", action="store_true", help="run what is pending against rvs too, and compare")
     parser.add_argument("--oracle", action="store_true", help="only C ip_vs")
     parser.add_argument("--show", action="store_true", help="print what C ip_vs did in each scenario")
@@ -51,7 +60,7 @@ def run(scenarios, options):
     """Scenarios against both modules; the exit status."""
     from harness import guest
     missing, entries, lines = lists.pending(), lists.intended(), report.Report()
-    scenarios = packed(scenarios)
+    scenarios = part_of(packed(scenarios), *options.part)
     with guest.prepared():
         oracle = guest.outcomes("ip_vs", scenarios)
         for one in scenarios:
@@ -71,8 +80,7 @@ def run(scenarios, options):
             else:
                 lines.compared(one, differences)
         guest.outcomes("rvs", [one for one in scenarios if options.try_pending or not missing.of(one)], judge)
-    if not (options.only or options.brief) and options.every == 1:
-        lines.unused(entries)
+    lines.unused(lists.judged(entries, scenarios))
     return lines.close()
 
 
@@ -82,9 +90,11 @@ def run_random(options):
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     print(f"# --seed {seed}")
     missing, lines = lists.pending().missing.keys(), report.Report()
-    end, failing = options.first + options.random, []
+    which, count = options.part
+    begin, end = (options.first + options.random * number // count for number in (which - 1, which))
+    failing = []
     with guest.prepared():
-        for first in range(options.first, end, 1000):
+        for first in range(begin, end, 1000):
             scenarios = [randomly.sequence(seed, number, missing) for number in range(first, min(first + 1000, end))]
             for one, differences in guest.compared(scenarios):
                 lines.compared(one, differences)

@@ -13,10 +13,12 @@ from harness.decode import decode
 from harness.execute import Entry, Outcome, Packet
 from harness.features import Pending, features
 from harness.ipvs import connections
-from harness.lists import Intended, unintended
+from harness.lists import Intended, intended, judged, unintended
 from harness.model import GUE, TUNNEL, Flush, FromClient, FromServer, Server, scenario, tcp_service
 from harness.normal import Context, normal
+from harness.share import part_of
 from harness.wire import ACK, SYN
+from scenarios import all_scenarios
 
 _ANY = scenario("any", "§0", ())
 
@@ -294,3 +296,29 @@ def test_a_cross_section_covers_every_row_and_is_always_the_same():
     assert {row for one in chosen for row in one.rows} == {"§1 x", "§1 y", "§2"}
     assert chosen == one_for_each_row(scenarios) == [one for one in scenarios if one in chosen]
     assert len(chosen) < len(scenarios)
+
+
+def test_parts_are_whole_labs_and_together_everything():
+    scenarios = [scenario(f"{number}", "§0", (), shared=shared) for number, shared in enumerate(("", "x", "x", "", "y", "x", ""))]
+    parts = [part_of(scenarios, which, 3) for which in (1, 2, 3)]
+    assert sorted(one.name for part in parts for one in part) == sorted(one.name for one in scenarios)
+    assert all(len({number for number, part in enumerate(parts) for one in part if one.shared == shared}) == 1 for shared in "xy")
+
+
+def test_every_intended_difference_names_a_scenario():
+    assert [entry.scenario for entry in intended() if not any(map(entry.names, all_scenarios()))] == []
+
+
+def test_an_intended_difference_is_judged_by_a_run_that_played_all_that_it_names():
+    names = [one for one in all_scenarios() if one.name.startswith("source port 0")]
+    entries = [entry for entry in intended() if entry.scenario.startswith("source port 0")]
+    assert len(names) == 2 and judged(entries, names) == entries and judged(entries, names[:1]) == []
+
+
+def test_a_checksum_of_icmpv6_that_is_left_to_the_sender_is_computed_and_a_wrong_one_stays():
+    right = bytes(wire.icmp_error(VIP_6, CLIENT_6, 1, 4, wire.udp(CLIENT_6, 1, VIP_6, 2, b"abc")))
+    pseudo_header = right[8:40] + struct.pack("!II", len(right) - 40, wire.ICMPV6)
+    left = right[:42] + struct.pack("!H", ~wire.checksum(pseudo_header) & 0xFFFF) + right[44:]
+    assert normal(left, _GUE) == normal(right, _GUE) == right
+    wrong = right[:42] + b"\xde\xad" + right[44:]
+    assert normal(wrong, _GUE) == wrong

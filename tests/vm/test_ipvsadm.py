@@ -2,6 +2,7 @@
 """Unmodified ipvsadm: every command, what it prints, and how it fails."""
 
 import re
+import resource
 
 import pytest
 
@@ -97,6 +98,25 @@ def test_clearing_leaves_nothing(restored):
     restored.command("-C")
     assert restored.command("-S", "-n") == ""
     restored.command("-C")
+
+
+def test_ten_thousand_services_are_restored_and_saved_in_linear_time(balancer):
+    rules = [f"-A -u 192.0.2.{1 + number // 5000}:{1 + number % 5000} -s rr\n" for number in range(10_000)]
+
+    def seconds(action):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result = action()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result
+
+    few, _ = seconds(lambda: balancer.command("-R", stdin="".join(rules[:2000])))
+    many, _ = seconds(lambda: balancer.command("-R", stdin="".join(rules[2000:])))
+    assert many < 8 * few  # four times as many
+    saving, saved = seconds(lambda: balancer.command("-S", "-n"))
+    assert saved == "".join(rules)
+    print(f"restored in {few + many:.1f} s, saved in {saving:.1f} s")
+    balancer.command("-C")
+    assert balancer.services() == {}
 
 
 def test_one_service_can_be_zeroed_alone(lab, balancer):

@@ -352,6 +352,33 @@ impl<'a, T> LockedChain<'a, T> {
         Some(depth.saturating_add(1))
     }
 
+    /// Has readers meet `node` before `other`, which stands here under the same key, if it would be met
+    /// after it.
+    pub(super) fn put_before(&self, node: NonNull<Node<T>>, other: NonNull<Node<T>>, link: Link) {
+        let (ours, theirs) = (tag(node, link), tag(other, link));
+        let mut first = None;
+        for bucket in self.buckets() {
+            let word = bucket.word.load(Ordering::Relaxed);
+            for (index, slot) in (0..SLOTS).zip(&bucket.slots) {
+                if fingerprint_of(word, index) == 0 {
+                    continue;
+                }
+                let tagged = slot.load(Ordering::Relaxed);
+                if tagged == theirs {
+                    first = Some(slot);
+                } else if tagged == ours {
+                    // The fingerprints are the same. A reader in between meets ours twice, and it matches
+                    // whatever theirs matches.
+                    if let Some(first) = first {
+                        first.store(ours, Ordering::Release);
+                        slot.store(theirs, Ordering::Release);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
     /// Frees the slot of this very entry and key, which has this fingerprint. Whether it was there.
     pub(super) fn remove(&self, fingerprint: u8, node: NonNull<Node<T>>, link: Link) -> bool {
         let wanted = tag(node, link);

@@ -185,6 +185,11 @@ impl<T: Entry> Keeper<T> {
         self.arrived
     }
 
+    /// Slots of the table.
+    pub fn table_size(&self) -> u32 {
+        self.table.size()
+    }
+
     fn list(&self, list: usize) -> &AtomicPtr<Node<T>> {
         let index = list.checked_rem(self.list_count).unwrap_or(0);
         // SAFETY: the index is below the length of the array, which lives as long as we do.

@@ -468,13 +468,13 @@ impl<T: Entry> FlowTable<T> {
 
     /// Puts `value` into the table under all its keys, which have these hashes.
     ///
-    /// `is_same` tells whether two entries have the same forward key. Never sleeps; may be called from
-    /// any context but hard interrupts.
+    /// `is_same` tells whether two entries have the same key. There is one of a forward key; of several of
+    /// a reverse key the newest is found. Never sleeps; may be called from any context but hard interrupts.
     pub fn insert<'a>(
         &'a self,
         value: T,
         hashes: Hashes,
-        is_same: impl Fn(&T, &T) -> bool,
+        is_same: impl Fn(&T, &T, Link) -> bool,
         rcu: Held<'a>,
     ) -> Result<Inserted<'a, T>, NotInserted<'a, T>> {
         let hash = hashes.forward;
@@ -497,7 +497,8 @@ impl<T: Entry> FlowTable<T> {
         let linked = self.with_chain(hash, rcu, |chain| {
             // SAFETY: nobody but us has the node.
             let value = unsafe { &node.as_ref().value };
-            let is_twin = |other: &T, link| link == Link::Forward && is_same(value, other);
+            let is_twin =
+                |other: &T, link| link == Link::Forward && is_same(value, other, Link::Forward);
             if let Some(twin) = chain.find(fingerprint(hash), &is_twin) {
                 // SAFETY: in the table, and the read side is held for `'a`.
                 return Err(NotInserted::Exists(unsafe { self.lend(twin, rcu) }));
@@ -515,14 +516,22 @@ impl<T: Entry> FlowTable<T> {
         };
         // SAFETY: the node is live, and this is its first and only custody.
         let custody = unsafe { Custody::new(node, self) };
+        // SAFETY: it went into the table with the read side held for `'a`.
+        let entry = unsafe { self.lend(node, rcu) };
         let reverse_depth = match hashes.reverse {
             None => Some(0),
             Some(hash) => self.with_chain(hash, rcu, |chain| {
-                self.link(chain, hash, node, Link::Reverse)
+                let value = entry.get();
+                let is_older =
+                    |other: &T, link| link == Link::Reverse && is_same(value, other, Link::Reverse);
+                let older = chain.find(fingerprint(hash), &is_older);
+                let depth = self.link(chain, hash, node, Link::Reverse)?;
+                if let Some(older) = older {
+                    chain.put_before(node, older, Link::Reverse);
+                }
+                Some(depth)
             }),
         };
-        // SAFETY: it went into the table with the read side held for `'a`.
-        let entry = unsafe { self.lend(node, rcu) };
         Ok(Inserted {
             entry,
             custody,

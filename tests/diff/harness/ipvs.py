@@ -6,8 +6,10 @@ import re
 import socket
 import struct
 
-from . import model, netlink
-from .netlink import attribute, attributes, be16, text, u8, u16, u32
+from lab import netlink
+from lab.netlink import attribute, attributes, be16, text, u8, u16, u32
+
+from . import model
 from .wire import address_bytes, is_v6
 
 NEW_SERVICE, SET_SERVICE, DEL_SERVICE, GET_SERVICE, NEW_DEST, SET_DEST, DEL_DEST, GET_DEST = range(1, 9)
@@ -55,8 +57,10 @@ class Ipvs:
         self._socket.close()
 
     def command(self, number, body, dump):
-        """A message as it is; how many answers it got."""
-        return len(self._socket.command(number, body, dump))
+        """A message as it is; what it is answered with, as lines of text. Services are listed in no particular order."""
+        lines = [f"command {command} flags {flags:#x}: {_attributes_as_they_are(answer, _NESTS.get(command, ()))}"
+                 for flags, command, answer in self._socket.ask(number, body, dump)]
+        return sorted(lines) if number == GET_SERVICE else lines
 
     def add_service(self, service):
         self._socket.command(NEW_SERVICE, _service(service))
@@ -108,6 +112,21 @@ class Ipvs:
     def _dump_servers(self, service):
         answers = self._socket.command(GET_DEST, attribute(_SERVICE, _service_key(service)), dump=True)
         return [attributes(answer[_DEST]) for answer in answers]
+
+
+_STATS, _STATS64 = 10, 12
+_NESTS = {NEW_SERVICE: (_SERVICE,), NEW_DEST: (_DEST,)}
+
+
+def _attributes_as_they_are(data, nests):
+    """Every attribute in its place: type with its flags, and value."""
+    parts = []
+    while data:
+        length, kind = struct.unpack_from("=HH", data)
+        value, data = data[4:length], data[(length + 3) & ~3:]
+        inner = _attributes_as_they_are(value, (_STATS, _STATS64) if nests != (_STATS, _STATS64) else ()) if kind in nests else value.hex()
+        parts.append(f"{kind:#x}[{inner}]")
+    return " ".join(parts)
 
 
 def _number(value):

@@ -12,10 +12,11 @@ import socket
 import struct
 import time
 
+from lab import netlink
 from lab.namespace import execute
 from lab.patience import patiently
 
-from . import addresses, netlink, rtnetlink, wire
+from . import addresses, rtnetlink, wire
 from .addresses import OWN, SENTINEL, SIDE_OF, hardware_address
 
 _ETH_P_ALL, _ETH_P_IP, _ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD

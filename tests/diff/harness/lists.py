@@ -30,10 +30,13 @@ class Intended:
         self._shows = re.compile(shows)
         self.used = False
 
+    def names(self, scenario):
+        """Whether this entry is about something in that scenario."""
+        return fnmatch.fnmatchcase(scenario.name, self.scenario)
+
     def allows(self, scenario, field, difference):
         """Whether this entry is about that difference."""
-        if fnmatch.fnmatchcase(scenario.name, self.scenario) and fnmatch.fnmatchcase(field, self.field) and \
-                self._shows.search(difference):
+        if self.names(scenario) and fnmatch.fnmatchcase(field, self.field) and self._shows.search(difference):
             self.used = True
             return True
         return False
@@ -43,3 +46,10 @@ def unintended(scenario, differences, entries):
     """The differences that no entry allows."""
     return {field: difference for field, difference in differences.items()
             if not any([entry.allows(scenario, field, difference) for entry in entries])}
+
+
+def judged(entries, played):
+    """The entries that must have been of use: each scenario that they name was played."""
+    from scenarios import all_scenarios
+    names, scenarios = {one.name for one in played}, all_scenarios()
+    return [entry for entry in entries if all(one.name in names for one in scenarios if entry.names(one))]

@@ -157,11 +157,13 @@ class ReadSysctl:
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """A message to the family IPVS as it is, with all its faults: number and attributes."""
+    """A message to the family IPVS as it is, with all its faults: number and attributes; what it is about, if the name of the
+    scenario does not say it."""
 
     number: int
-    attributes: bytes
+    attributes: bytes = b""
     dump: bool = False
+    about: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,6 +291,12 @@ class Scenario:
 def scenario(name, covers, services=(), *steps, **more):
     """A scenario; a single service may stand for a tuple of one."""
     return Scenario(name, covers, (services,) if isinstance(services, Service) else tuple(services), steps, **more)
+
+
+def title(step):
+    """What a step is called where its fields are told."""
+    about = getattr(step, "about", "")
+    return f"{type(step).__name__}{f' {step.number} {about}' if about else ''}"
 
 
 Step: typing.TypeAlias = (

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Taking out of packets what is random by nature, and nothing else: identifications of IPv4 headers and IPv6 fragments that the director
-made, source ports of GUE, and the checksums that follow from these. A checksum that was wrong stays as it is and is seen."""
+made, source ports of GUE, and the checksums that follow from these. A checksum that was wrong stays as it is and is seen. One of
+ICMPv6 that is left to whoever sends the packet out, which only the director itself ever sees, is computed."""
 
 import dataclasses
 import struct
 
 from .addresses import DIRECTORS_OWN
-from .wire import FRAGMENT, ICMP, UDP, Ipv4, checksum
+from .wire import FRAGMENT, ICMP, ICMPV6, UDP, Ipv4, checksum
 
 _EPHEMERAL = range(32768, 61000)  # net.ipv4.ip_local_port_range
 _MADE_HERE = (0, 3, 4, 5, 11, 12)  # types of ICMP: echo replies and errors
@@ -29,6 +30,8 @@ def normal(data, context):
     if packet[0] >> 4 == 6:
         if len(packet) >= 48 and packet[6] == FRAGMENT and packet[44:48] != context.fragment:
             packet[44:48] = bytes(4)
+        if len(packet) >= 48 and packet[6] == ICMPV6:
+            _finish_icmpv6(packet)
         if len(packet) >= 48 and packet[6] == UDP:
             _normal_gue(packet, 40, _pseudo_sum_6(packet), context)
         return bytes(packet)
@@ -42,6 +45,14 @@ def normal(data, context):
     if outer and seen.protocol == UDP and not seen.offset and len(seen.payload) >= 8:
         _normal_gue(packet, header, None if seen.more_fragments else _pseudo_sum_4(packet, header), context)
     return bytes(packet)
+
+
+def _finish_icmpv6(packet):
+    """Compute the checksum if its field has the sum of the pseudo-header only."""
+    unfinished = ~checksum(_pseudo_sum_6(packet)) & 0xFFFF
+    if packet[42:44] == struct.pack("!H", unfinished):
+        packet[42:44] = bytes(2)
+        packet[42:44] = struct.pack("!H", checksum(_pseudo_sum_6(packet) + bytes(packet[40:])))
 
 
 def _normal_gue(packet, at, pseudo_header, context):

@@ -11,8 +11,10 @@ from .model import (DIRECT, FALLBACK, NAT, TUNNEL, WITH_PORT, AddServer, Answer,
 from .wire import ACK, FIN, PSH, RST, SYN
 
 _SCHEDULERS = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf".split()
+_BY_DESTINATION = ("lblc", "lblcr", "dh")  # whose choice for an error (schedule_icmp) differs on purpose
+_BY_COUNT = ("lc", "wlc", "sed", "nq", "lblc", "lblcr", "ovf")  # who, like thresholds, may count a connection that is replaced
 # Without expire_nodest_conn: when connections of a removed server end is up to both modules.
-_SYSCTLS = {"conn_reuse_mode": (0, 1, 2, 3), "expire_quiescent_template": (0, 1), "sloppy_tcp": (0, 1),
+_SYSCTLS = {"expire_quiescent_template": (0, 1), "sloppy_tcp": (0, 1),
             "sloppy_sctp": (0, 1), "nat_icmp_send": (0, 1), "schedule_icmp": (0, 1), "pmtu_disc": (0, 1), "secure_tcp": (0, 3)}
 _FLAGS = (SYN, SYN, ACK, ACK, ACK | PSH, FIN | ACK, RST, RST | ACK, SYN | ACK, SYN | FIN, 0, FIN)
 _CHUNKS = (0, 1, 1, 2, 3, 6, 7, 8, 9, 10, 11, 14)
@@ -25,17 +27,23 @@ def sequence(seed, number, missing=frozenset()):
     Features that are `missing` are not drawn."""
     group = random.Random(f"{seed} {number // _PER_LAB}")
     family = group.choice(FAMILIES)
-    sysctls = {name: group.choice(values) for name, values in _SYSCTLS.items()
+    sysctls = {"conn_reuse_mode": group.choice((0, 0, 0, 1, 2, 3))}
+    sysctls |= {name: group.choice(values) for name, values in _SYSCTLS.items()
                if group.random() < 0.5 and f"sysctl {name}" not in missing}
-    drawn = _Draw(random.Random(f"{seed} {number}"), family, number % _PER_LAB, missing)
+    drawn = _Draw(random.Random(f"{seed} {number}"), family, number % _PER_LAB, missing, sysctls)
     services = drawn.services()
     return model.Scenario(f"random sequence {number} of seed {seed}", "§0 random", services, tuple(drawn.steps(services)), sysctls,
                           shared=f"random {number // _PER_LAB}")
 
 
 class _Draw:
-    def __init__(self, lots, family, place, missing):
+    def __init__(self, lots, family, place, missing, sysctls):
         self._lots, self._family, self._missing = lots, family, missing
+        self._reuses = sysctls["conn_reuse_mode"] != 0
+        self._schedulers = [name for name in _SCHEDULERS if self._has(f"scheduler {name}") and
+                            not (sysctls.get("schedule_icmp") and name in _BY_DESTINATION) and
+                            not (self._reuses and name in _BY_COUNT)]
+        self._lost = set()  # services that lost a server: errors about its connections differ on purpose
         self._vport, self._cport = 1000 + place * 4, 20000 + place * _CLIENT_PORTS
         self._addresses = [family.RS1, family.RS2, family.RS3, family.RS4, family.LOCAL, family.DISTANT]
         self._server_port = 5000 + place
@@ -50,7 +58,7 @@ class _Draw:
     def _service(self, port):
         lots = self._lots
         protocols = [wire.TCP] * 5 + [wire.UDP] * 3 + [wire.SCTP] * (2 if self._has("sctp") else 0)
-        scheduler = lots.choice([name for name in _SCHEDULERS if self._has(f"scheduler {name}")])
+        scheduler = lots.choice(self._schedulers)
         flags = lots.choice((0, FALLBACK, WITH_PORT, FALLBACK | WITH_PORT)) if scheduler in ("sh", "mh") else 0
         protocol = lots.choice(protocols)
         if protocol == wire.UDP and lots.random() < 0.15 and self._has("one-packet scheduling"):
@@ -68,9 +76,9 @@ class _Draw:
     def _new_server(self, address, port):
         lots = self._lots
         method = lots.choice((NAT, NAT, NAT, DIRECT, TUNNEL))
-        upper = lots.choice((0, 0, 0, 2, 3))
+        upper = lots.choice((0, 0, 0, 2, 3)) * (not self._reuses)
         kinds = [(model.IPIP, 0, 0)] * 2
-        kinds += [(model.GUE, 6080, flags) for flags in (0, 1)] if self._has("tunnel gue") else []
+        kinds += [(model.GUE, 6080, flags) for flags in (0, 1, 2)] if self._has("tunnel gue") else []
         kinds += [(model.GRE, 0, flags) for flags in (0, 1)] if self._has("tunnel gre") else []
         kind, tunnel_port, flags = lots.choice(kinds) if method == TUNNEL else (model.IPIP, 0, 0)
         return Server(address, self._server_port if method == NAT else port, method, lots.choice((0, 1, 1, 1, 2, 5)), upper,
@@ -85,18 +93,28 @@ class _Draw:
     def _step(self, service, servers):
         lot = self._lots.random()
         if lot < 0.55:
-            return FromClient(self._segment(service))
+            return self._from_client(self._segment(service))
         if lot < 0.75:
             return Answer(self._lots.choice(_FLAGS), self._payload(), (self._chunk(),))
         if lot < 0.80:
             return self._stray(service)
-        if lot < 0.86:
+        if lot < 0.86 and service.key not in self._lost:
             return self._error(service)
         if lot < 0.88:
             return Look()
         if lot < 0.90:
-            return EditService(service.but(scheduler=self._lots.choice([one for one in _SCHEDULERS if self._has(f"scheduler {one}")])))
+            return EditService(service.but(scheduler=self._lots.choice(self._schedulers)))
         return self._change_of_servers(service, servers[service.key])
+
+    def _from_client(self, packet):
+        """A packet as it is, with its checksum left to whom it may concern, or in fragments: through a tunnel these differ on purpose."""
+        lot = self._lots.random()
+        if lot < 0.1 and packet.protocol in (wire.TCP, wire.UDP):
+            return FromClient(packet, offload=0)
+        is_large = packet.protocol == wire.UDP and len(packet.payload) > 512
+        if lot < 0.2 and is_large and all(server.method != TUNNEL for server in self._made.values()):
+            return FromClient(*wire.fragments(packet.but(dont_fragment=False) if self._family.number == 4 else packet, 512))
+        return FromClient(packet)
 
     def _client(self):
         return self._lots.choice((self._family.CLIENT, self._family.CLIENT2)), self._cport + self._lots.randrange(_CLIENT_PORTS)
@@ -147,10 +165,11 @@ class _Draw:
         if lot < 0.4 and servers:
             server = self._lots.choice(servers)
             servers.remove(server)
+            self._lost.add(service.key)
             return DeleteServer(service, server)
         if lot < 0.7 and servers:
             server = self._lots.choice(servers)
-            edited = server.but(weight=self._lots.choice((0, 1, 3)), upper=self._lots.choice((0, 1, 4)), lower=0)
+            edited = server.but(weight=self._lots.choice((0, 1, 3)), upper=self._lots.choice((0, 1, 4)) * (not self._reuses), lower=0)
             servers[servers.index(server)] = edited
             return EditServer(service, edited)
         server = self._server(self._lots.choice(self._addresses), service.port)

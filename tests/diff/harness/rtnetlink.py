@@ -5,8 +5,9 @@
 import socket
 import struct
 
+from lab.netlink import CREATE_EXCL, attribute, text, u32
+
 from . import wire
-from .netlink import CREATE_EXCL, attribute, text, u32
 
 _NEWLINK, _NEWADDR, _NEWROUTE, _NEWNEIGH, _NEWRULE = 16, 20, 24, 28, 32
 _UP = 1

@@ -28,6 +28,14 @@ def packed(scenarios):
     return found
 
 
+def part_of(scenarios, which, count):
+    """One of so many parts of packed scenarios: whole labs, dealt out in turn."""
+    labs = {}
+    for one in scenarios:
+        labs.setdefault(one.shared or one.name, []).append(one)
+    return [one for lab in list(labs.values())[which - 1::count] for one in lab]
+
+
 def can_share(scenario):
     """Whether it can play in one lab with others, at other ports."""
     services = [*scenario.services, *(step.service for step in scenario.steps if getattr(step, "service", None))]

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Keys, validation, edits, removal and revival of services and servers (section 5)."""
 
-from harness import netlink
 from harness.addresses import CLIENT, DIRECTOR_INSIDE, FAMILIES, RS1, RS1_6, RS2, RS2_6, UNREACHABLE, V4, V6, VIP, VIP_6
-from harness.model import (BYPASS, DIRECT, GRE, GUE, LOCAL_NODE, NAT, TUNNEL, AddServer, AddService, Answer, Command, DeleteServer, DeleteService,
+from harness.model import (BYPASS, DIRECT, GRE, GUE, LOCAL_NODE, NAT, TUNNEL, AddServer, AddService, Answer, DeleteServer, DeleteService,
                            EditServer, EditService, Flush, FromClient, Look, Server, Service, Settle, Timeouts, UntilGone, Zero,
                            mark_service, scenario, sctp_service, tcp_service, udp_service)
 from harness.wire import ACK, SYN, tcp, udp
@@ -98,56 +97,7 @@ def _mixed(service, servers, client, vip):
                    needs=("mixed families",))
 
 
-def _key(service):
-    return netlink.u16(1, service.family) + netlink.u16(2, service.protocol) + \
-        netlink.attribute(3, bytes([192, 0, 2, 1]).ljust(16, b"\0")) + netlink.be16(4, service.port)
-
-
-def _malformed():
-    """Messages with faults, each refused with the errno that tools know."""
-    web = tcp_service(VIP, 80)
-    key, more = _key(web), netlink.text(6, "rr") + netlink.attribute(7, bytes(8)) + netlink.u32(8, 0) + netlink.attribute(9, b"\xff" * 4)
-    server = netlink.attribute(1, bytes([10, 1, 0, 11]).ljust(16, b"\0")) + netlink.be16(2, 80)
-    full = server + netlink.u32(3, 0) + netlink.u32(4, 1) + netlink.u32(5, 0) + netlink.u32(6, 0)
-    services = {
-        "no service": b"", "an empty service": netlink.attribute(1, b""), "a service without family": netlink.attribute(1, key[8:] + more),
-        "a service without protocol": netlink.attribute(1, key[:8] + key[16:] + more),
-        "a service without address": netlink.attribute(1, key[:16] + key[36:] + more),
-        "a service without port": netlink.attribute(1, key[:36] + more), "a service without scheduler": netlink.attribute(1, key + more[8:]),
-        "a service without flags": netlink.attribute(1, key + more[:8] + more[20:]),
-        "a service without timeout": netlink.attribute(1, key + more[:20] + more[28:]),
-        "a service without netmask": netlink.attribute(1, key + more[:28]),
-        "a service of an unknown family": netlink.attribute(1, netlink.u16(1, 7) + key[8:] + more),
-        "a service whose address has four bytes": netlink.attribute(1, key[:16] + netlink.attribute(3, bytes([192, 0, 2, 1])) + key[36:] + more),
-        "a service whose scheduler has a long name": netlink.attribute(1, key + netlink.text(6, "r" * 16) + more[8:]),
-        "a service with short flags": netlink.attribute(1, key + more[:8] + netlink.attribute(7, bytes(4)) + more[20:]),
-        "a service with an unknown attribute": netlink.attribute(1, key + more + netlink.u32(99, 1)),
-    }
-    for words, body in services.items():
-        yield scenario(f"{words} in a message is answered the same", "§5.3 SERVICE attr missing; §8.1 Parsing is liberal", web,
-                       *(Command(number, body) for number in (1, 2, 3, 4, 16)), alone=True)
-    own = netlink.attribute(1, key)
-    servers = {
-        "no server": own, "an empty server": own + netlink.attribute(2, b""), "a server without address": own + netlink.attribute(2, full[20:]),
-        "a server without port": own + netlink.attribute(2, full[:20] + full[28:]),
-        "a server without method": own + netlink.attribute(2, full[:28] + full[36:]),
-        "a server without weight": own + netlink.attribute(2, full[:36] + full[44:]),
-        "a server without thresholds": own + netlink.attribute(2, full[:44]),
-        "a server of an unknown family": own + netlink.attribute(2, full + netlink.u16(11, 7)),
-        "a server of family 0": own + netlink.attribute(2, full + netlink.u16(11, 0)),
-        "a server with an unknown attribute": own + netlink.attribute(2, full + netlink.u32(99, 1)),
-    }
-    for words, body in servers.items():
-        yield scenario(f"{words} in a message is answered the same", "§5.3 DEST attr missing; §8.1 Parsing is liberal", web,
-                       *(Command(number, body) for number in (5, 6, 7)), alone=True)
-    yield scenario("commands there are none of, or of another kind", "§8.2 Wrong kind", web,
-                   *(Command(number, own, dump) for number in (0, 8, 11, 14, 18) for dump in (False, True)), alone=True)
-    yield scenario("listing servers of nobody", "§8.2 GET_DEST", web, Command(8, b"", True), Command(8, netlink.attribute(1, b""), True),
-                   Command(8, own, True), Command(4, b"", True), Command(15, b""), Command(13, b""), alone=True)
-
-
 SCENARIOS = [
-    *_malformed(),
     *(one for f in FAMILIES for one in _both(f)),
     *_mixed(tcp_service(VIP_6, 80), (RS1, RS2), V6.CLIENT, V6.VIP),
     *_mixed(tcp_service(VIP, 80), (RS1_6, RS2_6), V4.CLIENT, V4.VIP),

@@ -2,9 +2,9 @@
 """ICMP and ICMPv6 errors about balanced flows, from both sides, about tunnels, cut short and corrupted (section 6.8)."""
 
 from harness.addresses import (CLIENT, DIRECTOR_INSIDE, FAMILIES, GUE_PORT, INTERNET, ROUTER_INSIDE, RS1, VIP, V4)
-from harness.model import (DIRECT, GRE, GUE, SUM, TUNNEL, Answer, ErrorAbout, FromClient, FromDirector, FromServer, Server, mark_service,
-                           scenario, sctp_service, tcp_service, udp_service)
-from harness.wire import SYN, chunk, echo, fragments, icmp_error, ip, sctp, tcp, udp
+from harness.model import (DIRECT, GRE, GUE, SUM, TUNNEL, Answer, DeleteServer, ErrorAbout, FromClient, FromDirector, FromServer,
+                           Server, mark_service, scenario, sctp_service, tcp_service, udp_service)
+from harness.wire import ACK, SYN, chunk, echo, fragments, icmp_error, ip, sctp, tcp, udp
 
 # kind, code, second word, words
 _ERRORS_4 = [(3, 0, 0, "network unreachable"), (3, 1, 0, "host unreachable"), (3, 3, 0, "port unreachable"),
@@ -77,6 +77,9 @@ def _from_clients_side(f):
     yield scenario(f"a large error to a distant masqueraded server over {f.word}", "§6.7 not for forwarded ICMP errors",
                    udp_service(f.VIP, 53, Server(f.DISTANT, 53)), FromClient(udp(f.CLIENT, 4000, f.VIP, 53, b"a")),
                    FromClient(icmp_error(f.CLIENT, f.VIP, *_errors(f)[2][:2], udp(f.VIP, 53, f.CLIENT, 4000, bytes(1400)))))
+    yield scenario(f"an error from the client's side about a removed server's flow over {f.word}", "§6.8 in; §5.5 packets dropped", _dns(f),
+                   FromClient(request), DeleteServer(_dns(f), _dns(f).servers[0]),
+                   FromClient(icmp_error(f.CLIENT, f.VIP, *_errors(f)[2][:2], answer)))
     yield scenario(f"errors count as packets in over {f.word}", "§6.8 Counted as in packet", _dns(f), FromClient(request),
                    FromClient(*[icmp_error(f.CLIENT, f.VIP, *_errors(f)[2][:2], answer)] * 3), expects={"end counters*": "packets in 4"})
     yield scenario(f"an error about an unknown flow is the local stack's over {f.word}", "§6.8 in, unknown flow", _dns(f),
@@ -102,6 +105,16 @@ def _from_clients_side(f):
                    FromClient(udp(f.CLIENT, 4000, f.INTERNET, 53, b"request"), mark=0x105),
                    FromClient(icmp_error(f.CLIENT, f.INTERNET, *_errors(f)[2][:2], udp(f.INTERNET, 53, f.CLIENT, 4000, b"answer"))),
                    lab="transparent")
+
+
+def _scheduled(f):
+    """Errors about flows that nobody knows, where the scheduler goes by destinations."""
+    clients = f.CLIENT, f.CLIENT2, f.CLIENT3, f.far_client(1), f.far_client(2)
+    for scheduler in ("dh", "lblc", "lblcr"):
+        service = tcp_service(f.VIP, 80, *(Server(address, 80) for address in (f.RS1, f.RS2, f.RS3)), scheduler=scheduler)
+        yield scenario(f"errors about unknown flows are for one destination by {scheduler} over {f.word}", "§3.6 ICMP error; §4.3 " + scheduler,
+                       service, FromClient(*(icmp_error(client, f.VIP, *_errors(f)[1][:2], tcp(f.VIP, 80, client, 40000, ACK))
+                                             for client in clients)), sysctls={"schedule_icmp": 1})
 
 
 def _spoiled(packet):
@@ -138,7 +151,7 @@ def _about_tunnels():
 
 
 SCENARIOS = [
-    *(one for f in FAMILIES for make in (_from_servers_side, _from_clients_side) for one in make(f)),
+    *(one for f in FAMILIES for make in (_from_servers_side, _from_clients_side, _scheduled) for one in make(f)),
     *_about_tunnels(),
     scenario("an error to the director about a tunnel nobody has is left to it", "§6.8 RS known", udp_service(VIP, 53, Server(RS1)),
              FromServer(icmp_error(ROUTER_INSIDE, DIRECTOR_INSIDE, 3, 1, ip(

@@ -32,7 +32,18 @@ pub mod defense {
 #[path = "../../../rvs/control"]
 pub mod control {
     pub mod attr;
+    pub mod policy;
     pub mod text;
+    // Numbers under their UAPI names.
+    #[allow(missing_docs)]
+    pub mod uapi;
+}
+
+/// Events: of this room only what decides how often, and what of a packet is told.
+#[path = "../../../rvs/events"]
+pub mod events {
+    pub mod bucket;
+    pub mod sample;
 }
 
 /// Connections: of this room only the files that know nothing of the kernel.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Many packets from a machine, sent by its kernel."""
 
+import ipaddress
 import os
 import re
 import threading
@@ -14,18 +15,20 @@ class Flood:
 
     Each processor sends the same sequence of source ports, `ports` of them, again and again. `count` is how many packets each
     sends; 0 is without end. `gap` is the pause between two packets in nanoseconds; from 100,000 on it
-    leaves the processor to others.
+    leaves the processor to others. With `sources`, as many addresses from `source` on take turns: there are as many flows as ports
+    and addresses have in their least common multiple.
     """
 
     def __init__(self, node, service, towards, device="eth0", source=None, ports=10000, first_port=20000, count=0, gap=200_000,
-                 processors=os.cpu_count()):
+                 processors=os.cpu_count(), sources=1):
         execute(["modprobe", "pktgen"])
         self._node, self._processors = node, processors
         for cpu in range(processors):
             generator = f"{device}@{cpu}"
             source = source or node.address_like(service.address)
-            ends = [f"src_min {source}", f"src_max {source}", f"dst {service.address}"]
-            if ":" in source:
+            if ":" not in source:
+                ends = [f"src_min {source}", f"src_max {ipaddress.IPv4Address(source) + sources - 1}", f"dst {service.address}"]
+            else:
                 ends = [f"src6 {source}", f"dst6 {service.address}", "flag UDPCSUM"]
             self._write(f"kpktgend_{cpu}", "rem_device_all", f"add_device {generator}")
             self._write(generator, f"count {count}", "clone_skb 0", "pkt_size 64", f"delay {gap}", f"dst_mac {towards.hex(':')}", *ends,

@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 # The files that take longest come first, so that the guests end at about the same time.
-LONGEST = ["test_module.py", "test_rvsctl.py", "test_schedulers.py"]
+LONGEST = ["test_module.py", "test_conn_file.py", "test_ipvsadm_as_with_ip_vs.py", "test_rvsctl.py", "test_schedulers.py"]
 
 
 def _rank(name):

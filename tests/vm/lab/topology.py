@@ -72,6 +72,7 @@ _ROUTER_OUTSIDE = "10.0.0.254"
 _ROUTER_INSIDE = "10.1.0.254"
 _ROUTER_OUTSIDE_6 = "2001:db8::254"
 _ROUTER_INSIDE_6 = "2001:db8:1::254"
+_ROUTES = {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.all.send_redirects": 0}
 _AROUND_THE_DIRECTOR = 100  # the routing table of replies that do not pass the director
 
 
@@ -94,7 +95,7 @@ class Lab:
     """The topology, freshly made, with IPv6 too if `dual`. `suffix` tells several of them apart."""
 
     def __init__(self, suffix="", dual=False):
-        self._dual = dual
+        self._dual, self._suffix = dual, suffix
         self._programs = []
         self.nodes = Node.create(*(name + suffix for name in ("client", "director", "router", "rs1", "rs2", "rs3")))
         self.client, self.director, self.router, *self.servers = self.nodes
@@ -120,6 +121,16 @@ class Lab:
         """Delete one machine's namespace now."""
         self.nodes.remove(node)
         node.delete()
+
+    def second_director(self):
+        """Another machine with a device in either network, 10.0.0.3 and 10.1.0.3, that routes between them."""
+        [node] = Node.create("director2" + self._suffix)
+        self.nodes.append(node)
+        for bridge, device in (("outside", "eth0"), ("inside", "eth1")):
+            self.router.ip(f"link add name {bridge}2 type veth peer name {device} netns {node.name}", f"link set {bridge}2 master {bridge} up")
+        node.ip("link set lo up", "link set eth0 up", "addr add 10.0.0.3/24 dev eth0", "link set eth1 up", "addr add 10.1.0.3/24 dev eth1")
+        node.sysctl(**_ROUTES)
+        return node
 
     def tcp_programs(self, port=80, servers=None):
         """Every real server answers on this TCP port; see `TcpPrograms` for what it understands."""
@@ -188,8 +199,7 @@ class Lab:
         lines += [f"addr add {_ROUTER_OUTSIDE}/24 dev outside", f"addr add {_ROUTER_INSIDE}/24 dev inside",
                   "link set outside up", "link set inside up"]
         self.router.ip(*lines)
-        self.router.sysctl(**{"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.rp_filter": 0,
-                              "net.ipv4.conf.all.send_redirects": 0})
+        self.router.sysctl(**_ROUTES)
 
     def _client(self):
         self.client.address = CLIENT
@@ -202,8 +212,7 @@ class Lab:
         self.director.ip("link set lo up", *(f"addr add {vip}/32 dev lo" for vip in VIP.values()),
                          "link set eth0 up", f"addr add {DIRECTOR_OUTSIDE}/24 dev eth0",
                          "link set eth1 up", f"addr add {DIRECTOR_INSIDE}/24 dev eth1")
-        self.director.sysctl(**{"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.rp_filter": 0,
-                                "net.ipv4.conf.all.send_redirects": 0, "net.ipv4.icmp_ratelimit": 0})
+        self.director.sysctl(**_ROUTES, **{"net.ipv4.icmp_ratelimit": 0})
 
     def _server(self, server, number):
         server.address = f"10.1.0.1{number}"

@@ -28,6 +28,8 @@ pub enum ExitStatus {
     NoPermission = 5,
     /// The kernel has no rvs module loaded.
     NotLoaded = 6,
+    /// The time given was over before what was waited for came.
+    TimeOver = 7,
 }
 
 /// Why the program ends without having done what it was asked.
@@ -110,6 +112,7 @@ pub enum Attempt<'a> {
     ShowTimeouts,
     SetTimeouts,
     ShowInfo,
+    Listen,
     ZeroService(&'a ServiceKey),
     ZeroEverything,
     Flush,
@@ -139,6 +142,7 @@ impl fmt::Display for Attempt<'_> {
             Self::ShowStatistics => f.write_str("show the statistics"),
             Self::ShowTimeouts => f.write_str("show the timeouts"),
             Self::SetTimeouts => f.write_str("set the timeouts"),
+            Self::Listen => f.write_str("listen to events"),
             Self::ShowInfo => f.write_str("show the module's version"),
             Self::ZeroService(key) => write!(f, "zero the counters of {key}"),
             Self::ZeroEverything => f.write_str("zero the counters"),
@@ -198,6 +202,9 @@ impl Failure {
     pub fn explain(error: netlink::Error, attempt: Attempt<'_>) -> Self {
         match error {
             netlink::Error::NoFamily(name) => not_loaded(&name),
+            netlink::Error::Unloaded => {
+                Self::new(ExitStatus::NotLoaded, "the module was unloaded meanwhile")
+            }
             netlink::Error::Refused { errno, ack } => {
                 let mut failure = refused(errno, &ack, attempt);
                 // There the kernel can only say the same again.

@@ -4,16 +4,20 @@
 //!
 //! The rooms: `cli` declares the command line, `commands` carries it out, `netlink` talks to the
 //! kernel, `model` names what the balancer consists of, `output` shows it, `error` words what went
-//! wrong and picks the exit status.
+//! wrong and picks the exit status, `interrupt` waits until it is asked to end,
+//! `http` answers those who ask over the network, `top` is the live view.
 
 mod cli;
 mod commands;
 mod error;
+mod http;
+mod interrupt;
 mod model;
 mod netlink;
 mod netns;
 mod output;
 mod parse;
+mod top;
 
 use std::process::ExitCode;
 

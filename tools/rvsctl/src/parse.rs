@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Reading addresses and names as people type them, with errors that say what would be right.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use crate::model::{Endpoint, Family, Netmask};
 
@@ -72,6 +73,12 @@ fn port(text: &str) -> Result<u16, String> {
         Ok(port) if digits => Ok(port),
         _ => Err(format!("'{text}' is not a port: 1 to 65535, or any")),
     }
+}
+
+/// Reads where to listen: `127.0.0.1:9877`, `[::]:9877`.
+pub fn listening_address(text: &str) -> Result<SocketAddr, String> {
+    let endpoint = endpoint(text)?;
+    Ok(SocketAddr::new(endpoint.address, endpoint.port))
 }
 
 /// An address, and a port if one is given.
@@ -163,6 +170,19 @@ pub fn duration(text: &str) -> Result<Milliseconds, String> {
     {
         Some(milliseconds) if unit != 0 => Ok(Milliseconds(milliseconds)),
         _ => Err("a duration is a number with a unit: 90s, 15m, 2h, 1d".to_string()),
+    }
+}
+
+/// Longest time that is waited, seconds.
+const LONGEST_WAIT: u64 = 366 * 24 * 3600;
+
+/// Reads how long to wait, at least a second: `10s`, `5m`, `1h`.
+pub fn waiting_time(text: &str) -> Result<Duration, String> {
+    let Milliseconds(milliseconds) = duration(text)?;
+    match Duration::from_millis(milliseconds) {
+        time if time < Duration::from_secs(1) => Err("a time is at least a second".to_string()),
+        time if time.as_secs() > LONGEST_WAIT => Err("a time is at most 366d".to_string()),
+        time => Ok(time),
     }
 }
 

@@ -114,6 +114,35 @@ fn an_entry_whose_keys_share_a_bucket_stands_there_twice() {
 }
 
 #[test]
+fn of_entries_with_the_same_reverse_key_the_newest_is_found_and_then_one_before_it() {
+    let mut world = World::new(|_| 0x7700_0000_0000_0001);
+    // Among others of the chain, of which some leave slots free in front.
+    for number in 0..30 {
+        world.add(number, Some(number));
+    }
+    for gone in [2, 3, 17] {
+        world.end(gone);
+    }
+    world.settle();
+    let found = |world: &World| {
+        let (view, guard) = (world.view(), read_lock());
+        view.find(100, Link::Reverse, Held::from(&guard))
+            .map(|flow| flow.forward)
+    };
+    for number in 100..110 {
+        world.add(number, Some(100));
+        assert_eq!(found(&world), Some(number));
+    }
+    for number in (101..110).rev() {
+        world.end(number);
+        assert!(found(&world).is_some_and(|other| (100..number).contains(&other)));
+    }
+    world.end(100);
+    assert_eq!(found(&world), None);
+    world.close();
+}
+
+#[test]
 fn in_a_table_of_the_right_size_hardly_an_insertion_calls_for_growth() {
     let mut world = World::new(even);
     let mut calls = 0u32;

@@ -278,9 +278,12 @@ impl View {
             controller: Mutex::default(),
             census: self.census.clone(),
         };
-        let is_same = |_: &Flow, other: &Flow| {
+        let is_same = |_: &Flow, other: &Flow, link| {
             other.check();
-            other.forward == forward
+            match link {
+                Link::Forward => other.forward == forward,
+                Link::Reverse => other.reverse == reverse,
+            }
         };
         let hashes = Hashes {
             forward: hash_of(forward, Link::Forward, self.spread),

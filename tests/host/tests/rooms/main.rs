@@ -5,6 +5,7 @@
 mod attributes;
 mod checksum;
 mod defense;
+mod events;
 mod extension;
 mod filter;
 mod flow_hash;
@@ -16,6 +17,7 @@ mod ipv4;
 mod ipv6;
 mod netlink_numbers;
 mod network;
+mod policy;
 mod proc_text;
 mod proto;
 mod quote;

@@ -21,7 +21,8 @@ Exit status:
   3  there is no such service, real server or network namespace
   4  there is such a service or real server already
   5  no permission: that takes CAP_NET_ADMIN in the network namespace
-  6  the rvs module is not loaded";
+  6  the rvs module is not loaded
+  7  the time given was over before what was waited for came";
 
 pub const SERVICE: &str = "\
 A service is named by
@@ -256,6 +257,53 @@ Examples:
   rvsctl drops
   rvsctl drops --json | jq -r '.[] | select(.count > 0) | .reason'";
 
+pub const WATCH: &str = "\
+Events:
+  config   services and servers added, changed, removed, by whatever tool and
+           by which process; counters zeroed, timeouts set
+  servers  a server is at its upper threshold, or has room again
+  defence  a defence against floods went on or off
+  table    the connection table has twice the slots, or half of them
+  drops    dropped packets with the reason: a sample, 20 a second at most
+It ends with ^C, after --count events or after --timeout; with status 7 when
+the time is over before --count events came. Where events were lost because
+they came too fast, it says `events-lost` and lists what is configured.
+
+Examples:
+  rvsctl watch
+  rvsctl watch --only drops,servers
+  rvsctl watch --only config --list --json
+  Wait for a server to be overloaded, but no longer than a minute:
+    rvsctl watch --only servers --count 1 --timeout 1m";
+
+pub const TOP: &str = "\
+Rates are the increase of counters between two readings, by the kernel's own
+clock. Keys: q quits, < and > choose the column to sort by, / filters, space
+pauses, h shows all keys. Where the output is no terminal, --once or --json
+prints the rates over one interval.
+
+Examples:
+  rvsctl top
+  rvsctl top --filter 192.0.2.10 --interval 5s
+  rvsctl top --once
+  rvsctl top --json | jq '.drop_rates[] | select(.per_second > 0)'";
+
+pub const METRICS: &str = "\
+The figures are those of `stats`, `service list` and `server list`, as
+OpenMetrics text. Labels name services, servers and reasons, never clients: how
+many series there are does not grow with traffic. What has no series of its own
+because of --limit is counted in rvs_left_out.
+
+Served, they are at /metrics; each request reads them fresh. With --netns, they
+are those of that namespace, while the address is one of the present namespace.
+Reading takes CAP_NET_ADMIN: run it as root, or give a service of systemd
+`AmbientCapabilities=CAP_NET_ADMIN`.
+
+Examples:
+  rvsctl metrics
+  rvsctl metrics --listen 127.0.0.1:9877
+  rvsctl --netns blue metrics --listen [::]:9877";
+
 pub const TIMEOUT: &str = "\
 Examples:
   rvsctl timeout show
@@ -289,3 +337,8 @@ Examples:
   rvsctl completions bash > /etc/bash_completion.d/rvsctl
   rvsctl completions zsh > /usr/share/zsh/vendor-completions/_rvsctl
   rvsctl completions fish > /etc/fish/completions/rvsctl.fish";
+
+pub const MAN: &str = "\
+Examples:
+  rvsctl man > /usr/share/man/man8/rvsctl.8
+  rvsctl man | man -l -";

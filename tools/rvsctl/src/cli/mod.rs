@@ -11,6 +11,7 @@ mod scheduling;
 mod service;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -25,6 +26,7 @@ pub use self::names::{
     TunnelType,
 };
 pub use self::service::{ServiceChange, ServiceCommand, ServiceOptions};
+pub use self::watch::{MetricsArgs, TopArgs, WatchArgs};
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
 ///
@@ -79,6 +81,13 @@ fn with_equals_sign(mut error: clap::Error, words: &[OsString]) -> clap::Error {
         }
     }
     error
+}
+
+/// Examples and exit statuses, as `--help` of the whole has them.
+pub fn general_help() -> (&'static str, &'static str) {
+    let parts = help::GENERAL.split_once("\n\nExit status:\n");
+    let (examples, statuses) = parts.unwrap_or((help::GENERAL, ""));
+    (examples.trim_start_matches("Examples:\n"), statuses)
 }
 
 /// Heading of the options that every command takes.
@@ -145,6 +154,18 @@ pub enum Command {
     #[command(after_help = help::DROPS)]
     Drops(Format),
 
+    /// Tell what happens, one event a line
+    #[command(after_help = help::WATCH)]
+    Watch(WatchArgs),
+
+    /// Live view of services and servers, and how busy they are
+    #[command(after_help = help::TOP)]
+    Top(TopArgs),
+
+    /// Figures for Prometheus and the like, printed or served
+    #[command(after_help = help::METRICS)]
+    Metrics(MetricsArgs),
+
     /// Timeouts of connections: show, set
     #[command(subcommand, after_help = help::TIMEOUT)]
     Timeout(TimeoutCommand),
@@ -170,6 +191,10 @@ pub enum Command {
         #[arg(value_enum)]
         shell: CompletionShell,
     },
+
+    /// Print the manual page rvsctl(8), as troff source
+    #[command(after_help = help::MAN)]
+    Man,
 }
 
 #[derive(Debug, Subcommand)]

@@ -382,7 +382,9 @@ fn every_option_of_a_scheduler_is_in_the_help_and_in_the_completions() {
 
 #[test]
 fn the_exit_statuses_of_the_help_are_those_of_the_program() {
-    use crate::error::ExitStatus::{Exists, NoPermission, NotFound, NotLoaded, Refused, Usage};
+    use crate::error::ExitStatus::{
+        Exists, NoPermission, NotFound, NotLoaded, Refused, TimeOver, Usage,
+    };
 
     for (status, meaning) in [
         (Refused, "the kernel refused"),
@@ -391,6 +393,7 @@ fn the_exit_statuses_of_the_help_are_those_of_the_program() {
         (Exists, "there is such"),
         (NoPermission, "no permission"),
         (NotLoaded, "the rvs module is not loaded"),
+        (TimeOver, "the time given was over"),
     ] {
         let line = format!("\n  {}  {meaning}", status as u8);
         assert!(help::GENERAL.contains(&line), "{line}");

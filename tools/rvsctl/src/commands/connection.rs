@@ -21,7 +21,9 @@ pub fn list<T: Transport>(
         return count(session, arguments);
     }
     let mut filter = arguments.filter.0.clone();
-    let Session { client, out, style } = session;
+    let Session {
+        client, out, style, ..
+    } = session;
     let mut shown = if arguments.format.json {
         Shown::Json(Array::begin(*out))
     } else {

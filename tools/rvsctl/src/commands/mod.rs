@@ -8,20 +8,26 @@ mod connection;
 mod drain;
 mod explain;
 mod flush;
+mod man;
+mod metrics;
 mod server;
 mod service;
 mod statistics;
 #[cfg(test)]
 mod tests;
 mod timeout;
+mod top;
 mod tunnel;
+mod watch;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::CommandFactory;
 use clap_complete::{generate, Shell};
 
-use crate::cli::{Cli, Color, Command, ConnCommand, ServerCommand, ServiceCommand, TimeoutCommand};
+use crate::cli::{
+    Cli, Color, Command, ConnCommand, MetricsArgs, ServerCommand, ServiceCommand, TimeoutCommand,
+};
 use crate::error::{Attempt, Error, Failure};
 use crate::netlink::{self, Client, KernelSocket, Remark, Transport};
 use crate::netns;
@@ -39,6 +45,8 @@ struct Session<'a, T> {
     client: Client<T>,
     out: &'a mut dyn Write,
     style: Style,
+    /// The network namespace, if it was named.
+    netns: Option<String>,
 }
 
 /// Says what an error of the kernel means for `attempt`.
@@ -72,20 +80,37 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     if let Command::Completions { shell } = cli.command {
         return print_completions(&mut out, shell.into());
     }
+    if let Command::Man = cli.command {
+        return man::print(&mut out);
+    }
+    if let Command::Metrics(
+        arguments @ MetricsArgs {
+            listen: Some(address),
+            ..
+        },
+    ) = &cli.command
+    {
+        return metrics::serve(&cli, arguments, *address);
+    }
     if let Some(name) = &cli.global.netns {
         netns::enter(name)?;
     }
-    let attempt = Attempt::Connect;
-    let socket = explained(KernelSocket::open().map_err(netlink::Error::from), attempt)?;
-    let family = std::env::var(FAMILY_VARIABLE).unwrap_or_else(|_| FAMILY.to_string());
-    let client = explained(Client::connect(socket, &family), attempt)?;
     let mut session = Session {
-        client,
+        client: connected()?,
         out: &mut out,
         style,
+        netns: cli.global.netns,
     };
     dispatch(&mut session, cli.command)?;
     Ok(out.flush()?)
+}
+
+/// A conversation with the family, in the network namespace of the calling thread.
+fn connected() -> Result<Client<KernelSocket>, Failure> {
+    let attempt = Attempt::Connect;
+    let socket = explained(KernelSocket::open().map_err(netlink::Error::from), attempt)?;
+    let family = std::env::var(FAMILY_VARIABLE).unwrap_or_else(|_| FAMILY.to_string());
+    explained(Client::connect(socket, &family), attempt)
 }
 
 /// Prints a shell's script. `generate` panics when its writer fails, so it gets one that cannot.
@@ -140,7 +165,10 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
         Command::Timeout(TimeoutCommand::Set(arguments)) => timeout::set(session, &arguments),
         Command::Zero(service) => statistics::zero(session, service.0.as_ref()),
         Command::Flush { yes } => flush::flush(session, yes),
+        Command::Watch(arguments) => watch::watch(session, &arguments),
+        Command::Metrics(arguments) => metrics::print(session, arguments.limit),
+        Command::Top(arguments) => top::top(session, &arguments),
         Command::Info(format) => statistics::info(session, &format),
-        Command::Completions { .. } => Ok(()),
+        Command::Completions { .. } | Command::Man => Ok(()),
     }
 }

@@ -5,8 +5,8 @@ use super::checks::{check_all_ports, check_mask, check_one_packet, check_option}
 use super::{explained, performed, Session};
 use crate::cli::{ListArgs, ServiceChange, ServiceOptions};
 use crate::error::{Attempt, Error, ExitStatus, Failure};
-use crate::model::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
-use crate::netlink::{ServiceSettings, Transport};
+use crate::model::{Netmask, Server, Service, ServiceFlags, ServiceKey, ServiceWithServers};
+use crate::netlink::{Client, ServiceSettings, Transport};
 use crate::output::services::{Figures, View};
 use crate::output::{json, services};
 
@@ -147,18 +147,38 @@ pub fn read<T: Transport>(
     key: Option<&ServiceKey>,
 ) -> Result<Vec<ServiceWithServers>, Failure> {
     let client = &mut session.client;
-    let mut services = match key {
-        Some(key) => vec![explained(client.service(key), Attempt::ListService(key))?],
-        None => explained(client.services(), Attempt::ListServices)?,
-    };
+    match key {
+        Some(key) => {
+            let service = explained(client.service(key), Attempt::ListService(key))?;
+            let servers = servers_of(client, &service)?;
+            Ok(vec![ServiceWithServers { service, servers }])
+        }
+        None => read_all(client),
+    }
+}
+
+/// All services with their servers, sorted by key. One that goes away meanwhile is left out.
+pub fn read_all<T: Transport>(client: &mut Client<T>) -> Result<Vec<ServiceWithServers>, Failure> {
+    let mut services = explained(client.services(), Attempt::ListServices)?;
     services.sort_by_key(|service| service.key);
-    services
-        .into_iter()
-        .map(|service| {
-            let attempt = Attempt::ListService(&service.key);
-            let mut servers = explained(client.servers(&service.key), attempt)?;
-            servers.sort_by_key(|server| server.endpoint);
-            Ok(ServiceWithServers { service, servers })
-        })
-        .collect()
+    let mut found = Vec::with_capacity(services.len());
+    for service in services {
+        match servers_of(client, &service) {
+            Ok(servers) => found.push(ServiceWithServers { service, servers }),
+            Err(failure) if failure.status == ExitStatus::NotFound => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(found)
+}
+
+/// The servers of a service, sorted by address.
+fn servers_of<T: Transport>(
+    client: &mut Client<T>,
+    service: &Service,
+) -> Result<Vec<Server>, Failure> {
+    let attempt = Attempt::ListService(&service.key);
+    let mut servers = explained(client.servers(&service.key), attempt)?;
+    servers.sort_by_key(|server| server.endpoint);
+    Ok(servers)
 }

@@ -7,19 +7,24 @@
 
 mod connection;
 mod draining;
+mod event;
 mod explanation;
+mod reading;
 mod scheduler;
 mod service;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use connection::Connection;
 pub use draining::{DrainPlan, Draining, Leftovers};
+pub use event::{Event, EventKind, Packet, Process, ServerLoad, Subject, Topic};
 pub use explanation::{Candidate, ChosenBy, Dropped, Explanation, Flow, Outcome, Way};
+pub use reading::{Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
 pub use service::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 
@@ -98,6 +103,9 @@ pub struct Statistics {
     pub counters: Traffic,
     /// Per second.
     pub rates: Traffic,
+    /// When they were read, by a clock of the kernel that nobody sets.
+    #[serde(skip)]
+    pub time: Option<Duration>,
 }
 
 /// An amount of traffic. "In" is from clients to real servers, "out" the replies.

@@ -237,6 +237,14 @@ impl<'a> Attributes<'a> {
         self.read(id, parse_string)
     }
 
+    /// Up to the terminating NUL; what is not UTF-8 is replaced.
+    pub fn lossy_string(&self, id: AttributeId) -> Option<String> {
+        let bytes = self.value(id)?;
+        let end = bytes.iter().position(|byte| *byte == 0);
+        let text = &bytes[..end.unwrap_or(bytes.len())];
+        Some(String::from_utf8_lossy(text).into_owned())
+    }
+
     pub fn require_u16(&self, id: AttributeId) -> Result<u16, DecodeError> {
         self.require(id, self.u16(id)?)
     }
@@ -284,6 +292,20 @@ impl<'a> Attributes<'a> {
     /// The attributes inside a container.
     pub fn require_nest(&self, id: AttributeId) -> Result<Attributes<'a>, DecodeError> {
         self.nests(id)?.pop().ok_or_else(|| self.missing(id))
+    }
+
+    /// The containers inside a container that numbers them; none if it is absent.
+    pub fn list(&self, id: AttributeId) -> Result<Vec<Attributes<'a>>, DecodeError> {
+        let Some(value) = self.value(id) else {
+            return Ok(Vec::new());
+        };
+        let Some(set) = id.nested else {
+            return Err(self.unreadable(id, "it is not a container"));
+        };
+        let entries = Attributes::parse(set, value)?.found.into_iter();
+        entries
+            .map(|(_, value)| Attributes::parse(set, value))
+            .collect()
     }
 
     /// Every occurrence of a container that may come several times.

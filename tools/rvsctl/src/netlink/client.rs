@@ -10,8 +10,8 @@ use netlink_packet_core::{
     NLM_F_REQUEST,
 };
 use netlink_packet_generic::constants::{
-    CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, CTRL_CMD_NEWFAMILY,
-    GENL_ID_CTRL,
+    CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_ATTR_MCAST_GROUPS, CTRL_ATTR_MCAST_GRP_ID,
+    CTRL_ATTR_MCAST_GRP_NAME, CTRL_CMD_GETFAMILY, CTRL_CMD_NEWFAMILY, GENL_ID_CTRL,
 };
 use netlink_packet_generic::GenlHeader;
 use rustix::io::Errno;
@@ -25,7 +25,7 @@ use super::socket::Transport;
 /// Version of the generic netlink controller's own family.
 const CONTROLLER_VERSION: u8 = 2;
 
-const FAMILY_ID: AttributeId = AttributeId {
+pub(super) const FAMILY_ID: AttributeId = AttributeId {
     number: CTRL_ATTR_FAMILY_ID,
     name: "family-id",
     nested: None,
@@ -35,9 +35,28 @@ const FAMILY_NAME: AttributeId = AttributeId {
     name: "family-name",
     nested: None,
 };
-static CONTROLLER: AttributeSet = AttributeSet {
+const GROUPS: AttributeId = AttributeId {
+    number: CTRL_ATTR_MCAST_GROUPS,
+    name: "mcast-groups",
+    nested: Some(&GROUP),
+};
+pub(super) static CONTROLLER: AttributeSet = AttributeSet {
     name: "nlctrl",
-    attributes: &[FAMILY_ID, FAMILY_NAME],
+    attributes: &[FAMILY_ID, FAMILY_NAME, GROUPS],
+};
+const GROUP_NAME: AttributeId = AttributeId {
+    number: CTRL_ATTR_MCAST_GRP_NAME,
+    name: "name",
+    nested: None,
+};
+const GROUP_ID: AttributeId = AttributeId {
+    number: CTRL_ATTR_MCAST_GRP_ID,
+    name: "id",
+    nested: None,
+};
+static GROUP: AttributeSet = AttributeSet {
+    name: "mcast-group",
+    attributes: &[GROUP_NAME, GROUP_ID],
 };
 
 /// Why a conversation with the kernel failed.
@@ -46,6 +65,9 @@ pub enum Error {
     /// The kernel has no family of this name: its module is not loaded.
     #[error("the kernel has no generic netlink family {0}")]
     NoFamily(String),
+    /// The family went away while it was listened to.
+    #[error("the module was unloaded")]
+    Unloaded,
     /// The kernel answered with an error number.
     #[error("{errno}")]
     Refused { errno: Errno, ack: ExtendedAck },
@@ -75,6 +97,7 @@ struct Request<'a> {
 pub struct Client<T> {
     transport: T,
     family: u16,
+    groups: Vec<(String, u32)>,
     sequence: u32,
 }
 
@@ -84,13 +107,25 @@ impl<T: Transport> Client<T> {
         let mut client = Self {
             transport,
             family: GENL_ID_CTRL,
+            groups: Vec::new(),
             sequence: 0,
         };
-        client.family = client.resolve(family_name)?;
+        client.resolve(family_name)?;
         Ok(client)
     }
 
-    fn resolve(&mut self, family_name: &str) -> Result<u16, Error> {
+    /// The family's number.
+    pub fn family(&self) -> u16 {
+        self.family
+    }
+
+    /// The number of a multicast group of the family, if it has one of this name.
+    pub fn group(&self, name: &str) -> Option<u32> {
+        let mut groups = self.groups.iter();
+        groups.find(|group| group.0 == name).map(|group| group.1)
+    }
+
+    fn resolve(&mut self, family_name: &str) -> Result<(), Error> {
         let mut family = None;
         let result = self.exchange(
             &Request {
@@ -105,7 +140,14 @@ impl<T: Transport> Client<T> {
             CTRL_CMD_NEWFAMILY,
             |body| {
                 let attributes = Attributes::parse(&CONTROLLER, body)?;
-                family = Some(attributes.require_u16(FAMILY_ID)?);
+                let groups = attributes.list(GROUPS)?.into_iter().map(|group| {
+                    Ok((
+                        group.require_string(GROUP_NAME)?,
+                        group.require_u32(GROUP_ID)?,
+                    ))
+                });
+                let groups = groups.collect::<Result<_, DecodeError>>()?;
+                family = Some((attributes.require_u16(FAMILY_ID)?, groups));
                 Ok(())
             },
         );
@@ -115,7 +157,11 @@ impl<T: Transport> Client<T> {
                 ..
             }) => Err(Error::NoFamily(family_name.to_string())),
             Err(error) => Err(error),
-            Ok(_) => family.ok_or_else(|| no_answer("the family lookup")),
+            Ok(_) => {
+                (self.family, self.groups) =
+                    family.ok_or_else(|| no_answer("the family lookup"))?;
+                Ok(())
+            }
         }
     }
 

@@ -45,7 +45,8 @@ impl Transport for Script {
     }
 }
 
-fn datagram(family: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+/// A netlink message of any kind.
+pub fn datagram(family: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = (payload.len() as u32 + 16).to_ne_bytes().to_vec();
     bytes.extend(family.to_ne_bytes());
     bytes.extend(flags.to_ne_bytes());

@@ -2,19 +2,22 @@
 //! The kernel's side of the conversation: the generic netlink family RVS.
 //!
 //! `numbers` holds what `docs/netlink/rvs.yaml` assigns; `attribute` writes and reads values;
-//! `service`, `server`, `drain`, `connection`, `filter`, `explanation` and `statistics` translate between attributes and `model`;
-//! `message`, `extack`, `socket` and `client` are netlink itself; `operations` is what the rest of
-//! the program calls. Nothing here prints or knows of the command line.
+//! `service`, `server`, `drain`, `connection`, `filter`, `explanation`, `statistics` and `event`
+//! translate between attributes and `model`; `message`, `extack`, `socket`, `client` and `listener`
+//! are netlink itself; `operations` is what the rest of the program calls. Nothing here prints or
+//! knows of the command line.
 
 mod attribute;
 mod client;
 mod connection;
 mod drain;
+mod event;
 mod explanation;
 mod extack;
 #[cfg(test)]
 pub mod fake;
 mod filter;
+mod listener;
 mod message;
 pub mod numbers;
 mod operations;
@@ -26,6 +29,7 @@ mod statistics;
 pub use client::{Client, Error};
 pub use extack::ExtendedAck;
 pub use filter::ConnectionFilter;
+pub use listener::{events, Heard, KernelSource, Source};
 pub use operations::{Remark, TimeoutChange};
 pub use server::ServerSettings;
 pub use service::ServiceSettings;
@@ -45,6 +49,7 @@ pub mod decode {
 pub mod samples {
     pub use super::connection::tests::connection_body;
     pub use super::drain::tests::draining_attribute;
+    pub use super::event::tests::{event_body, Sample};
     pub use super::explanation::tests::{dropped_body, scheduled_body};
     pub use super::server::tests::{server_body, server_body_with, server_sent};
     pub use super::service::tests::{body_of_service, service_body, service_sent};

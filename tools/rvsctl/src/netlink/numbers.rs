@@ -13,7 +13,7 @@ mod uapi;
 /// Commands, in requests and in replies. Replies to a `GET` carry the `NEW` or `SET` command of the
 /// same object.
 pub use uapi::cmd as command;
-pub use uapi::{AF_INET, AF_INET6, FAMILY_VERSION};
+pub use uapi::{event_type, AF_INET, AF_INET6, FAMILY_VERSION};
 
 /// One attribute: its number on the wire, its name in the specification, and the set its value
 /// nests, if it is a container.
@@ -82,6 +82,8 @@ attribute_set! {
         FLOW "flow" => flow,
         EXPLANATION "explanation" => explanation,
         SILENT "silent",
+        EVENT "event" => event,
+        EVENTS_LOST "events-lost",
     }
 }
 
@@ -189,6 +191,7 @@ attribute_set! {
         OUTPPS "outpps",
         INBPS "inbps",
         OUTBPS "outbps",
+        TIME "time",
     }
 }
 
@@ -254,6 +257,37 @@ attribute_set! {
     }
 }
 
+attribute_set! {
+    /// Something that happened.
+    event = event {
+        TYPE "type",
+        TIME "time",
+        PID "pid",
+        PROGRAM "program",
+        LEFT_OUT "left-out",
+        STRATEGY "strategy",
+        FAMILY "family",
+        SLOTS_BEFORE "slots-before",
+        SLOTS "slots",
+        ENTRIES "entries",
+        REASON "reason",
+        PACKET "packet" => packet,
+    }
+}
+
+attribute_set! {
+    /// A dropped packet.
+    packet = packet {
+        AF "af",
+        PROTOCOL "protocol",
+        SRC_ADDR "src-addr",
+        SRC_PORT "src-port",
+        DST_ADDR "dst-addr",
+        DST_PORT "dst-port",
+        LENGTH "length",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use yaml_rust2::{Yaml, YamlLoader};
@@ -278,6 +312,8 @@ mod tests {
             explanation::SET,
             totals::SET,
             drop::SET,
+            event::SET,
+            packet::SET,
         ] {
             let sets = specification["attribute-sets"].as_vec().unwrap();
             let specified = sets.iter().find(|it| it["name"].as_str() == Some(set.name));
@@ -295,5 +331,31 @@ mod tests {
                 assert_eq!(specified["nested-attributes"].as_str(), nested, "{path}");
             }
         }
+    }
+
+    #[test]
+    fn every_event_and_multicast_group_is_that_of_the_specification() {
+        use crate::model::{EventKind, Topic};
+
+        let specification = &YamlLoader::load_from_str(SPECIFICATION).unwrap()[0];
+        let definitions = specification["definitions"].as_vec().unwrap();
+        let types = definitions
+            .iter()
+            .find(|it| it["name"].as_str() == Some("event-type"));
+        let types = types.unwrap()["entries"].as_vec().unwrap().iter();
+        let types: Vec<_> = types
+            .map(|it| {
+                let number = it["value"].as_i64().unwrap().try_into().unwrap();
+                (EventKind(number), it["name"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(types, EventKind::NAMES);
+
+        let groups = specification["mcast-groups"]["list"]
+            .as_vec()
+            .unwrap()
+            .iter();
+        let groups: Vec<_> = groups.map(|it| it["name"].as_str().unwrap()).collect();
+        assert_eq!(groups, Topic::ALL.map(Topic::name));
     }
 }

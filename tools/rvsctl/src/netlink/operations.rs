@@ -251,7 +251,8 @@ impl<T: Transport> Client<T> {
     }
 }
 
-fn decode_timeouts(body: &[u8]) -> Result<Timeouts, DecodeError> {
+/// Reads timeouts that stand at the top of a message.
+pub fn decode_timeouts(body: &[u8]) -> Result<Timeouts, DecodeError> {
     let attributes = Attributes::parse(&rvs::SET, body)?;
     Ok(Timeouts {
         tcp: attributes.require_u32(rvs::TIMEOUT_TCP)?,

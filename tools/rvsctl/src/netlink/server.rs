@@ -86,21 +86,29 @@ fn decode_encapsulation(attributes: &Attributes<'_>) -> Result<Option<Encapsulat
     }))
 }
 
+/// Reads what names a real server among its attributes; see [`decode_server`].
+pub fn decode_endpoint(
+    attributes: &Attributes<'_>,
+    family: Family,
+) -> Result<Endpoint, DecodeError> {
+    let af = attributes
+        .u16(server::ADDR_FAMILY)?
+        .unwrap_or(family_number(family));
+    Ok(Endpoint {
+        address: attributes.require_address(server::ADDR, af)?,
+        port: attributes.require_be16(server::PORT)?,
+    })
+}
+
 /// Reads the body of a reply that carries a real server. `family` is that of the service, for
 /// kernels that do not say the server's own.
 pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError> {
     let top = Attributes::parse(&rvs::SET, body)?;
     let attributes = top.require_nest(rvs::DEST)?;
-    let af = attributes
-        .u16(server::ADDR_FAMILY)?
-        .unwrap_or(family_number(family));
     let method = ForwardingMethod::from_number(attributes.require_u32(server::FWD_METHOD)?);
     let encapsulation = decode_encapsulation(&attributes)?;
     Ok(Server {
-        endpoint: Endpoint {
-            address: attributes.require_address(server::ADDR, af)?,
-            port: attributes.require_be16(server::PORT)?,
-        },
+        endpoint: decode_endpoint(&attributes, family)?,
         method,
         tunnel: encapsulation.filter(|_| method == ForwardingMethod::Tunneling),
         weight: attributes.require_u32(server::WEIGHT)?,

@@ -129,6 +129,13 @@ fn decode_key(attributes: &Attributes<'_>, family: Family) -> Result<ServiceKey,
     })
 }
 
+/// Reads the key of the service that a message names.
+pub fn decode_service_key(top: &Attributes<'_>) -> Result<ServiceKey, DecodeError> {
+    let attributes = top.require_nest(rvs::SERVICE)?;
+    let family = decode_family(&attributes)?;
+    decode_key(&attributes, family)
+}
+
 /// Reads the body of a reply that carries a service.
 pub fn decode_service(body: &[u8]) -> Result<Service, DecodeError> {
     let top = Attributes::parse(&rvs::SET, body)?;

@@ -2,6 +2,7 @@
 //! The generic netlink socket, and the seam at which tests put a kernel of their own.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_sys::{protocols::NETLINK_GENERIC, Socket, SocketAddr};
 
@@ -33,6 +34,40 @@ impl KernelSocket {
             socket,
             buffer: vec![0; RECEIVE_BUFFER],
         })
+    }
+}
+
+/// Room for events that this program has not read yet, as far as the system allows.
+const LISTENING_BUFFER: i32 = 4 << 20;
+
+impl KernelSocket {
+    /// Opens a socket to listen with.
+    pub fn listening() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_GENERIC)?;
+        socket.set_rx_buf_sz(LISTENING_BUFFER)?;
+        socket.set_non_blocking(true)?;
+        socket.bind_auto()?;
+        Ok(Self {
+            socket,
+            buffer: vec![0; RECEIVE_BUFFER],
+        })
+    }
+
+    /// Listens to a multicast group, too.
+    pub fn join(&self, group: u32) -> io::Result<()> {
+        self.socket.add_membership(group)
+    }
+
+    /// The next datagram that is there already, else `WouldBlock`.
+    pub fn receive_waiting(&mut self) -> io::Result<Vec<u8>> {
+        let length = self.socket.recv(&mut &mut self.buffer[..], 0)?;
+        Ok(self.buffer[..length].to_vec())
+    }
+}
+
+impl AsFd for KernelSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Counters, rates and drop reasons as netlink attributes. The kernel only sends these.
 
+use std::time::Duration;
+
 use super::attribute::{Attributes, DecodeError};
 use super::numbers::{drop, rvs, stats64, totals};
 use crate::model::{DropReason, Statistics, Totals, Traffic};
 
-/// Reads a `stats64` container; all ten figures are required.
+/// Reads a `stats64` container; all ten figures are required, and the time is where the module is rvs.
 pub fn decode_statistics(attributes: &Attributes<'_>) -> Result<Statistics, DecodeError> {
     Ok(Statistics {
         counters: Traffic {
@@ -22,6 +24,7 @@ pub fn decode_statistics(attributes: &Attributes<'_>) -> Result<Statistics, Deco
             bytes_in: attributes.require_u64(stats64::INBPS)?,
             bytes_out: attributes.require_u64(stats64::OUTBPS)?,
         },
+        time: attributes.u64(stats64::TIME)?.map(Duration::from_nanos),
     })
 }
 
@@ -58,7 +61,7 @@ pub mod tests {
         Attribute::bytes(id, &value.to_ne_bytes())
     }
 
-    /// A `stats64` container whose ten figures count up from `first`.
+    /// A `stats64` container whose ten figures, and the time, count up from `first`.
     pub fn statistics_counting_from(id: AttributeId, first: u64) -> Attribute {
         let ids = stats64::SET.attributes.iter();
         Attribute::nest(
@@ -81,6 +84,7 @@ pub mod tests {
         Statistics {
             counters: traffic(first),
             rates: traffic(first + 5),
+            time: Some(Duration::from_nanos(first + 10)),
         }
     }
 

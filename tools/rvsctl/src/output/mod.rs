@@ -2,9 +2,11 @@
 //! How things look: tables for people, JSON for programs. Nothing here asks the kernel.
 
 pub mod connections;
+pub mod events;
 pub mod explanation;
 pub mod json;
-mod number;
+pub mod metrics;
+pub mod number;
 pub mod services;
 pub mod table;
 pub mod totals;

@@ -101,7 +101,7 @@ fn note(table: &mut Table, view: View, indent: &str, words: Vec<String>) {
 }
 
 /// What a service has besides its scheduler.
-fn service_notes(service: &Service) -> Vec<String> {
+pub fn service_notes(service: &Service) -> Vec<String> {
     let mut words = Vec::new();
     if service.is_persistent() {
         let whole = service.netmask == Netmask::whole(service.key.family());
@@ -127,7 +127,7 @@ fn service_notes(service: &Service) -> Vec<String> {
 }
 
 /// What a server has besides method and weight.
-fn server_notes(server: &Server) -> Vec<String> {
+pub fn server_notes(server: &Server) -> Vec<String> {
     let thresholds = match (server.upper_threshold, server.lower_threshold) {
         (0, _) => None,
         (upper, 0) => Some(format!("at most {upper} connections")),
@@ -178,7 +178,7 @@ fn server_row(server: &Server, view: View) -> Vec<String> {
 }
 
 /// The method and what is not usual about its tunnel.
-fn method(server: &Server) -> String {
+pub fn method(server: &Server) -> String {
     match server.tunnel.map(|tunnel| tunnel.to_string()) {
         Some(tunnel) if !tunnel.is_empty() => format!("{} {tunnel}", server.method),
         _ => server.method.to_string(),
@@ -286,6 +286,7 @@ tcp 192.0.2.10:80     105       106        107        108         109
         service.statistics = Statistics {
             counters: traffic,
             rates: traffic,
+            time: None,
         };
         servers[0].endpoint = crate::parse::endpoint(widest).unwrap();
         servers[1].active_connections = 10_000_000;

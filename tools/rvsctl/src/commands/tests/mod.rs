@@ -5,6 +5,7 @@ mod connections;
 mod drain;
 mod explain;
 mod settings;
+mod watch;
 
 use clap::Parser;
 
@@ -58,6 +59,7 @@ fn run(line: &str, answers: Vec<Vec<Vec<u8>>>) -> Outcome {
         client,
         out: &mut out,
         style: Style { color: false },
+        netns: None,
     };
     let result = dispatch(&mut session, cli.command);
     Outcome {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Netlink, as little of it as `rtnetlink` and `ipvs` need: messages, attributes, requests and their answers."""
+"""Netlink, as little of it as the tests need: messages, attributes, requests and their answers."""
 
 import os
 import socket
@@ -63,18 +63,27 @@ class Netlink:
 
     def batch(self, requests):
         """Send requests (kind, body, flags) in one go; the bodies of all answers. Raises OSError for the first that failed."""
-        message, waiting = b"", set()
-        for kind, body, flags in requests:
-            self._sequence += 1
-            waiting.add(self._sequence)
-            message += struct.pack("=IHHII", 16 + len(body), kind, REQUEST | ACK | flags, self._sequence, 0) + body
-        self._socket.send(message)
+        return [body for _, body in self.exchange(requests)]
+
+    def exchange(self, requests):
+        """As `batch`; flags and body of all answers."""
+        waiting = self._send(requests)
         answers, failure = [], 0
         while waiting:
             failure = self._receive(waiting, answers) or failure
         if failure:
             raise OSError(failure, os.strerror(failure))
         return answers
+
+    def _send(self, requests):
+        """Send requests; the numbers by which answers refer to them."""
+        message, waiting = b"", set()
+        for kind, body, flags in requests:
+            self._sequence += 1
+            waiting.add(self._sequence)
+            message += struct.pack("=IHHII", 16 + len(body), kind, REQUEST | ACK | flags, self._sequence, 0) + body
+        self._socket.send(message)
+        return waiting
 
     def _receive(self, waiting, answers):
         """Take one datagram; the errno of the request it says has failed, if it does."""
@@ -88,7 +97,7 @@ class Netlink:
                 failure = failure or -struct.unpack_from("=i", body)[0]
                 waiting.discard(sequence)
             else:
-                answers.append(body)
+                answers.append((flags, body))
         return failure
 
 
@@ -103,5 +112,22 @@ class GenericNetlink(Netlink):
 
     def command(self, number, body=b"", dump=False):
         """The attributes of each answer to a command."""
+        return [attributes(answer) for _, _, answer in self.ask(number, body, dump)]
+
+    def ask(self, number, body=b"", dump=False):
+        """Flags, number and attributes, as bytes, of each answer to a command."""
         header = struct.pack("=BBH", number, self._version, 0)
-        return [attributes(answer[4:]) for answer in self.request(self._family, header + body, DUMP if dump else 0)]
+        answers = self.exchange([(self._family, header + body, DUMP if dump else 0)])
+        return [(flags, answer[0], answer[4:]) for flags, answer in answers]
+
+    def parts(self, number, body=b""):
+        """A listing part by part, as the kernel makes them: the attributes of each answer in it. Between two parts the reader may
+        take its time; the kernel is at most two parts ahead."""
+        header = struct.pack("=BBH", number, self._version, 0)
+        waiting = self._send([(self._family, header + body, DUMP)])
+        while waiting:
+            answers = []
+            if failure := self._receive(waiting, answers):
+                raise OSError(failure, os.strerror(failure))
+            if answers:
+                yield [attributes(answer[4:]) for _, answer in answers]

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""rvs is loaded when somebody asks for it: by opening a netlink family, or by the names of the modules of ip_vs."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from lab import module
+from lab.namespace import execute
+from lab.rvsctl import Rvsctl
+
+pytestmark = pytest.mark.rvs_only
+
+CONFIGURATION = module.PROJECT / "dist/modprobe.d/rvs.conf"
+INSTALLED = pathlib.Path("/etc/modprobe.d/rvs.conf")
+MODULES = pathlib.Path("/lib/modules") / os.uname().release
+OF_IP_VS = ["ip_vs", *(f"ip_vs_{name}" for name in "rr wrr lc wlc fo ovf lblc lblcr dh sh mh sed nq twos ftp pe_sip".split())]
+
+
+@pytest.fixture(scope="module")
+def installed(loaded_module, tmp_path_factory):
+    """A module tree that has rvs installed, beside ip_vs and what either needs, in the place of the real one."""
+    tree = tmp_path_factory.mktemp("tree")
+    place = tree / "lib/modules" / MODULES.name
+    place.mkdir(parents=True)
+    needed = execute(["modprobe", "--show-depends", "-a", *OF_IP_VS]).split()
+    for path in {word for word in needed if word.startswith("/")}:
+        shutil.copy(path, place)
+    shutil.copy(module.file(), place / "rvs.ko")
+    for path in MODULES.glob("modules.builtin*"):
+        shutil.copy(path, place)
+    execute(["depmod", "--basedir", tree, MODULES.name])
+    execute(["mount", "--bind", place, MODULES])
+    yield
+    execute(["umount", MODULES])
+
+
+@pytest.fixture
+def unloaded(installed):
+    """Neither module is loaded; afterwards rvs is."""
+    module.unload("rvs")
+    yield
+    module.unload("ip_vs")
+    if not module.loaded("rvs"):
+        module.load("rvs")
+
+
+@pytest.fixture
+def preferred(unloaded):
+    """The configuration that is delivered is in its place."""
+    shutil.copy(CONFIGURATION, INSTALLED)
+    yield
+    INSTALLED.unlink()
+
+
+def which():
+    return [name for name in ("rvs", "ip_vs") if module.loaded(name)]
+
+
+def test_the_native_family_loads_rvs(lab, unloaded):
+    assert Rvsctl(lab.director).services() == {}
+    assert which() == ["rvs"]
+
+
+def test_the_family_of_ip_vs_loads_rvs_if_it_is_preferred(lab, preferred):
+    assert lab.director.run("ipvsadm", "-S", "-n") == ""
+    assert which() == ["rvs"]
+
+
+def test_every_module_of_ip_vs_means_rvs_if_it_is_preferred(preferred):
+    assert {path.name.partition(".")[0] for path in MODULES.glob("ip_vs*")} == set(OF_IP_VS)
+    would = execute(["modprobe", "--show-depends", "-a", *OF_IP_VS]).splitlines()
+    assert len(would) == len(OF_IP_VS) and all(line.startswith("install /sbin/modprobe rvs") for line in would)
+    execute(["modprobe", "ip_vs_rr"])
+    assert which() == ["rvs"]
+    execute(["modprobe", "-va", "ip_vs"])  # when it is loaded already, in kube-proxy's way
+    module.unload("rvs")
+    execute(["modprobe", "ip_vs", "conn_tab_bits=20"])
+    assert which() == ["rvs"]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""/proc/net/ip_vs_conn with two hundred thousand connections: read in linear time, and whatever happens to them meanwhile."""
+
+import pathlib
+import threading
+import time
+
+import pytest
+
+from lab import VIP, eventually
+from lab.flood import Flood
+
+pytestmark = pytest.mark.rvs_only  # C ip_vs needs a time that grows with the square of their number
+
+PORTS, SOURCES = 40_001, 5
+FLOWS = PORTS * SOURCES
+FILES = ("ip_vs_conn", "ip_vs_conn_sync")
+WIDTH = {"ip_vs_conn": 65, "ip_vs_conn_sync": 72}
+
+
+@pytest.fixture(autouse=True)
+def long_queues():
+    """The generator is not stopped by queues of a processor that get full."""
+    path = pathlib.Path("/proc/sys/net/core/netdev_max_backlog")
+    before = path.read_text("ascii")
+    path.write_text("300000", "ascii")
+    yield
+    path.write_text(before, "ascii")
+
+
+def flood(lab, service):
+    """A packet of each flow, from addresses that nobody has."""
+    made = Flood(lab.client, service, lab.director.mac("eth0"), source="10.0.0.60", ports=PORTS, gap=0, processors=1, sources=SOURCES,
+                 count=FLOWS)
+    made.wait()
+    made.stop()
+
+
+def read(node, name, size=-1):
+    """The lines of a file without its heading, and the processor's seconds that reading each `size` bytes of it took."""
+    with node, open(f"/proc/thread-self/net/{name}", "rb") as file:
+        parts, seconds, before = [], [], time.thread_time()
+        while part := file.read(size):
+            parts.append(part)
+            now = time.thread_time()
+            seconds.append(now - before)
+            before = now
+        return b"".join(parts).splitlines()[1:], seconds
+
+
+def test_the_connections_are_listed_in_linear_time_and_safely_while_they_come_and_go(lab, balancer):
+    server = lab.ghost_server()
+    server.close()
+    service = balancer.add_service("udp", VIP["direct-routing"], 53, "rr")
+    balancer.add_server(service, server.address, "direct-routing")
+    while balancer.counts(service)[server.address][1] < FLOWS:
+        flood(lab, service)
+    fifth = FLOWS * (WIDTH["ip_vs_conn"] + 1) // 5 + 1000
+    readings = [read(lab.director, "ip_vs_conn", fifth) for _ in range(3)]
+    for listed, _ in readings:
+        assert len(listed) == len({line[:17] for line in listed}) == FLOWS
+    fifths = [min(of_one) for of_one in zip(*(seconds for _, seconds in readings), strict=True)]
+    assert len(fifths) == 5 and max(fifths) < 3 * min(fifths), fifths
+
+    balancer.set_timeouts(0, 0, 1)
+    end = threading.Thread(target=flood, args=(lab, service))  # gives each its new timeout
+    end.start()
+    was_full = False
+    while end.is_alive() or was_full:
+        for name in FILES:
+            listed, _ = read(lab.director, name)
+            assert {len(line) for line in listed} <= {WIDTH[name]}
+        was_full = bool(listed)
+    eventually(lambda: balancer.counts(service), {server.address: (0, 0)}, within=20)
+    assert read(lab.director, "ip_vs_conn")[0] == []

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Figures as OpenMetrics (<https://openmetrics.io>), for Prometheus and its like. Labels name only
+//! what is configured, and reasons, of which there are few: how many series there are does not
+//! depend on traffic.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{text, DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::model::{Info, Server, Service, ServiceWithServers, Totals, Traffic};
+
+/// Media type of what [`encode`] gives.
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything that there is to tell, read at one time.
+#[derive(Debug)]
+pub struct Reading {
+    pub info: Info,
+    pub totals: Totals,
+    pub services: Vec<ServiceWithServers>,
+    /// Services and servers beyond so many have no series of their own.
+    pub limit: usize,
+}
+
+/// The text of a scrape.
+pub fn encode(reading: Reading) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(reading));
+    let mut out = String::new();
+    text::encode(&mut out, &registry)?;
+    Ok(out)
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+/// Whether a figure only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Gauge,
+}
+
+/// Writes one family: series that differ in their labels.
+fn family(
+    encoder: &mut DescriptorEncoder<'_>,
+    kind: Kind,
+    (name, help): (&str, &str),
+    unit: Option<&Unit>,
+    series: impl Iterator<Item = (Labels, u64)>,
+) -> fmt::Result {
+    let metric_type = match kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+    };
+    let mut family = encoder.encode_descriptor(name, help, unit, metric_type)?;
+    for (labels, value) in series {
+        if labels.is_empty() {
+            figure(kind, value, &mut family)?;
+        } else {
+            figure(kind, value, &mut family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn figure(kind: Kind, value: u64, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
+    match kind {
+        Kind::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
+        Kind::Gauge => encoder.encode_gauge(&value),
+    }
+}
+
+/// One figure without labels.
+fn single(value: u64) -> impl Iterator<Item = (Labels, u64)> {
+    std::iter::once((Labels::new(), value))
+}
+
+/// What is counted of the namespace, of services and of servers alike.
+fn traffic<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    of: &str,
+    objects: impl Iterator<Item = (Labels, &'a Traffic)> + Clone,
+) -> fmt::Result {
+    let connections = objects
+        .clone()
+        .map(|(labels, traffic)| (labels, traffic.connections));
+    let name = format!("rvs_{of}connections");
+    let about = (&name[..], "Connections scheduled");
+    family(encoder, Kind::Counter, about, None, connections)?;
+    let packets = objects
+        .clone()
+        .flat_map(|(labels, it)| directions(labels, it.packets_in, it.packets_out));
+    let name = format!("rvs_{of}packets");
+    let about = (&name[..], "Packets, in: from clients, out: answers to them");
+    family(encoder, Kind::Counter, about, None, packets)?;
+    let bytes = objects.flat_map(|(labels, it)| directions(labels, it.bytes_in, it.bytes_out));
+    let name = format!("rvs_{of}traffic");
+    let about = (&name[..], "Bytes of IP packets, in and out as above");
+    family(encoder, Kind::Counter, about, Some(&Unit::Bytes), bytes)
+}
+
+fn directions(labels: Labels, inwards: u64, outwards: u64) -> [(Labels, u64); 2] {
+    [("in", inwards), ("out", outwards)].map(|(direction, value)| {
+        let mut labels = labels.clone();
+        labels.push(("direction", direction.to_string()));
+        (labels, value)
+    })
+}
+
+fn service_labels(service: &Service) -> Labels {
+    vec![("service", service.key.to_string())]
+}
+
+fn server_labels(service: &Service, server: &Server) -> Labels {
+    let mut labels = service_labels(service);
+    labels.push(("server", server.endpoint.to_string()));
+    labels
+}
+
+/// Something that is known of a server besides its traffic.
+struct OfServer {
+    name: &'static str,
+    help: &'static str,
+    value: fn(&Server) -> u32,
+}
+
+const OF_SERVERS: [OfServer; 5] = [
+    OfServer {
+        name: "rvs_server_active_connections",
+        help: "Connections in use",
+        value: |server| server.active_connections,
+    },
+    OfServer {
+        name: "rvs_server_inactive_connections",
+        help: "Connections that wait for their timeout",
+        value: |server| server.inactive_connections,
+    },
+    OfServer {
+        name: "rvs_server_persistent_clients",
+        help: "Clients that persistence binds to the server",
+        value: |server| server.persistent_connections,
+    },
+    OfServer {
+        name: "rvs_server_weight",
+        help: "Share of new connections",
+        value: |server| server.weight,
+    },
+    OfServer {
+        name: "rvs_server_upper_threshold",
+        help: "No new connections at this many; 0: no limit",
+        value: |server| server.upper_threshold,
+    },
+];
+
+impl Reading {
+    /// Services and servers that have series of their own: the first ones in order of their keys.
+    fn services(&self) -> impl Iterator<Item = &Service> + Clone {
+        self.services.iter().map(|it| &it.service).take(self.limit)
+    }
+
+    fn servers(&self) -> impl Iterator<Item = (&Service, &Server)> + Clone {
+        let all = self
+            .services
+            .iter()
+            .flat_map(|it| it.servers.iter().map(|server| (&it.service, server)));
+        all.take(self.limit)
+    }
+
+    fn server_count(&self) -> usize {
+        self.services.iter().map(|it| it.servers.len()).sum()
+    }
+
+    fn encode_totals(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        use Kind::{Counter, Gauge};
+
+        let version = vec![("version", self.info.version.to_string())];
+        let about = ("rvs_module", "The version of the loaded module; always 1");
+        family(encoder, Gauge, about, None, std::iter::once((version, 1)))?;
+        let counters = &self.totals.statistics.counters;
+        traffic(encoder, "", std::iter::once((Labels::new(), counters)))?;
+        let about = ("rvs_connection_entries", "Entries in the connection table");
+        family(encoder, Gauge, about, None, single(self.totals.connections))?;
+        let about = ("rvs_dropped_packets", "Dropped packets by reason");
+        let drops = self.totals.drops.iter();
+        let drops = drops.map(|drop| (vec![("reason", drop.reason.clone())], drop.count));
+        family(encoder, Counter, about, None, drops)?;
+        let about = ("rvs_services", "Services that are configured");
+        family(
+            encoder,
+            Gauge,
+            about,
+            None,
+            single(self.services.len() as u64),
+        )?;
+        let about = (
+            "rvs_servers",
+            "Real servers that are configured, over all services",
+        );
+        family(
+            encoder,
+            Gauge,
+            about,
+            None,
+            single(self.server_count() as u64),
+        )?;
+        let left_out = self.services.len().saturating_sub(self.limit)
+            + self.server_count().saturating_sub(self.limit);
+        let about = (
+            "rvs_left_out",
+            "Services and servers without series of their own, because there are too many",
+        );
+        family(encoder, Gauge, about, None, single(left_out as u64))
+    }
+}
+
+impl Collector for Reading {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
+        self.encode_totals(encoder)?;
+        let services = self.services();
+        let services = services.map(|it| (service_labels(it), &it.statistics.counters));
+        traffic(encoder, "service_", services)?;
+        let servers = self.servers();
+        let servers =
+            servers.map(|(service, it)| (server_labels(service, it), &it.statistics.counters));
+        traffic(encoder, "server_", servers)?;
+        for OfServer { name, help, value } in OF_SERVERS {
+            let servers = self.servers().map(|(service, server)| {
+                let value = u64::from(value(server));
+                (server_labels(service, server), value)
+            });
+            family(encoder, Kind::Gauge, (name, help), None, servers)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Version;
+    use crate::output::samples::{services, totals};
+
+    fn text(limit: usize) -> String {
+        let info = Info {
+            version: Version(0x100),
+            connection_table_slots: 0,
+        };
+        encode(Reading {
+            info,
+            totals: totals(),
+            services: services(),
+            limit,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn every_figure_is_there_with_type_help_and_labels() {
+        let text = text(100);
+        for line in [
+            "# HELP rvs_connections Connections scheduled",
+            "# TYPE rvs_connections counter",
+            "rvs_connections_total 1099511627776",
+            "rvs_module{version=\"0.1.0\"} 1",
+            "rvs_packets_total{direction=\"out\"} 1099511627778",
+            "# UNIT rvs_traffic_bytes bytes",
+            "rvs_traffic_bytes_total{direction=\"in\"} 1099511627779",
+            "rvs_connection_entries 12",
+            "rvs_dropped_packets_total{reason=\"no-memory\"} 3",
+            "rvs_services 3",
+            "rvs_servers 3",
+            "rvs_left_out 0",
+            "rvs_service_connections_total{service=\"tcp 192.0.2.10:80\"} 100",
+            "rvs_server_packets_total{service=\"tcp 192.0.2.10:80\",server=\"10.0.0.1:8080\",direction=\"in\"} 201",
+            "rvs_server_traffic_bytes_total{service=\"tcp [2001:db8::10]:80\",server=\"[2001:db8::2]:80\",direction=\"out\"} 204",
+            "# TYPE rvs_server_active_connections gauge",
+            "rvs_server_active_connections{service=\"tcp 192.0.2.10:80\",server=\"10.0.0.1:8080\"} 12",
+            "rvs_server_weight{service=\"tcp 192.0.2.10:80\",server=\"10.0.0.1:8080\"} 5",
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[test]
+    fn no_family_and_no_series_comes_twice() {
+        let text = text(100);
+        let mut seen = std::collections::HashSet::new();
+        for line in text.lines() {
+            let name = line.rsplit_once(' ').map_or(line, |(name, _)| name);
+            assert!(seen.insert(name.to_string()), "{line}");
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_series_than_allowed_and_it_is_told_how_many_are_missing() {
+        let text = text(1);
+        let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(count("rvs_service_connections_total{"), 1);
+        assert_eq!(count("rvs_server_weight{"), 1);
+        assert!(text.contains("\nrvs_left_out 4\n"), "{text}");
+        assert!(text.contains("\nrvs_servers 3\n"), "{text}");
+    }
+}
