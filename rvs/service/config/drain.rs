@@ -6,6 +6,7 @@
 
 use super::{Config, Refusal, ServerRecord, ServiceRecord};
 use crate::{
+    events::{self, Event, Subject},
     packet::Endpoint,
     sched::{Candidate, Change},
     service::{RealServer, ServiceKey},
@@ -126,6 +127,9 @@ impl Config {
             // There is room.
             let _ = self.drains.push_within_capacity((key, endpoint));
         }
+        if before.is_none() {
+            events::emit(self.net, Event::ServerDraining, Subject::Load(key, &server));
+        }
         Ok(server)
     }
 
@@ -146,6 +150,11 @@ impl Config {
             return Err(refusal);
         }
         self.drains.retain(|other| *other != (key, endpoint));
+        events::emit(
+            self.net,
+            Event::ServerUndrained,
+            Subject::Load(key, &server),
+        );
         Ok(())
     }
 
@@ -186,6 +195,10 @@ impl Config {
             return Ok(());
         }
         entry.drain = Some(*drain);
+        if drain.is_done {
+            let subject = Subject::Load(*service, server);
+            events::emit(self.net, Event::ServerDrained, subject);
+        }
         if drain.is_done && drain.plan.removes {
             return self.remove_server(*service, server.endpoint);
         }
