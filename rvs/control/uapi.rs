@@ -269,6 +269,9 @@ pub mod event_type {
     pub const TIMEOUTS_CHANGED: u32 = 9;
     pub const SERVER_OVERLOADED: u32 = 16;
     pub const SERVER_RECOVERED: u32 = 17;
+    pub const SERVER_DRAINING: u32 = 18;
+    pub const SERVER_DRAINED: u32 = 19;
+    pub const SERVER_UNDRAINED: u32 = 20;
     pub const DEFENCE_ON: u32 = 32;
     pub const DEFENCE_OFF: u32 = 33;
     pub const TABLE_RESIZED: u32 = 48;

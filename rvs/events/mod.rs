@@ -91,6 +91,12 @@ pub enum Event {
     ServerOverloaded = event_type::SERVER_OVERLOADED,
     /// It has fewer than its lower threshold: it gets new ones again.
     ServerRecovered = event_type::SERVER_RECOVERED,
+    /// A real server is being drained: it gets no new connections.
+    ServerDraining = event_type::SERVER_DRAINING,
+    /// It has none left.
+    ServerDrained = event_type::SERVER_DRAINED,
+    /// It gets new ones again.
+    ServerUndrained = event_type::SERVER_UNDRAINED,
     /// A defence went on.
     DefenceOn = event_type::DEFENCE_ON,
     /// It went off.
@@ -114,7 +120,11 @@ impl Event {
             | Self::Flushed
             | Self::Zeroed
             | Self::TimeoutsChanged => Group::Config,
-            Self::ServerOverloaded | Self::ServerRecovered => Group::Servers,
+            Self::ServerOverloaded
+            | Self::ServerRecovered
+            | Self::ServerDraining
+            | Self::ServerDrained
+            | Self::ServerUndrained => Group::Servers,
             Self::DefenceOn | Self::DefenceOff => Group::Defence,
             Self::TableResized => Group::Table,
             Self::PacketDropped => Group::Drops,

@@ -8,6 +8,7 @@ import pytest
 from lab import VIP, CommandFailed, eventually
 from lab.programs import TcpClient, UdpClient
 from lab.rvsctl import Rvsctl
+from lab.watcher import Watcher
 
 pytestmark = pytest.mark.rvs_only
 
@@ -79,9 +80,11 @@ def test_at_the_deadline_what_is_left_is_reset_and_the_server_removed_whoever_wa
     while len(clients) < 2:
         client = TcpClient(lab.client, VIP["masquerading"], 80)
         clients[client.ask("who")] = client
-    rvsctl.command("server", "drain", *web.split(), lab.rs1.address, "--timeout", "3s", "--remove", "--no-wait")
-    with pytest.raises(ConnectionResetError):
-        clients[lab.rs1.name].socket.recv(1)
+    with Watcher(lab.director, "--only", "servers") as watch:
+        rvsctl.command("server", "drain", *web.split(), lab.rs1.address, "--timeout", "3s", "--remove", "--no-wait")
+        with pytest.raises(ConnectionResetError):
+            clients[lab.rs1.name].socket.recv(1)
+        assert [watch.next()["event"] for _ in range(2)] == ["server-draining", "server-drained"]
     eventually(lambda: server_of(rvsctl, web, lab.rs1.address) is None)
     eventually(lambda: lab.rs1.run("ss", "-Htn", "state", "established").strip(), "")
     assert clients[lab.rs2.name].ask("who") == lab.rs2.name

@@ -137,7 +137,16 @@ impl Config {
             if let Some(identity) = planned.identity {
                 server.identity = identity;
             }
+            let was_draining = server.drain.is_some();
             server.drain = planned.drain;
+            let drains = match (was_draining, server.drain.is_some()) {
+                (false, true) => Some(Event::ServerDraining),
+                (true, false) => Some(Event::ServerUndrained),
+                _ => None,
+            };
+            if let Some(event) = drains {
+                events::emit(net, event, Subject::Load(key, &server.server));
+            }
             server.server.set_available(true);
             if planned.is_edited && is_heard {
                 let event = match planned.is_added {

@@ -6,6 +6,7 @@
 
 use super::{Config, Refusal, Transaction};
 use crate::{
+    events::{self, Event, Subject},
     packet::Endpoint,
     sched::{Candidate, Change},
     service::{RealServer, ServiceKey},
@@ -130,6 +131,10 @@ impl Transaction<'_> {
             return Ok(());
         }
         entry.drain = Some(*drain);
+        if drain.is_done {
+            let subject = Subject::Load(*service, server);
+            events::emit(self.config.net, Event::ServerDrained, subject);
+        }
         if drain.is_done && drain.plan.removes {
             return self.remove_server(*service, server.endpoint);
         }

@@ -56,6 +56,9 @@ impl EventKind {
     pub const TIMEOUTS_CHANGED: Self = Self(event_type::TIMEOUTS_CHANGED);
     pub const SERVER_OVERLOADED: Self = Self(event_type::SERVER_OVERLOADED);
     pub const SERVER_RECOVERED: Self = Self(event_type::SERVER_RECOVERED);
+    pub const SERVER_DRAINING: Self = Self(event_type::SERVER_DRAINING);
+    pub const SERVER_DRAINED: Self = Self(event_type::SERVER_DRAINED);
+    pub const SERVER_UNDRAINED: Self = Self(event_type::SERVER_UNDRAINED);
     pub const DEFENCE_ON: Self = Self(event_type::DEFENCE_ON);
     pub const DEFENCE_OFF: Self = Self(event_type::DEFENCE_OFF);
     pub const TABLE_RESIZED: Self = Self(event_type::TABLE_RESIZED);
@@ -78,7 +81,7 @@ impl EventKind {
     ];
 
     /// Numbers and names, as `docs/netlink/rvs.yaml` has them.
-    pub const NAMES: [(Self, &'static str); 15] = [
+    pub const NAMES: [(Self, &'static str); 18] = [
         (Self::SERVICE_ADDED, "service-added"),
         (Self::SERVICE_CHANGED, "service-changed"),
         (Self::SERVICE_REMOVED, "service-removed"),
@@ -90,6 +93,9 @@ impl EventKind {
         (Self::TIMEOUTS_CHANGED, "timeouts-changed"),
         (Self::SERVER_OVERLOADED, "server-overloaded"),
         (Self::SERVER_RECOVERED, "server-recovered"),
+        (Self::SERVER_DRAINING, "server-draining"),
+        (Self::SERVER_DRAINED, "server-drained"),
+        (Self::SERVER_UNDRAINED, "server-undrained"),
         (Self::DEFENCE_ON, "defence-on"),
         (Self::DEFENCE_OFF, "defence-off"),
         (Self::TABLE_RESIZED, "table-resized"),

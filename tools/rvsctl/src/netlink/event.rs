@@ -68,7 +68,11 @@ fn decode_subject(
                 server: decode_endpoint(&top.require_nest(rvs::DEST)?, service.family())?,
             }
         }
-        EventKind::SERVER_OVERLOADED | EventKind::SERVER_RECOVERED => {
+        EventKind::SERVER_OVERLOADED
+        | EventKind::SERVER_RECOVERED
+        | EventKind::SERVER_DRAINING
+        | EventKind::SERVER_DRAINED
+        | EventKind::SERVER_UNDRAINED => {
             let service = decode_service_key(top)?;
             Subject::Load {
                 service,
