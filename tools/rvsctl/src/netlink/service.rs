@@ -239,7 +239,7 @@ pub fn decode_attributes(attributes: &Attributes<'_>) -> Result<Service, DecodeE
         engine: attributes.string(service::PE_NAME)?,
         identity: decode_identity(&attributes, service::NAME, service::LABEL)?,
         fingerprint: attributes.u64(service::FINGERPRINT)?,
-        statistics: statistics_if_any(&attributes, service::STATS64)?,
+        statistics: statistics_if_any(attributes, service::STATS64)?,
     })
 }
 
