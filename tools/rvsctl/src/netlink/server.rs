@@ -125,7 +125,7 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
         overloaded: attributes.flag(server::OVERLOADED),
         encapsulation,
         identity: decode_identity(&attributes, server::NAME, server::LABEL)?,
-        statistics: statistics_if_any(attributes, server::STATS64)?,
+        statistics: statistics_if_any(&attributes, server::STATS64)?,
     })
 }
 
