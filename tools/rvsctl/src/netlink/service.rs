@@ -237,7 +237,7 @@ pub fn decode_attributes(attributes: &Attributes<'_>) -> Result<Service, DecodeE
             Family::Ipv6 => Netmask::Ipv6(u32::from_ne_bytes(netmask)),
         },
         engine: attributes.string(service::PE_NAME)?,
-        identity: decode_identity(&attributes, service::NAME, service::LABEL)?,
+        identity: decode_identity(attributes, service::NAME, service::LABEL)?,
         fingerprint: attributes.u64(service::FINGERPRINT)?,
         statistics: statistics_if_any(attributes, service::STATS64)?,
     })
