@@ -17,6 +17,7 @@ use crate::{
         identity::Naming,
         ServiceKey,
     },
+    sys::cpu,
 };
 use core::net::IpAddr;
 use kernel::{c_str, prelude::*};
@@ -186,6 +187,10 @@ pub fn apply<'a>(netns: &Netns, attrs: Attrs<'a>) -> Parsed<'a, ()> {
                 refusal,
                 operation: number,
             })?;
+            if !cpu::breathe() {
+                let killed = c_str!("the process is being killed");
+                return Err(Failure::Request(Fault::new(EINTR, killed)));
+            }
         }
         Ok(())
     });

@@ -321,6 +321,8 @@ impl<'c> Transaction<'c> {
     /// Carries out everything, or nothing. Sleeps.
     pub fn commit(mut self) -> Result<(), Rejection> {
         if let Err(rejection) = self.prepare() {
+            // The keeper takes back only what it has taken in.
+            self.config.tidy();
             for (key, plan) in self.plans.iter_mut() {
                 plan.give_back(*key, self.config);
             }
