@@ -255,7 +255,7 @@ impl PerNet for Netns {
         let netns = Self {
             files,
             guard,
-            ledger: Ledger::new(),
+            ledger: Ledger::new()?,
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
