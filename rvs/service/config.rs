@@ -17,7 +17,7 @@ pub use listing::{Detail, ServerView, ServiceView};
 pub use transaction::{NewServer, Rejection, Transaction};
 
 use super::{
-    identity::Name, locality::Kind, PackedKey, PlaceBook, RealServer, Service, ServiceEntry,
+    identity::Name, key::PackedKey, locality::Kind, PlaceBook, RealServer, Service, ServiceEntry,
     ServiceKey, ServiceSettings, Services, Supply,
 };
 use crate::{
