@@ -32,6 +32,7 @@ pub mod defense {
 #[path = "../../../rvs/control"]
 pub mod control {
     pub mod attr;
+    pub mod line;
     pub mod policy;
     pub mod text;
     // Numbers under their UAPI names.
