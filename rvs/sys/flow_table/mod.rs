@@ -540,6 +540,7 @@ impl<T: Entry> FlowTable<T> {
         })
     }
 
+    #[inline]
     fn link(
         &self,
         chain: &bucket::LockedChain<'_, T>,
