@@ -54,9 +54,9 @@ pub struct Bucket<T> {
 }
 
 /// What a reader found in a chain.
-pub(super) enum Scan<T> {
-    /// The entry and the key under which it stands.
-    Found(NonNull<Node<T>>, Link),
+pub(super) enum Scan<T, R> {
+    /// The entry, and what was said of it.
+    Found(NonNull<Node<T>>, R),
     /// Nothing; certain only if the table's geometry did not change meanwhile.
     Missed,
     /// A writer moved slots under the reader: look again.
@@ -131,17 +131,17 @@ impl<T> Default for Bucket<T> {
 }
 
 impl<T> Bucket<T> {
-    /// Looks through the chain that starts here.
+    /// Looks through the chain that starts here for the first entry of which `judge` says something.
     ///
     /// # Safety
     ///
     /// The caller holds the RCU read side, or the lock of this chain.
     #[inline]
-    pub(super) unsafe fn scan(
+    pub(super) unsafe fn scan<R>(
         &self,
         fingerprint: u8,
-        is_match: &impl Fn(&T, Link) -> bool,
-    ) -> Scan<T> {
+        judge: &impl Fn(&T, Link) -> Option<R>,
+    ) -> Scan<T, R> {
         let mut bucket = self;
         loop {
             let word = bucket.word.load(Ordering::Acquire);
@@ -160,8 +160,8 @@ impl<T> Bucket<T> {
                 };
                 // SAFETY: by the type invariants the node was live when the word was loaded, and
                 // it is freed only a grace period after it was unlinked.
-                if is_match(unsafe { &node.as_ref().value }, link) {
-                    return Scan::Found(node, link);
+                if let Some(said) = judge(unsafe { &node.as_ref().value }, link) {
+                    return Scan::Found(node, said);
                 }
             }
             if word & CHAINED == 0 {
@@ -292,9 +292,10 @@ impl<'a, T> LockedChain<'a, T> {
         fingerprint: u8,
         is_match: &impl Fn(&T, Link) -> bool,
     ) -> Option<NonNull<Node<T>>> {
+        let judge = |entry: &T, link| is_match(entry, link).then_some(());
         // SAFETY: this guard holds the chain's lock.
-        match unsafe { self.first.scan(fingerprint, is_match) } {
-            Scan::Found(node, _) => Some(node),
+        match unsafe { self.first.scan(fingerprint, &judge) } {
+            Scan::Found(node, ()) => Some(node),
             Scan::Missed | Scan::Moved => None,
         }
     }

@@ -398,22 +398,23 @@ impl<T: Entry> FlowTable<T> {
         Some(unsafe { &*first.add(index as usize % SEGMENT) })
     }
 
-    /// The entry under this hash for which `is_match` says so. It gets entries of other keys too.
+    /// The entry under this hash of which `judge` says something, and what that is. It gets entries of other keys
+    /// too.
     #[inline]
-    pub fn lookup<'a>(
+    pub fn lookup<'a, R>(
         &'a self,
         hash: u64,
-        is_match: impl Fn(&T, Link) -> bool,
+        judge: impl Fn(&T, Link) -> Option<R>,
         rcu: Held<'a>,
-    ) -> Option<(Lent<'a, T>, Link)> {
+    ) -> Option<(Lent<'a, T>, R)> {
         loop {
             let geometry = self.geometry(Ordering::Acquire);
             if let Some(bucket) = self.bucket(geometry.index(hash), rcu) {
                 // SAFETY: the read side is held.
-                match unsafe { bucket.scan(fingerprint(hash), &is_match) } {
-                    Scan::Found(node, link) => {
+                match unsafe { bucket.scan(fingerprint(hash), &judge) } {
+                    Scan::Found(node, said) => {
                         // SAFETY: found in the table with the read side held for `'a`.
-                        return Some((unsafe { self.lend(node, rcu) }, link));
+                        return Some((unsafe { self.lend(node, rcu) }, said));
                     }
                     // The loads of the scan have acquire order, so this load comes after them: a
                     // slot that a resize emptied is noticed.
