@@ -179,6 +179,9 @@ impl<A: Address> Connections<A> {
         if self.account.is_spent() {
             return Err(CreateError::TableFull);
         }
+        // Before others see it, and it changes.
+        let is_unclaimed = value.status().is_unclaimed();
+        let is_ftp_control = value.ftp_control().is_some();
         let hashes = Hashes {
             forward: hash,
             reverse: value.answer_key().map(|answer| self.hash(&answer)),
@@ -193,7 +196,12 @@ impl<A: Address> Connections<A> {
         };
         let connection = inserted.entry;
         self.made.add(0, 1);
-        connection.get().count(&self.commons);
+        if is_unclaimed {
+            self.commons.count_unclaimed();
+        }
+        if is_ftp_control {
+            self.commons.count_ftp_control();
+        }
         if !inserted.is_complete {
             self.end(connection, rcu);
         }
