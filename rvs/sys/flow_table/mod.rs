@@ -470,7 +470,8 @@ impl<T: Entry> FlowTable<T> {
     /// Puts `value` into the table under all its keys, which have these hashes.
     ///
     /// `is_same` tells whether two entries have the same key. There is one of a forward key; of several of
-    /// a reverse key the newest is found. Never sleeps; may be called from any context but hard interrupts.
+    /// a reverse key the newest is found, unless a chain has become shorter since. Never sleeps; may be called
+    /// from any context but hard interrupts.
     pub fn insert<'a>(
         &'a self,
         value: T,
