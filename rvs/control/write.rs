@@ -211,7 +211,8 @@ pub fn service_key(message: &mut Message<'_>, key: ServiceKey) -> Result {
     })
 }
 
-fn server_key_attrs(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
+/// Appends where a real server is, within the nest of one.
+pub fn server_key_attrs(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
     addr_attr(message, dest::ADDR, endpoint.addr)?;
     be16_attr(message, dest::PORT, endpoint.port)?;
     family_attr(message, dest::ADDR_FAMILY, Family::of(endpoint.addr))

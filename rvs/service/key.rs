@@ -4,7 +4,7 @@
 //! find it.
 
 use crate::packet::{Address, Endpoint, Family, IPPROTO_TCP};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What identifies a virtual service; in the order of listings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -51,6 +51,35 @@ impl ServiceKey {
                 ..
             }
         )
+    }
+
+    /// The key as three words.
+    pub fn to_words(self) -> [u64; 3] {
+        PackedKey::of(self).0
+    }
+
+    /// The key that [`ServiceKey::to_words`] gave these words for.
+    pub fn from_words([what, low, high]: [u64; 3]) -> Self {
+        let is_ipv6 = (what & !PACKED_MARK) >> 32 == Family::V6 as u64;
+        if what & PACKED_MARK != 0 {
+            return Self::Mark {
+                family: if is_ipv6 { Family::V6 } else { Family::V4 },
+                mark: what as u32,
+            };
+        }
+        let addr = if is_ipv6 {
+            let octets = (u128::from(high) << 64 | u128::from(low)).to_le_bytes();
+            Ipv6Addr::from(octets).into()
+        } else {
+            Ipv4Addr::from((low as u32).to_le_bytes()).into()
+        };
+        Self::Address {
+            protocol: (what >> 16) as u8,
+            endpoint: Endpoint {
+                addr,
+                port: what as u16,
+            },
+        }
     }
 
     /// Whether it serves FTP, and with it the data connections of passive clients.

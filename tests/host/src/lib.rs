@@ -55,9 +55,12 @@ pub mod conn {
     pub mod wheel;
 }
 
-/// Services: of this room only what tunnels and names are like.
+/// Services: of this room only what keys, tunnels and names are like.
 #[path = "../../../rvs/service"]
 pub mod service {
+    // Keys as packets look for them are the table's.
+    #[allow(dead_code)]
+    pub mod key;
     pub mod naming;
     pub mod tunnel;
 }
