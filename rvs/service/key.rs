@@ -68,7 +68,7 @@ impl ServiceKey {
             };
         }
         let addr = if is_ipv6 {
-            let octets = (u128::from(high) << 64 | u128::from(low)).to_le_bytes();
+            let octets = ((u128::from(high) << 64) | u128::from(low)).to_le_bytes();
             Ipv6Addr::from(octets).into()
         } else {
             Ipv4Addr::from((low as u32).to_le_bytes()).into()
@@ -124,7 +124,7 @@ impl PackedKey {
         [low, high]: [u64; 2],
     ) -> Self {
         Self([
-            (family as u64) << 32 | (protocol as u64) << 16 | port as u64,
+            ((family as u64) << 32) | ((protocol as u64) << 16) | port as u64,
             low,
             high,
         ])
@@ -132,7 +132,7 @@ impl PackedKey {
 
     #[inline]
     pub(super) const fn of_mark(family: Family, mark: u32) -> Self {
-        Self([PACKED_MARK | (family as u64) << 32 | mark as u64, 0, 0])
+        Self([PACKED_MARK | ((family as u64) << 32) | mark as u64, 0, 0])
     }
 
     pub(super) fn of(key: ServiceKey) -> Self {
@@ -161,5 +161,5 @@ impl PackedKey {
 #[inline]
 fn folded_product(a: u64, b: u64) -> u64 {
     let product = u128::from(a).wrapping_mul(u128::from(b));
-    (product >> 64) as u64 ^ product as u64
+    ((product >> 64) as u64) ^ product as u64
 }
