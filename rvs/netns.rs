@@ -28,7 +28,8 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        rcu, slab,
+        rcu::{self, Held},
+        slab,
         worker::Worker,
         Arc,
     },
@@ -212,6 +213,8 @@ pub struct Netns {
     place_memory: Arc<Memory<PlaceEntry>>,
     budget: Arc<Budget>,
     settings: Arc<Settings>,
+    /// The balancer, for who meets packets elsewhere than in its hooks.
+    published: rcu::Cell<Arc<Balancer>>,
     state: Pin<KBox<Mutex<State>>>,
 }
 
@@ -271,6 +274,7 @@ impl PerNet for Netns {
             place_memory: shared.places.clone(),
             budget: shared.budget.clone(),
             settings,
+            published: rcu::Cell::empty(),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
         Ok(KBox::new(netns, GFP_KERNEL_ACCOUNT)?)
@@ -279,6 +283,7 @@ impl PerNet for Netns {
     fn quiesce(&self) {
         let mut state = self.state.lock();
         state.is_quiesced = true;
+        self.published.clear();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
             active.config.forget_routes();
@@ -295,6 +300,8 @@ impl Drop for Netns {
         self.guard.retire();
         let active = self.state.lock().active.take();
         if active.is_some() {
+            // What was published lets go of the balancer in a callback: ours has to be the last reference.
+            rcu::wait_for_callbacks();
             drop(active);
             rcu::wait_for_callbacks();
         }
@@ -313,6 +320,11 @@ impl Watcher for Netns {
 }
 
 impl Netns {
+    /// The balancer of a namespace, if there is one. To be called with the module held.
+    pub fn balancer_of<'a>(net: Net<'a>, rcu: Held<'a>) -> Option<&'a Balancer> {
+        Some(net::of::<Self>(net)?.published.read(rcu)?)
+    }
+
     /// The load balancer of a namespace.
     pub fn of(net: Net<'_>) -> Result<&Self> {
         net::of(net).ok_or(ENODEV)
@@ -383,6 +395,10 @@ impl Netns {
         if state.active.is_none() {
             let activated = self.activate(&state.timeouts);
             let active = activated.map_err(|error| Rejection::from(Refusal::from(error)))?;
+            let published = self
+                .published
+                .replace(active.balancer.clone(), GFP_KERNEL_ACCOUNT);
+            published.map_err(|error| Rejection::from(Refusal::from(error)))?;
             state.active = Some(active);
         }
         let Some(active) = state.active.as_mut() else {

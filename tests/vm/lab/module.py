@@ -14,7 +14,7 @@ RVS_KO = os.environ.get("RVS_KO", str(PROJECT / "rvs.ko"))
 
 _SCHEDULERS = "rr wrr lc wlc fo ovf lblc lblcr dh sh mh sed nq twos".split()
 _IP_VS = [*(f"ip_vs_{name}" for name in _SCHEDULERS), "ip_vs"]  # in the order in which they can be removed
-_ON_DEMAND = ["ip_vs_pe_sip", "ip_vs_ftp"]  # modules of C ip_vs that it, or somebody, may have loaded
+_ON_DEMAND = ["xt_ipvs", "ip_vs_pe_sip", "ip_vs_ftp"]  # modules of C ip_vs that it, or somebody, may have loaded
 
 
 def loaded(name):
