@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The kernel modules under test: loading them, unloading them, and what they leave behind."""
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -50,6 +51,16 @@ def unload(balancer):
 
 def slab_caches(balancer):
     """The names of the balancer's slab caches that exist."""
+@contextlib.contextmanager
+def beside(balancer, name):
+    """A module that C ip_vs does not load by itself, for as long as the block lasts; rvs has everything in one."""
+    if balancer == "ip_vs":
+        execute(["modprobe", name])
+    yield
+    if loaded(name):
+        execute(["rmmod", name])
+
+
     with open("/proc/slabinfo", encoding="ascii") as file:
         names = [line.split()[0] for line in file]
     return [name for name in names if name.startswith(balancer)]

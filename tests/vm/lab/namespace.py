@@ -4,13 +4,13 @@
 import contextlib
 import fcntl
 import os
-import pathlib
 import socket
 import struct
 import subprocess
 import threading
 import time
 
+from .kernel_setting import kernel_setting
 from .patience import patiently
 
 _LIMIT = "/proc/sys/user/max_net_namespaces"
@@ -164,12 +164,8 @@ def all_gone(limit, within=30.0):
 
 
 def _creation_is_allowed(limit):
-    normal = pathlib.Path(_LIMIT).read_text("ascii")
-    pathlib.Path(_LIMIT).write_text(str(limit), "ascii")
-    try:
+    with kernel_setting(_LIMIT, limit):
         return _create_and_leave()
-    finally:
-        pathlib.Path(_LIMIT).write_text(normal, "ascii")
 
 
 def _create_and_leave():

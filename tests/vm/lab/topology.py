@@ -41,6 +41,7 @@ class Plan:
     ghost_client: str
     ghost_server: str
     vip: dict  # by method
+    far_away: str  # a router somewhere on the way
 
     @property
     def host(self):
@@ -52,9 +53,9 @@ class Plan:
         return ":" in self.client
 
 
-IPV4 = Plan("IPv4", "10.0.0.2", "10.0.0.1", "10.1.0.1", "10.0.0.50", "10.1.0.50",
+IPV4 = Plan("IPv4", "10.0.0.2", "10.0.0.1", "10.1.0.1", "10.0.0.50", "10.1.0.50", "198.51.100.7",
             dict(zip(METHODS, ("192.0.2.1", "192.0.2.2", "192.0.2.3"))))
-IPV6 = Plan("IPv6", "2001:db8::2", "2001:db8::1", "2001:db8:1::1", "2001:db8::50", "2001:db8:1::50",
+IPV6 = Plan("IPv6", "2001:db8::2", "2001:db8::1", "2001:db8:1::1", "2001:db8::50", "2001:db8:1::50", "2001:db8:7::7",
             dict(zip(METHODS, ("2001:db8:2::1", "2001:db8:2::2", "2001:db8:2::3"))))
 VIP, VIP6 = IPV4.vip, IPV6.vip
 CLIENT, DIRECTOR_OUTSIDE, DIRECTOR_INSIDE = IPV4.client, IPV4.outside, IPV4.inside
