@@ -220,7 +220,7 @@ class Lab:
         own = _owned_by_servers(IPV4)
         server.sysctl(**{"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.all.arp_ignore": 1,
                          "net.ipv4.conf.all.arp_announce": 2, "net.ipv4.icmp_ratelimit": 0})
-        server.ip("link set lo up", *(f"addr add {vip}/32 dev lo" for vip in own), "link set tunl0 up",
+        server.ip("link set lo up", *(f"addr add {vip}/32 dev lo" for vip in own), "link add tunl0 type ipip", "link set tunl0 up",
                   "link set eth0 up", f"addr add {server.address}/24 dev eth0", f"route add default via {DIRECTOR_INSIDE}",
                   f"route add 10.1.0.0/24 dev eth0 table {_AROUND_THE_DIRECTOR}",
                   f"route add default via {_ROUTER_INSIDE} table {_AROUND_THE_DIRECTOR}",
@@ -249,7 +249,8 @@ class Lab:
     def _server6(self, server, number):
         server.address6 = f"2001:db8:1::1{number}"
         own = _owned_by_servers(IPV6)
-        server.ip("link set ip6tnl0 up", "link set sit0 up", *(f"addr add {vip}/128 dev lo nodad" for vip in own),
+        server.ip("link add ip6tnl0 type ip6tnl mode any", "link add sit0 type sit", "link set ip6tnl0 up", "link set sit0 up",
+                  *(f"addr add {vip}/128 dev lo nodad" for vip in own),
                   f"addr add {server.address6}/64 dev eth0 nodad", f"addr add fe80::1{number}/64 dev eth0 nodad",
                   f"route add default via {IPV6.inside}",
                   f"route add 2001:db8:1::/64 dev eth0 table {_AROUND_THE_DIRECTOR}",
