@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from lab import METHODS, Lab, module, namespace, shares  # noqa: E402
+from lab import METHODS, Lab, marks, module, namespace, shares  # noqa: E402
 from lab.ipvsadm import Ipvsadm  # noqa: E402
 from lab.kernel_log import KernelLog  # noqa: E402
 
@@ -23,8 +23,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "rvs_only: about something that C ip_vs does not have")
-    config.addinivalue_line("markers", "dual_stack: the machines have IPv6 too")
+    marks.register(config)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -2,16 +2,15 @@
 """/proc/net/ip_vs_conn with two hundred thousand connections: read in linear time, and whatever happens to them meanwhile."""
 
 import itertools
-import pathlib
 import threading
 import time
 
 import pytest
 
-from lab import VIP, eventually
-from lab.flood import Flood
+from lab import VIP, eventually, several_processors
+from lab.flood import Flood, long_queues
 
-pytestmark = pytest.mark.rvs_only  # C ip_vs does not show connections that it moves in its table
+pytestmark = [pytest.mark.rvs_only, several_processors]  # C ip_vs does not show connections that it moves in its table
 
 PORTS, SOURCES = 40_001, 5
 FLOWS = PORTS * SOURCES
@@ -19,13 +18,9 @@ WIDTH = {"ip_vs_conn": 65, "ip_vs_conn_sync": 72}
 
 
 @pytest.fixture(autouse=True)
-def long_queues():
-    """The generator is not stopped by queues of a processor that get full."""
-    path = pathlib.Path("/proc/sys/net/core/netdev_max_backlog")
-    before = path.read_text("ascii")
-    path.write_text("300000", "ascii")
-    yield
-    path.write_text(before, "ascii")
+def nothing_is_lost():
+    with long_queues():
+        yield
 
 
 def flood(lab, service):
@@ -48,6 +43,18 @@ def read(node, name, size=-1):
         return b"".join(parts).splitlines()[1:], seconds
 
 
+def takes_as_long_for_each_fifth(node):
+    """Read the whole file several times: its last fifth may take longer than its first by chance, but not each time."""
+    fifth, fastest = FLOWS * (WIDTH["ip_vs_conn"] + 1) // 5 + 1000, [float("inf")] * 5
+    for _ in range(6):
+        listed, seconds = read(node, "ip_vs_conn", fifth)
+        assert len(listed) == len({line[:17] for line in listed}) == FLOWS
+        fastest = [min(both) for both in zip(fastest, seconds, strict=True)]
+        if max(fastest) < 3 * min(fastest):
+            return
+    raise AssertionError(fastest)
+
+
 def test_the_connections_are_listed_in_linear_time_and_safely_while_they_come_and_go(lab, balancer):
     server = lab.ghost_server()
     server.close()
@@ -55,12 +62,7 @@ def test_the_connections_are_listed_in_linear_time_and_safely_while_they_come_an
     balancer.add_server(service, server.address, "direct-routing")
     while balancer.counts(service)[server.address][1] < FLOWS:
         flood(lab, service)
-    fifth = FLOWS * (WIDTH["ip_vs_conn"] + 1) // 5 + 1000
-    readings = [read(lab.director, "ip_vs_conn", fifth) for _ in range(2)]
-    for listed, _ in readings:
-        assert len(listed) == len({line[:17] for line in listed}) == FLOWS
-    fifths = [min(of_one) for of_one in zip(*(seconds for _, seconds in readings), strict=True)]
-    assert len(fifths) == 5 and max(fifths) < 3 * min(fifths), fifths
+    takes_as_long_for_each_fifth(lab.director)
 
     balancer.set_timeouts(0, 0, 1)
     end = threading.Thread(target=flood, args=(lab, service))  # gives each its new timeout

@@ -7,13 +7,13 @@ import json
 
 import pytest
 
-from lab import VIP, CommandFailed, dual_stack, eventually
-from lab.flood import Flood
+from lab import VIP, CommandFailed, dual_stack, eventually, several_processors
+from lab.flood import Flood, long_queues
 from lab.programs import TcpClient, UdpClient
 from lab.rvsctl import Rvsctl
 from lab.topology import VIP6
 
-pytestmark = pytest.mark.rvs_only
+pytestmark = [pytest.mark.rvs_only, several_processors]
 
 RESIDENTS, GUESTS = 2000, 12_000
 
@@ -121,10 +121,11 @@ def test_a_listing_meets_every_connection_once_while_the_table_grows_and_shrinks
     service = balancer.add_service("udp", VIP["masquerading"], 53, "rr")
     balancer.add_server(service, server.address, "masquerading")
     towards = lab.director.mac("eth0")
-    first = Flood(lab.client, service, towards, source=client.address, first_port=1000, ports=RESIDENTS, count=2 * RESIDENTS, gap=0,
-                  processors=1)
-    first.wait()
-    first.stop()
+    with long_queues():
+        first = Flood(lab.client, service, towards, source=client.address, first_port=1000, ports=RESIDENTS, count=2 * RESIDENTS, gap=0,
+                      processors=1)
+        first.wait()
+        first.stop()
     eventually(lambda: rvsctl.command("conn", "list", "--count").strip(), str(RESIDENTS))
 
     def check():

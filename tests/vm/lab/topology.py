@@ -24,6 +24,7 @@ from . import namespace
 from .address import family_of
 from .capture import Capture
 from .ghost import Ghost
+from .marks import dual_stack
 from .namespace import Namespace
 from .programs import TcpPrograms, UdpPrograms
 
@@ -40,8 +41,8 @@ class Plan:
     inside: str
     ghost_client: str
     ghost_server: str
-    vip: dict  # by method
     far_away: str  # a router somewhere on the way
+    vip: dict  # by method
 
     @property
     def host(self):
@@ -62,9 +63,6 @@ CLIENT, DIRECTOR_OUTSIDE, DIRECTOR_INSIDE = IPV4.client, IPV4.outside, IPV4.insi
 
 # Marks a scenario about what all methods have in common: one stands for all, so that the suite stays quick.
 whichever_method = pytest.mark.parametrize("method", ["direct-routing"])
-
-# Marks a scenario whose machines have IPv6 too.
-dual_stack = pytest.mark.dual_stack
 
 # Runs a scenario over either family, on a dual stack.
 either_family = pytest.mark.parametrize("plan", [pytest.param(plan, id=plan.name, marks=dual_stack) for plan in (IPV4, IPV6)])
