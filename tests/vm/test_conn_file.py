@@ -2,6 +2,7 @@
 """/proc/net/ip_vs_conn with two hundred thousand connections: read in linear time, and whatever happens to them meanwhile."""
 
 import itertools
+import math
 import threading
 import time
 
@@ -14,6 +15,7 @@ pytestmark = [pytest.mark.rvs_only, several_processors]  # C ip_vs does not show
 
 PORTS, SOURCES = 40_001, 5
 FLOWS = PORTS * SOURCES
+MOST_READINGS = 8
 WIDTH = {"ip_vs_conn": 65, "ip_vs_conn_sync": 72}
 
 
@@ -43,18 +45,6 @@ def read(node, name, size=-1):
         return b"".join(parts).splitlines()[1:], seconds
 
 
-def takes_as_long_for_each_fifth(node):
-    """Read the whole file several times: its last fifth may take longer than its first by chance, but not each time."""
-    fifth, fastest = FLOWS * (WIDTH["ip_vs_conn"] + 1) // 5 + 1000, [float("inf")] * 5
-    for _ in range(6):
-        listed, seconds = read(node, "ip_vs_conn", fifth)
-        assert len(listed) == len({line[:17] for line in listed}) == FLOWS
-        fastest = [min(both) for both in zip(fastest, seconds, strict=True)]
-        if max(fastest) < 3 * min(fastest):
-            return
-    raise AssertionError(fastest)
-
-
 def test_the_connections_are_listed_in_linear_time_and_safely_while_they_come_and_go(lab, balancer):
     server = lab.ghost_server()
     server.close()
@@ -62,7 +52,16 @@ def test_the_connections_are_listed_in_linear_time_and_safely_while_they_come_an
     balancer.add_server(service, server.address, "direct-routing")
     while balancer.counts(service)[server.address][1] < FLOWS:
         flood(lab, service)
-    takes_as_long_for_each_fifth(lab.director)
+    fifth = FLOWS * (WIDTH["ip_vs_conn"] + 1) // 5 + 1000
+    # What a busy host adds differs from reading to reading; what the file costs stays.
+    fifths = [math.inf] * 5
+    for _ in range(MOST_READINGS):
+        listed, seconds = read(lab.director, "ip_vs_conn", fifth)
+        assert len(listed) == len({line[:17] for line in listed}) == FLOWS
+        fifths = [min(of_one) for of_one in zip(fifths, seconds, strict=True)]
+        if max(fifths) < 3 * min(fifths):
+            break
+    assert max(fifths) < 3 * min(fifths), fifths
 
     balancer.set_timeouts(0, 0, 1)
     end = threading.Thread(target=flood, args=(lab, service))  # gives each its new timeout
