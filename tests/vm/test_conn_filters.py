@@ -7,13 +7,13 @@ import json
 
 import pytest
 
-from lab import VIP, CommandFailed, dual_stack, eventually
+from lab import VIP, CommandFailed, dual_stack, eventually, several_processors
 from lab.flood import Flood
 from lab.programs import TcpClient, UdpClient
 from lab.rvsctl import Rvsctl
 from lab.topology import VIP6
 
-pytestmark = pytest.mark.rvs_only
+pytestmark = [pytest.mark.rvs_only, several_processors]
 
 RESIDENTS, GUESTS = 2000, 12_000
 
