@@ -293,14 +293,7 @@ pub fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text
         .split_once('=')
         .ok_or_else(|| format!("'{text}' is not a label, such as tier=front"))?;
-    let is_key = key.len() <= TEXT
-        && key.starts_with(|c: char| c.is_ascii_alphabetic())
-        && key.bytes().all(|byte| is_plain(byte) || byte == b'/');
-    if !is_key {
-        return Err(format!(
-            "'{key}' is not a label's key: a letter and up to 62 letters, digits, '.', '_', '-' or '/'"
-        ));
-    }
+    let key = label_key(key)?;
     let is_value = value.len() <= TEXT
         && value
             .bytes()
@@ -311,7 +304,20 @@ pub fn label(text: &str) -> Result<(String, String), String> {
              or '+'"
         ));
     }
-    Ok((key.to_string(), value.to_string()))
+    Ok((key, value.to_string()))
+}
+
+/// Reads the key of a label.
+pub fn label_key(text: &str) -> Result<String, String> {
+    let is_key = text.len() <= TEXT
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| is_plain(byte) || byte == b'/');
+    if is_key {
+        return Ok(text.to_string());
+    }
+    Err(format!(
+        "'{text}' is not a label's key: a letter and up to 62 letters, digits, '.', '_', '-' or '/'"
+    ))
 }
 
 /// Checks that there are no more labels than the kernel takes.

@@ -21,7 +21,7 @@ use clap::{
     ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
 
-pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
+pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, Owner, Selection, SortKey};
 pub use self::drain::DrainArgs;
 pub use self::explain::ExplainArgs;
 pub use self::names::{

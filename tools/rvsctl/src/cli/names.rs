@@ -274,7 +274,12 @@ fn server_ref(
     })
 }
 
-fn service_ref(kind: &str, address: Option<&str>, ipv6: bool) -> Result<ServiceRef, clap::Error> {
+/// The service that one word or two name, as those of [`ServiceWords`] do.
+pub fn service_ref(
+    kind: &str,
+    address: Option<&str>,
+    ipv6: bool,
+) -> Result<ServiceRef, clap::Error> {
     if let Ok(kind) = ServiceKind::from_str(kind, false) {
         let address = address.ok_or_else(|| missing("ADDRESS:PORT"))?;
         return service_key(kind, address, ipv6).map(ServiceRef::Key);
@@ -306,15 +311,6 @@ pub fn wrong(argument: &str, value: &str, reason: &str) -> clap::Error {
          For more information, try '--help'.\n"
     );
     clap::Error::raw(ErrorKind::ValueValidation, message)
-}
-
-/// The service that two words name, in an option: those of [`ServiceWords`].
-pub fn service_by_words(kind: &str, address: &str, ipv6: bool) -> Result<ServiceKey, clap::Error> {
-    let known = ServiceKind::from_str(kind, false).map_err(|_| {
-        let reason = "it is tcp, udp, sctp or mark";
-        wrong("PROTOCOL", kind, reason)
-    })?;
-    service_key(known, address, ipv6)
 }
 
 fn service_key(kind: ServiceKind, address: &str, ipv6: bool) -> Result<ServiceKey, clap::Error> {

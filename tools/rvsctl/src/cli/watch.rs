@@ -60,7 +60,7 @@ pub struct TopArgs {
     pub format: Format,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct MetricsArgs {
     /// Serve them over HTTP at this address and port, until ^C
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse::listening_address)]
@@ -69,6 +69,11 @@ pub struct MetricsArgs {
     /// So many services, and so many servers, have series of their own
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub limit: usize,
+
+    /// Every series of services and servers has their label with this key; may
+    /// be given several times
+    #[arg(long = "label", value_name = "KEY", value_parser = parse::label_key)]
+    pub labels: Vec<String>,
 }
 
 /// What can be listened to by itself.

@@ -20,7 +20,7 @@ pub fn list<T: Transport>(
     if arguments.count {
         return count(session, arguments);
     }
-    let mut filter = arguments.filter.0.clone();
+    let mut filter = session.find_connections(&arguments.filter.0)?;
     let Session {
         client, out, style, ..
     } = session;
@@ -59,7 +59,8 @@ fn count<T: Transport>(
     struct Count {
         connections: u64,
     }
-    let counted = session.client.count_connections(&arguments.filter.0);
+    let filter = session.find_connections(&arguments.filter.0)?;
+    let counted = session.client.count_connections(&filter);
     let connections = explained(counted, Attempt::ListConnections)?;
     if arguments.format.json {
         return Ok(json::print(session.out, &Count { connections })?);
@@ -75,14 +76,15 @@ pub fn kill<T: Transport>(
     struct Killed {
         killed: u64,
     }
-    let mut filter = arguments.filter.0.clone();
-    if filter.is_open() && !arguments.all {
+    let is_open = arguments.filter.0.is_open();
+    if is_open && !arguments.all {
         return Err(undirected().into());
     }
-    if filter.is_open() && !arguments.yes {
-        if !confirm::can_ask() {
-            return Err(unasked().into());
-        }
+    if is_open && !arguments.yes && !confirm::can_ask() {
+        return Err(unasked().into());
+    }
+    let mut filter = session.find_connections(&arguments.filter.0)?;
+    if is_open && !arguments.yes {
         let counted = session.client.count_connections(&filter);
         let connections = explained(counted, Attempt::KillConnections)?;
         let question = format!("End all connections and templates ({connections})?");

@@ -54,7 +54,7 @@ pub mod samples {
     pub use super::event::tests::{event_body, Sample};
     pub use super::explanation::tests::{dropped_body, scheduled_body};
     pub use super::operations::tests::{info_body, info_body_without_generation};
-    pub use super::server::tests::{server_body, server_body_with, server_sent};
+    pub use super::server::tests::{server_body, server_body_with, server_name, server_sent};
     pub use super::service::tests::{body_of_service, service_body, service_sent};
     pub use super::statistics::tests::totals_body;
 }

@@ -176,6 +176,11 @@ pub mod tests {
         encode(&[Attribute::nest(rvs::DEST, attributes)])
     }
 
+    /// The name of a server.
+    pub fn server_name(name: &str) -> Attribute {
+        Attribute::string(server::NAME, name)
+    }
+
     /// The settings of a server in a request.
     pub fn server_sent(body: &[u8]) -> ServerSettings {
         let top = Attributes::parse(&rvs::SET, body).unwrap();
