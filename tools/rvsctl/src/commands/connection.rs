@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::{confirm, explained, Session};
 use crate::cli::{ConnKillArgs, ConnListArgs, SortKey};
-use crate::error::{Attempt, Error, ExitStatus, Failure};
+use crate::error::{Attempt, Error, ExitStatus, Failure, Interruption};
 use crate::model::Connection;
-use crate::netlink::{self, Client, ConnectionFilter, Transport};
+use crate::netlink::{Client, ConnectionFilter, Transport};
 use crate::output::connections::{Columns, Printer};
 use crate::output::json::{self, Array};
 
@@ -194,31 +194,15 @@ fn compare(key: SortKey, a: &Connection, b: &Connection) -> Ordering {
     }
 }
 
-/// What can end the reading: the kernel, or whoever takes the connections.
-enum Interruption {
-    Kernel(netlink::Error),
-    Output(Error),
-}
-
-impl From<netlink::Error> for Interruption {
-    fn from(error: netlink::Error) -> Self {
-        Self::Kernel(error)
-    }
-}
-
 fn read<T: Transport>(
     client: &mut Client<T>,
     filter: &ConnectionFilter,
     mut each: impl FnMut(Connection) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    client
-        .connections(filter, |connection| {
-            each(connection).map_err(Interruption::Output)
-        })
-        .map_err(|interruption| match interruption {
-            Interruption::Kernel(error) => Failure::explain(error, Attempt::ListConnections).into(),
-            Interruption::Output(error) => error,
-        })
+    let read = client.connections(filter, |connection| {
+        each(connection).map_err(Interruption::Output)
+    });
+    read.map_err(|ending| ending.explained(Attempt::ListConnections))
 }
 
 #[cfg(test)]

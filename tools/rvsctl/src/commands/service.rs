@@ -161,12 +161,24 @@ pub fn read<T: Transport>(
     }
 }
 
-/// All services with their servers, sorted by key. One that goes away meanwhile is left out.
+/// All services with their servers, sorted by key.
 pub fn read_all<T: Transport>(client: &mut Client<T>) -> Result<Vec<ServiceWithServers>, Failure> {
-    let mut services = explained(client.services(), Attempt::ListServices)?;
-    services.sort_by_key(|service| service.key);
-    let mut found = Vec::with_capacity(services.len());
-    for service in services {
+    let mut found = explained(client.configuration(), Attempt::ListServices)?;
+    if found.is_empty() {
+        found = read_each(client)?;
+    }
+    found.sort_by_key(|it| it.service.key);
+    for it in &mut found {
+        it.servers.sort_by_key(|server| server.endpoint);
+    }
+    Ok(found)
+}
+
+/// All services with their servers from a kernel that does not list them at once. One that goes away
+/// meanwhile is left out.
+fn read_each<T: Transport>(client: &mut Client<T>) -> Result<Vec<ServiceWithServers>, Failure> {
+    let mut found = Vec::new();
+    for service in explained(client.services(), Attempt::ListServices)? {
         match servers_of(client, &service) {
             Ok(servers) => found.push(ServiceWithServers { service, servers }),
             Err(failure) if failure.status == ExitStatus::NotFound => {}
