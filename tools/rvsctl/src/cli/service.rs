@@ -3,7 +3,7 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::scheduling::{self, SchedulerName};
+use super::scheduling;
 use super::{help, ListArgs, NamingArgs, NewService, ServiceName};
 use crate::model::SchedulerOption;
 use crate::parse::{self, Mask};
@@ -21,7 +21,7 @@ pub enum ServiceCommand {
             long,
             short,
             default_value = "wlc",
-            value_parser = SchedulerName,
+            value_parser = scheduling::scheduler(),
             hide_possible_values = true,
             value_name = "NAME"
         )]
@@ -120,7 +120,7 @@ pub struct ServiceChange {
     #[arg(
         long,
         short,
-        value_parser = SchedulerName,
+        value_parser = scheduling::scheduler(),
         hide_possible_values = true,
         value_name = "NAME"
     )]
