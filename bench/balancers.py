@@ -94,14 +94,18 @@ def _unload(balancer):
         time.sleep(0.1)
 
 
-def serve(method, servers):
-    """Makes the virtual service with the given real servers in the director's namespace."""
-    service = f"{lab.VIP}:{lab.VIP_PORT}"
+def serve(method, servers, vip):
+    """Makes the virtual service of the address with the given real servers in the director's namespace."""
+    service = _endpoint(vip, lab.VIP_PORT)
     port = lab.SERVER_PORT if method == "masquerading" else lab.VIP_PORT
     lab.in_director("ipvsadm", "--set", "0", "0", str(UDP_TIMEOUT))
     lab.in_director("ipvsadm", "--add-service", "-u", service, "-s", SCHEDULER)
     for server in servers:
-        lab.in_director("ipvsadm", "--add-server", "-u", service, "-r", f"{server}:{port}", *METHOD_OPTIONS[method])
+        lab.in_director("ipvsadm", "--add-server", "-u", service, "-r", _endpoint(server, port), *METHOD_OPTIONS[method])
+
+
+def _endpoint(address, port):
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def connections():

@@ -34,7 +34,7 @@ def arguments(words):
         type=lambda text: text.split(","),
         default=[],
         metavar="WORDS",
-        help=f"measure less, for example --only dr,established: {', '.join((*paths.BALANCERS, *paths.METHODS, *paths.TRAFFIC))}",
+        help=f"measure less, for example --only dr,established: {', '.join((*paths.BALANCERS, *paths.METHODS, *paths.TRAFFIC, *paths.FAMILIES))}",
     )
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often everything is measured (default: 3)")
     parser.add_argument("--packets", type=int, default=50000, metavar="N", help="packets per measurement (default: 50000)")
@@ -66,8 +66,8 @@ def plan(chosen):
     """One round: pairs of a balancer (or `None`) and the paths to measure while it is loaded."""
     traffic = {path.traffic for path in chosen.paths} | {pktgen.ESTABLISHED}
     everyone = {balancers.IpVs.name: balancers.IpVs(), balancers.Rvs.name: balancers.Rvs(MODULE)}
-    generators = tuple(path for path in paths.GENERATORS if path.traffic in traffic)
-    return [(None, generators + paths.FLOORS), *((everyone[name], chosen.paths) for name in chosen.balancers)]
+    floors = tuple(path for path in paths.GENERATORS + paths.FLOORS if path.traffic in traffic)
+    return [(None, floors), *((everyone[name], chosen.paths) for name in chosen.balancers)]
 
 
 def check_guest(chosen):
@@ -86,12 +86,13 @@ def check_guest(chosen):
 
 def packets(chosen, path):
     """How many packets the path is measured with."""
-    return chosen.new_flows if path.traffic is pktgen.NEW else chosen.packets
+    count = chosen.new_flows if path.traffic in pktgen.NEWS else chosen.packets
+    return min(count, path.traffic.most or count)
 
 
 def warm_up(chosen, balancer, some):
     """Walks the path that takes most memory once, unrecorded: in a fresh guest the page allocator works harder than ever after."""
-    path = next((path for path in some if path.traffic is pktgen.NEW), some[0])
+    path = next((path for path in some if path.traffic in pktgen.NEWS), some[0])
     with balancers.loaded(balancer):
         measure.measure(path, balancer, 0, packets(chosen, path), chosen.shared)
 
@@ -118,6 +119,7 @@ def write(chosen, measurements):
     raw = {
         "kernel": os.uname().release,
         "packet_bytes": pktgen.PACKET_BYTES,
+        "packet6_bytes": pktgen.PACKET6_BYTES,
         "flows": pktgen.FLOWS,
         "scheduler": balancers.SCHEDULER,
         "real_servers": len(lab.SERVERS),

@@ -11,7 +11,7 @@
                                 | clients   10.3.0.1  dummy ------+--> 10.3.0.2     router towards 10.1.0.0/16, the clients
                                 +---------------------------------+
 
-The dummy devices swallow what they are given and count it; their neighbours are permanent entries, so no ARP is seen. What is
+IPv6 goes the same ways: for 10.a.b.c it has fd00:a:b::c. The dummy devices swallow what they are given and count it; their neighbours are permanent entries, so no ARP is seen. What is
 *done* to the packets (services, filters) does not live here.
 """
 
@@ -34,6 +34,10 @@ VIP_PORT = 80
 SERVERS = ("10.2.0.10", "10.2.0.11", "10.2.0.12", "10.2.0.13")
 SERVER_PORT = 8080
 CLIENT = "10.1.0.1"
+
+VIP6 = "fd00:9::1"
+SERVERS6 = ("fd00:2::10", "fd00:2::11", "fd00:2::12", "fd00:2::13")
+CLIENT6 = "fd00:1::1"
 
 
 class CommandFailed(Exception):
@@ -82,6 +86,31 @@ def _quiet_namespace(name):
             write(f"/proc/sys/net/ipv4/conf/{scope}/rp_filter", "0")
 
 
+def _add_ipv6():
+    """Gives the director's devices IPv6, which then says nothing of itself."""
+    # Reports of multicast groups go out, but once (for all namespaces), and before anything is counted.
+    write("/proc/sys/net/ipv6/mld_qrv", "1")
+    with inside(DIRECTOR):
+        for device in (INGRESS, TO_SERVERS, TO_CLIENTS, "lo"):
+            conf = f"/proc/sys/net/ipv6/conf/{device}"
+            for version in (1, 2):
+                write(f"{conf}/mldv{version}_unsolicited_report_interval", "1")
+            for setting, value in (("addr_gen_mode", "1"), ("accept_dad", "0"), ("accept_ra", "0"), ("router_solicitations", "0")):
+                write(f"{conf}/{setting}", value)
+            write(f"{conf}/disable_ipv6", "0")
+        write("/proc/sys/net/ipv6/conf/all/forwarding", "1")
+    batch(
+        DIRECTOR,
+        f"addr add fd00:0:1::1/64 dev {INGRESS} nodad",
+        f"addr add fd00:2::1/64 dev {TO_SERVERS} nodad",
+        f"addr add fd00:3::1/64 dev {TO_CLIENTS} nodad",
+        f"addr add {VIP6}/128 dev lo nodad",
+        *(f"neigh add {server} lladdr 02:00:00:00:02:{i:02x} dev {TO_SERVERS} nud permanent" for i, server in enumerate(SERVERS6)),
+        f"neigh add fd00:3::2 lladdr 02:00:00:00:03:02 dev {TO_CLIENTS} nud permanent",
+        f"route add fd00:1::/64 via fd00:3::2 dev {TO_CLIENTS}",
+    )
+
+
 @contextlib.contextmanager
 def lab():
     """Builds the network, and removes it (with every connection in it) at the end of the block."""
@@ -107,6 +136,7 @@ def lab():
         )
         with inside(DIRECTOR):
             write("/proc/sys/net/ipv4/ip_forward", "1")
+        _add_ipv6()
         batch(GENERATOR, f"addr add 10.0.1.2/24 dev {SOURCE_DEVICE}", f"link set {SOURCE_DEVICE} up")
         yield
     finally:

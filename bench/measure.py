@@ -43,8 +43,8 @@ def measure(path, balancer, round_number, packets, shared=False, observed=contex
     traffic = pktgen.shared(path.traffic) if shared else path.traffic
     with lab.lab():
         path.prepare()
-        if path.traffic is pktgen.REPLIES and path.balanced:
-            pktgen.send(pktgen.ESTABLISHED, paths.TO_VIP, PROBES)
+        if path.answers:
+            pktgen.send(*path.answers, PROBES)
         _probe(path, traffic)
         before = _Counters.read(path)
         instructions = pktgen.send(traffic, path.destination, packets, observed)
@@ -69,9 +69,10 @@ def _probe(path, traffic):
         return
     device = path.exit.device
     lab.in_director("tc", "qdisc", "add", "dev", device, "clsact")
+    protocol = "ipv6" if traffic.is_ipv6 else "ip"
     match = path.exit.match.split()
-    lab.in_director("tc", "filter", "add", "dev", device, "egress", "protocol", "ip", "flower", *match, "action", "pass")
-    pktgen.send(traffic, path.destination, PROBES)
+    lab.in_director("tc", "filter", "add", "dev", device, "egress", "protocol", protocol, "flower", *match, "action", "pass")
+    pktgen.send(pktgen.probing(traffic), path.destination, PROBES)
     filters = json.loads(lab.in_director("tc", "-json", "-statistics", "filter", "show", "dev", device, "egress"))
     seen = [action["stats"]["packets"] for filter in filters for action in filter.get("options", {}).get("actions", ())]
     if seen != [PROBES]:
@@ -104,5 +105,5 @@ def _check(path, before, after, packets):
         left = tuple(now - then for now, then in zip(after.sent[device], before.sent[device]))
         if left != wanted:
             raise Invalid(f"{name}: {left} packets and bytes left through {device}, should be {wanted}")
-    if path.balanced and path.traffic is not pktgen.NEW and after.connections != before.connections:
+    if path.balanced and path.traffic not in pktgen.NEWS and after.connections != before.connections:
         raise Invalid(f"{name}: {after.connections - before.connections} connections were made by packets of established flows")

@@ -17,7 +17,7 @@ LABELS = {
     "drop": "tc ingress drop (the generator)",
     "redirect": "tc ingress redirect (the floor)",
     "local_in": "dropped at LOCAL_IN",
-    "forwarding": "plain IPv4 forwarding",
+    "forwarding": "plain forwarding",
     "direct": "direct routing",
     "masquerading": "masquerading",
     "tunneling": "tunneling, IP in IP",
@@ -90,7 +90,7 @@ def conditions(raw):
     """What the figures are about, in a line."""
     owner = "shared with the generator (copied by the director)" if raw["shared_packets"] else "owned by the stack, as from a network card"
     return (
-        f"Linux {raw['kernel']}, {raw['packet_bytes']}-byte UDP packets {owner}; established: {raw['flows']} flows; "
+        f"Linux {raw['kernel']}, {raw['packet_bytes']}-byte UDP packets ({raw['packet6_bytes']} by IPv6, names with a 6) {owner}; established: {raw['flows']} flows; "
         f"scheduler {raw['scheduler']}, {raw['real_servers']} real servers"
     )
 

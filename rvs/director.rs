@@ -306,7 +306,7 @@ impl Balancer {
         let expires = || self.settings.expire_nodest_conn.is_on();
         let server = connection.server.as_deref();
         let is_gone = server.is_some_and(|server| {
-            let moves = server.is_draining() && segment.protocol == Protocol::Udp;
+            let moves = segment.protocol == Protocol::Udp && server.is_draining();
             moves || (!server.is_available() && expires())
         });
         is_gone || (segment.is_new && self.is_replaced(connection, segment))
@@ -393,7 +393,7 @@ impl Balancer {
         segment: &Segment<A>,
         way: Way,
     ) {
-        let machine = if self.defense.is_tcp_wary() {
+        let machine = if segment.protocol == Protocol::Tcp && self.defense.is_tcp_wary() {
             Machine::Secure
         } else {
             Machine::Normal

@@ -453,10 +453,11 @@ impl<A: Address> Connection<A> {
         }
     }
 
-    /// Waits again for the client that was announced for it.
-    pub fn listen(&self, timeout: u32) {
+    /// Waits again for the client that was announced for it. `true` if the keeper would look at it too late.
+    #[must_use]
+    pub fn listen(&self, timeout: u32) -> bool {
         self.set(|status| status.with_state(tcp::State::Listen as u8, status.is_active()));
-        self.touch(time::jiffies(), timeout);
+        self.touch(time::jiffies(), timeout)
     }
 
     /// Ends the connection: its real server no longer counts it. Its status before; `None` if it has
@@ -475,16 +476,6 @@ impl<A: Address> Connection<A> {
                 }
                 return Some(status);
             }
-        }
-    }
-
-    /// Counts a connection that was added where such are counted.
-    fn count(&self, commons: &Commons) {
-        if self.status().is_unclaimed() {
-            commons.count_unclaimed();
-        }
-        if self.ftp_control().is_some() {
-            commons.count_ftp_control();
         }
     }
 

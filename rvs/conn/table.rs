@@ -98,10 +98,8 @@ impl<A: Address> Connections<A> {
     /// The connection that a packet with this key, and this hash of it, belongs to.
     #[inline]
     pub fn find<'a>(&'a self, flow: &FlowKey<A>, hash: u64, rcu: Held<'a>) -> Option<Found<'a, A>> {
-        let is_of_flow = |connection: &Connection<A>, link| connection.way_of(flow, link).is_some();
-        let (connection, link) = self.table.lookup(hash, is_of_flow, rcu)?;
-        let way = connection.way_of(flow, link)?;
-        Some((connection, way))
+        let way = |connection: &Connection<A>, link| connection.way_of(flow, link);
+        self.table.lookup(hash, way, rcu)
     }
 
     /// The hash of a template's key, and of the Call-ID besides for one of a call: one client may make all of
@@ -128,8 +126,9 @@ impl<A: Address> Connections<A> {
         hash: u64,
         rcu: Held<'a>,
     ) -> Option<PinnedTemplate<'a, A>> {
-        let is_it = |connection: &Connection<A>, _| connection.is_template_of(key, call);
-        let (template, _) = self.table.lookup(hash, is_it, rcu)?;
+        let is_it =
+            |connection: &Connection<A>, _| connection.is_template_of(key, call).then_some(());
+        let (template, ()) = self.table.lookup(hash, is_it, rcu)?;
         Some((template, template.pin()?))
     }
 
@@ -144,8 +143,8 @@ impl<A: Address> Connections<A> {
     ) -> Option<Result<Lent<'a, Connection<A>>, CreateError<'a, A>>> {
         let mut key = *flow;
         key.src.port = 0;
-        let awaits = |connection: &Connection<A>, _| connection.awaits(&key);
-        let (waiting, _) = self.table.lookup(self.hash(&key), awaits, rcu)?;
+        let awaits = |connection: &Connection<A>, _| connection.awaits(&key).then_some(());
+        let (waiting, ()) = self.table.lookup(self.hash(&key), awaits, rcu)?;
         let claimed = waiting.claimed_by(flow.src.port)?;
         // First the new one is there, then the old one is gone: a packet of the same flow on another CPU
         // finds at least one of them.
@@ -180,6 +179,9 @@ impl<A: Address> Connections<A> {
         if self.account.is_spent() {
             return Err(CreateError::TableFull);
         }
+        // Before others see it, and it changes.
+        let is_unclaimed = value.status().is_unclaimed();
+        let is_ftp_control = value.ftp_control().is_some();
         let hashes = Hashes {
             forward: hash,
             reverse: value.answer_key().map(|answer| self.hash(&answer)),
@@ -194,7 +196,12 @@ impl<A: Address> Connections<A> {
         };
         let connection = inserted.entry;
         self.made.add(0, 1);
-        connection.get().count(&self.commons);
+        if is_unclaimed {
+            self.commons.count_unclaimed();
+        }
+        if is_ftp_control {
+            self.commons.count_ftp_control();
+        }
         if !inserted.is_complete {
             self.end(connection, rcu);
         }

@@ -192,7 +192,9 @@ impl Balancer {
         let mut added = connections.add(make()?, hash, context.rcu);
         if let Err(CreateError::Exists(older)) = added {
             if older.target() == target {
-                older.listen(self.listen_ticks());
+                if older.listen(self.listen_ticks()) {
+                    connections.ask_to_visit(older);
+                }
                 return Ok(());
             }
             // The client has asked another real server since.

@@ -18,11 +18,10 @@ use crate::{
         flow_table::Pinned,
         netfilter::{Context, HookPoint},
         skb::{Skb, Verdict},
-        time, Arc,
+        Arc,
     },
     xmit::{self, Path, Tracking},
 };
-use core::ptr;
 
 /// Who begins a flow, and for which service.
 #[derive(Clone, Copy)]
@@ -87,21 +86,11 @@ impl Balancer {
             return Ok(self.drop(skb, Reason::DropPacket));
         }
         let template = if settings.is_persistent() {
-            let mut key = flow;
-            key.src = Endpoint {
-                addr: flow.src.addr.masked(settings.mask),
-                port: 0,
-            };
             let call = match read_call(&mut skb, Cause::Segment(segment), settings) {
                 Ok(call) => call,
                 Err(_) => return Err(skb),
             };
-            let wanted = Wanted {
-                key,
-                call,
-                has_port: true,
-                timeout: time::seconds(settings.timeout),
-            };
+            let wanted = Wanted::by(service.key, settings, &flow, call);
             match self.template_of(&wanted, server, context) {
                 Ok(template) => Some(template),
                 Err(reason) => return Ok(self.drop(skb, reason)),
@@ -112,8 +101,8 @@ impl Balancer {
         if self.is_full() {
             return Ok(self.drop(skb, Reason::TableFull));
         }
-        server.counters.count_connection();
         if settings.is_one_packet() {
+            server.counters.count_connection();
             if let Some(template) = &template {
                 template.assure();
             }
@@ -138,6 +127,9 @@ impl Balancer {
             connections.end(older, context.rcu);
             added = connections.add(Connection::new(plan(again)), hash, context.rcu);
         }
+        if added.is_ok() {
+            server.counters.count_connection();
+        }
         Ok(match added {
             Ok(connection) | Err(CreateError::Exists(connection)) => {
                 self.answer(skb, segment, connection, context)
@@ -156,7 +148,7 @@ impl Balancer {
     ) -> Result<Pinned<Connection<A>>, Reason> {
         let is_its_own = |template: &Connection<A>| {
             let own = template.server.as_ref();
-            own.is_some_and(|own| ptr::eq(&raw const **own, &raw const **server))
+            own.is_some_and(|own| Arc::ptr_eq(own, server))
         };
         let (_, pinned) = self.template(
             wanted,

@@ -115,19 +115,10 @@ impl Delta {
     }
 
     /// One 128-bit value, in wire order and 16-bit aligned in the covered data, changes.
-    #[allow(dead_code)]
     #[inline]
     #[must_use]
     pub fn of128(from: u128, to: u128) -> Delta {
         Delta(words(!from).wrapping_add(words(to)))
-    }
-
-    /// One more 128-bit value, as in [`Delta::of128`], changes.
-    #[allow(dead_code)]
-    #[inline]
-    #[must_use]
-    pub fn and128(self, from: u128, to: u128) -> Delta {
-        Delta(self.0.wrapping_add(Delta::of128(from, to).0))
     }
 
     /// One more 16-bit word, in wire order, changes.

@@ -10,9 +10,6 @@ use super::{checksum, ipv6, IPPROTO_ICMPV6};
 /// Length of the header that all errors begin with, bytes. The packet that an error is about follows.
 pub const HEADER_LEN: usize = 8;
 
-/// Where the checksum is in the header, bytes.
-pub const CHECKSUM_OFFSET: usize = 2;
-
 /// Type: the packet could not be delivered.
 pub const DEST_UNREACHABLE: u8 = 1;
 /// Type: the packet is too long for a link.
@@ -23,8 +20,6 @@ pub const TIME_EXCEEDED: u8 = 3;
 /// Type: a header of the packet can't be understood.
 pub const PARAMETER_PROBLEM: u8 = 4;
 
-/// Code of [`DEST_UNREACHABLE`]: no route to the destination.
-pub const NO_ROUTE: u8 = 0;
 /// Code of [`DEST_UNREACHABLE`]: the address does not answer.
 pub const ADDRESS_UNREACHABLE: u8 = 3;
 /// Code of [`DEST_UNREACHABLE`]: nobody listens on the port.

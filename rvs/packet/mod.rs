@@ -14,7 +14,6 @@ pub mod extension;
 pub mod gre;
 pub mod gue;
 pub mod icmp;
-#[allow(dead_code)]
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;

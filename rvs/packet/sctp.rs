@@ -8,14 +8,6 @@
 /// Length of the common header, bytes. The first chunk follows.
 pub const HEADER_LEN: usize = 12;
 
-/// Where the checksum is in the common header, bytes.
-#[allow(dead_code)]
-pub const CHECKSUM_OFFSET: usize = 8;
-
-/// Length of the checksum, bytes.
-#[allow(dead_code)]
-pub const CHECKSUM_LEN: usize = 4;
-
 /// Length of the header that all chunks begin with, bytes.
 pub const CHUNK_LEN: usize = 4;
 

@@ -9,7 +9,6 @@
 
 #![forbid(unsafe_code)]
 
-#[allow(dead_code)]
 pub mod sctp;
 pub mod tcp;
 pub mod udp;
@@ -34,7 +33,6 @@ pub enum Protocol {
 }
 
 /// The port on both sides of the UDP flow in which IPsec's keys are agreed (RFC 2408 §2.5.1).
-#[allow(dead_code)]
 pub const ISAKMP_PORT: u16 = 500;
 
 impl Protocol {
@@ -56,7 +54,6 @@ impl Protocol {
     /// own header has none: IPsec goes where its key exchange, UDP from [`ISAKMP_PORT`] to
     /// [`ISAKMP_PORT`], went. Such a packet never opens a connection, never drives a state machine,
     /// and has no ports or checksums to rewrite.
-    #[allow(dead_code)]
     #[inline]
     #[must_use]
     pub const fn carrier(self) -> (Protocol, Option<u16>) {
@@ -74,7 +71,6 @@ pub enum Opening {
     Strict,
     /// All that do not abort one: a director that took over from another meets flows in their midst
     /// (IPVS `sloppy_tcp`, `sloppy_sctp`).
-    #[allow(dead_code)]
     Sloppy,
 }
 

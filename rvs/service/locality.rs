@@ -256,8 +256,9 @@ impl Locality {
         rcu: Held<'a>,
     ) -> Option<&'a Arc<RealServer>> {
         let hash = self.hash(destination);
-        let is_of_destination = |other: &Assignment, _| other.destination == destination;
-        let Some((assignment, _)) = self.table.lookup(hash, is_of_destination, rcu) else {
+        let is_of_destination =
+            |other: &Assignment, _| (other.destination == destination).then_some(());
+        let Some((assignment, ())) = self.table.lookup(hash, is_of_destination, rcu) else {
             let server = servers.get(lblc::choose(servers)?)?;
             if MODE == TAKES {
                 self.remember(destination, hash, server, rcu);

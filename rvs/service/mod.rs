@@ -506,8 +506,8 @@ impl Services {
     fn find_entry<'a>(&'a self, key: PackedKey, rcu: Held<'a>) -> Option<Lent<'a, ServiceEntry>> {
         let hash = key.hash(self.secret);
         self.table
-            .lookup(hash, |entry, _| entry.key == key, rcu)
-            .map(|(service, _)| service)
+            .lookup(hash, |entry, _| (entry.key == key).then_some(()), rcu)
+            .map(|(service, ())| service)
     }
 
     /// The numbers that a service of this key counts in.

@@ -118,8 +118,12 @@ impl Places {
 
     fn find<'a>(&'a self, place: Place, rcu: Held<'a>) -> Option<Lent<'a, PlaceEntry>> {
         self.table
-            .lookup(self.hash(place), |entry, _| entry.0 == place, rcu)
-            .map(|(entry, _)| entry)
+            .lookup(
+                self.hash(place),
+                |entry, _| (entry.0 == place).then_some(()),
+                rcu,
+            )
+            .map(|(entry, ())| entry)
     }
 
     fn hash(&self, place: Place) -> u64 {

@@ -326,7 +326,11 @@ void rvs_icmp_send(struct sk_buff *skb, u8 type, u8 code, __be32 info)
 
 void rvs_ip_select_ident(struct net *net, struct sk_buff *skb)
 {
+	struct iphdr *iph = ip_hdr(skb);
+	__be16 before = iph->id;
+
 	ip_select_ident(net, skb, NULL);
+	csum_replace2(&iph->check, before, iph->id);
 }
 
 void rvs_ip6_update_pmtu(struct sk_buff *skb, struct net *net, u32 mtu)

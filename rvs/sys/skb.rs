@@ -464,18 +464,15 @@ impl<'a> Skb<'a> {
     }
 
     /// Writes a fresh identification into the packet's IPv4 header, which must be private, and the
-    /// checksum with it.
+    /// checksum with it, which was right before.
     pub fn select_ident(&mut self, net: Net<'_>) {
         // SAFETY: hooks of IPv4 get packets with a linear IPv4 header at `data`.
-        unsafe {
-            bindings::rvs_ip_select_ident(net.as_ptr(), self.as_ptr());
-            bindings::ip_send_check(self.raw().data.cast());
-        }
+        unsafe { bindings::rvs_ip_select_ident(net.as_ptr(), self.as_ptr()) };
     }
 
     /// Writes the checksum of the IPv4 header of a packet that was reassembled.
     pub fn refresh_header_checksum(&mut self) {
-        // SAFETY: as in `select_ident`; reassembly made the header private.
+        // SAFETY: the header is linear at `data`, as in `select_ident`, and reassembly made it private.
         unsafe { bindings::ip_send_check(self.raw().data.cast()) };
     }
 

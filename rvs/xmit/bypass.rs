@@ -27,7 +27,7 @@ pub(super) fn rewrite<A: Balanced>(
     if route.is_local() {
         return Err(Reason::NotLocal);
     }
-    admit(skb, header, route.mtu(), context)?;
+    admit(skb, header, || route.mtu(), context)?;
     release(skb, path, context);
     skb.hand_route(route);
     Ok(())

@@ -20,7 +20,7 @@ pub(super) fn rewrite<A: Balanced>(
     route: &Route,
     context: Context<'_>,
 ) -> Result<(), Reason> {
-    admit(skb, header, route.mtu(), context)?;
+    admit(skb, header, || route.mtu(), context)?;
     prepare(skb, path, route, context);
     Ok(())
 }

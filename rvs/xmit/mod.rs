@@ -200,12 +200,13 @@ pub fn complain<A: Balanced>(skb: &mut Skb<'_>, complaint: Complaint, context: C
 }
 
 /// Takes a hop off a packet that is forwarded; or says why it may not be, and tells its sender where that
-/// is due (reference §6.1, §6.7): `mtu` is what the path to the real server takes of it.
+/// is due (reference §6.1, §6.7): `mtu` is what the path to the real server takes of it, which only long
+/// packets need.
 #[inline]
 fn admit<A: Balanced>(
     skb: &mut Skb<'_>,
     header: &Header<A>,
-    mtu: u32,
+    mtu: impl FnOnce() -> u32,
     context: Context<'_>,
 ) -> Result<(), Reason> {
     if header.src.is_loopback() {
@@ -219,9 +220,12 @@ fn admit<A: Balanced>(
     A::take_hop(writable_header::<A>(skb)?).ok_or(Reason::Malformed)?;
     // Nobody is told that an ICMP error was too big, so it had better be fragmented where that can be.
     let must_fit = header.dont_fragment && header.protocol != A::FAMILY.icmp();
-    if must_fit && exceeds::<A>(skb, mtu) {
-        complain::<A>(skb, Complaint::TooBig(mtu), context);
-        return Err(Reason::TooBig);
+    if must_fit && skb.len() > min_mtu(A::FAMILY) as usize {
+        let mtu = mtu();
+        if exceeds::<A>(skb, mtu) {
+            complain::<A>(skb, Complaint::TooBig(mtu), context);
+            return Err(Reason::TooBig);
+        }
     }
     Ok(())
 }

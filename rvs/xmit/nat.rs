@@ -45,7 +45,7 @@ pub fn request<'a, A: Balanced>(
             Err(reason) => balancer.discard(skb, reason),
         };
     }
-    let rewritten = admit(&mut skb, &segment.header, route.mtu(), context)
+    let rewritten = admit(&mut skb, &segment.header, || route.mtu(), context)
         .and_then(|()| readdress(&mut skb, segment, Side::Destination, from, to));
     match rewritten {
         Ok(()) => {
@@ -189,7 +189,7 @@ pub fn send_error<'a, A: Balanced>(
     let readdressed = if route.is_local() {
         admit_locally(path.target.addr, context)
     } else {
-        admit(&mut skb, header, route.mtu(), context)
+        admit(&mut skb, header, || route.mtu(), context)
     }
     .and_then(|()| {
         let header = writable_header::<A>(&mut skb)?;

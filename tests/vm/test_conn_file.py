@@ -2,6 +2,7 @@
 """/proc/net/ip_vs_conn with two hundred thousand connections: read in linear time, and whatever happens to them meanwhile."""
 
 import itertools
+import math
 import pathlib
 import threading
 import time
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.rvs_only  # C ip_vs does not show connections that it m
 
 PORTS, SOURCES = 40_001, 5
 FLOWS = PORTS * SOURCES
+MOST_READINGS = 8
 WIDTH = {"ip_vs_conn": 65, "ip_vs_conn_sync": 72}
 
 
@@ -56,11 +58,15 @@ def test_the_connections_are_listed_in_linear_time_and_safely_while_they_come_an
     while balancer.counts(service)[server.address][1] < FLOWS:
         flood(lab, service)
     fifth = FLOWS * (WIDTH["ip_vs_conn"] + 1) // 5 + 1000
-    readings = [read(lab.director, "ip_vs_conn", fifth) for _ in range(2)]
-    for listed, _ in readings:
+    # What a busy host adds differs from reading to reading; what the file costs stays.
+    fifths = [math.inf] * 5
+    for _ in range(MOST_READINGS):
+        listed, seconds = read(lab.director, "ip_vs_conn", fifth)
         assert len(listed) == len({line[:17] for line in listed}) == FLOWS
-    fifths = [min(of_one) for of_one in zip(*(seconds for _, seconds in readings), strict=True)]
-    assert len(fifths) == 5 and max(fifths) < 3 * min(fifths), fifths
+        fifths = [min(of_one) for of_one in zip(fifths, seconds, strict=True)]
+        if max(fifths) < 3 * min(fifths):
+            break
+    assert max(fifths) < 3 * min(fifths), fifths
 
     balancer.set_timeouts(0, 0, 1)
     end = threading.Thread(target=flood, args=(lab, service))  # gives each its new timeout

@@ -54,9 +54,9 @@ pub struct Bucket<T> {
 }
 
 /// What a reader found in a chain.
-pub(super) enum Scan<T> {
-    /// The entry and the key under which it stands.
-    Found(NonNull<Node<T>>, Link),
+pub(super) enum Scan<T, R> {
+    /// The entry, and what was said of it.
+    Found(NonNull<Node<T>>, R),
     /// Nothing; certain only if the table's geometry did not change meanwhile.
     Missed,
     /// A writer moved slots under the reader: look again.
@@ -92,6 +92,12 @@ fn matches(word: u64, fingerprint: u8) -> u64 {
     !is_other & EACH_BYTE.wrapping_shl(7)
 }
 
+/// Bit 7 of each byte of the result tells whether that slot holds an entry.
+#[inline]
+fn used(word: u64) -> u64 {
+    !matches(word, 0) & EACH_BYTE.wrapping_shl(7)
+}
+
 #[inline]
 fn first_match(matches: u64) -> usize {
     (matches.trailing_zeros() / 8) as usize
@@ -125,17 +131,17 @@ impl<T> Default for Bucket<T> {
 }
 
 impl<T> Bucket<T> {
-    /// Looks through the chain that starts here.
+    /// Looks through the chain that starts here for the first entry of which `judge` says something.
     ///
     /// # Safety
     ///
     /// The caller holds the RCU read side, or the lock of this chain.
     #[inline]
-    pub(super) unsafe fn scan(
+    pub(super) unsafe fn scan<R>(
         &self,
         fingerprint: u8,
-        is_match: &impl Fn(&T, Link) -> bool,
-    ) -> Scan<T> {
+        judge: &impl Fn(&T, Link) -> Option<R>,
+    ) -> Scan<T, R> {
         let mut bucket = self;
         loop {
             let word = bucket.word.load(Ordering::Acquire);
@@ -154,8 +160,8 @@ impl<T> Bucket<T> {
                 };
                 // SAFETY: by the type invariants the node was live when the word was loaded, and
                 // it is freed only a grace period after it was unlinked.
-                if is_match(unsafe { &node.as_ref().value }, link) {
-                    return Scan::Found(node, link);
+                if let Some(said) = judge(unsafe { &node.as_ref().value }, link) {
+                    return Scan::Found(node, said);
                 }
             }
             if word & CHAINED == 0 {
@@ -272,10 +278,11 @@ impl<'a, T> LockedChain<'a, T> {
 
     /// Every entry of the chain with the key under which it stands here, and its fingerprint.
     pub(super) fn entries(&self) -> Entries<'a, T> {
+        let word = self.first.word.load(Ordering::Relaxed);
         Entries {
             bucket: Some(self.first),
-            word: self.first.word.load(Ordering::Relaxed),
-            index: 0,
+            word,
+            rest: used(word),
         }
     }
 
@@ -285,9 +292,10 @@ impl<'a, T> LockedChain<'a, T> {
         fingerprint: u8,
         is_match: &impl Fn(&T, Link) -> bool,
     ) -> Option<NonNull<Node<T>>> {
+        let judge = |entry: &T, link| is_match(entry, link).then_some(());
         // SAFETY: this guard holds the chain's lock.
-        match unsafe { self.first.scan(fingerprint, is_match) } {
-            Scan::Found(node, _) => Some(node),
+        match unsafe { self.first.scan(fingerprint, &judge) } {
+            Scan::Found(node, ()) => Some(node),
             Scan::Missed | Scan::Moved => None,
         }
     }
@@ -300,6 +308,7 @@ impl<'a, T> LockedChain<'a, T> {
     /// `node` is live until a grace period after it is removed, and a bucket from `more` is fresh
     /// and lives until a grace period after [`LockedChain::shorten`] or [`LockedChain::clear`] gave it
     /// back.
+    #[inline]
     pub(super) unsafe fn insert(
         &self,
         fingerprint: u8,
@@ -315,6 +324,23 @@ impl<'a, T> LockedChain<'a, T> {
                 .fill(first_match(free), tag(node, link), fingerprint);
             return Some(1);
         }
+        // SAFETY: the caller's guarantee is ours.
+        unsafe { self.insert_further(fingerprint, node, link, more) }
+    }
+
+    /// [`LockedChain::insert`] for a chain of several buckets, or one that is full.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(never)]
+    unsafe fn insert_further(
+        &self,
+        fingerprint: u8,
+        node: NonNull<Node<T>>,
+        link: Link,
+        more: impl FnOnce() -> Option<NonNull<Bucket<T>>>,
+    ) -> Option<usize> {
         let mut depth = 0usize;
         let mut last = self.first;
         for bucket in self.buckets() {
@@ -398,6 +424,27 @@ impl<'a, T> LockedChain<'a, T> {
         false
     }
 
+    /// Frees the slots of all entries that are gone.
+    pub(super) fn forget(&self, is_gone: impl Fn(NonNull<Node<T>>, Link) -> bool) {
+        for bucket in self.buckets() {
+            let word = bucket.word.load(Ordering::Relaxed);
+            let mut left = word;
+            let mut rest = used(word);
+            while rest != 0 {
+                let index = first_match(rest);
+                rest &= rest.wrapping_sub(1);
+                let slot = bucket.slots.get(index);
+                let tagged = slot.map_or(ptr::null_mut(), |slot| slot.load(Ordering::Relaxed));
+                if let (Some(node), link) = untag(tagged) {
+                    if is_gone(node, link) {
+                        left = without(left, index);
+                    }
+                }
+            }
+            bucket.word.store(left, Ordering::Release);
+        }
+    }
+
     /// Takes overflow buckets away that the chain can do without, last first, after moving their
     /// entries to free slots before them.
     ///
@@ -468,8 +515,7 @@ impl<'a, T> LockedChain<'a, T> {
 impl<T> Bucket<T> {
     /// Slots in use.
     fn used(&self) -> usize {
-        let free = matches(self.word.load(Ordering::Relaxed), 0);
-        SLOTS.saturating_sub(free.count_ones() as usize)
+        used(self.word.load(Ordering::Relaxed)).count_ones() as usize
     }
 
     /// The tagged pointers of the slots in use, and their fingerprints.
@@ -484,6 +530,7 @@ impl<T> Bucket<T> {
     }
 
     /// Puts a tagged pointer into a free slot.
+    #[inline]
     fn fill(&self, index: usize, tagged: *mut u8, fingerprint: u8) {
         if let Some(slot) = self.slots.get(index) {
             slot.store(tagged, Ordering::Release);
@@ -499,7 +546,8 @@ pub(super) struct Entries<'a, T> {
     bucket: Option<&'a Bucket<T>>,
     /// The word of `bucket`, as it was when the walk came to it.
     word: u64,
-    index: usize,
+    /// What of [`used`] is still ahead.
+    rest: u64,
 }
 
 impl<T> Iterator for Entries<'_, T> {
@@ -508,12 +556,12 @@ impl<T> Iterator for Entries<'_, T> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let bucket = self.bucket?;
-            while let Some(slot) = bucket.slots.get(self.index) {
-                let fingerprint = fingerprint_of(self.word, self.index);
-                self.index = self.index.saturating_add(1);
-                let (node, link) = untag(slot.load(Ordering::Relaxed));
-                if let Some(node) = node.filter(|_| fingerprint != 0) {
-                    return Some((node, link, fingerprint));
+            while self.rest != 0 {
+                let index = first_match(self.rest);
+                self.rest &= self.rest.wrapping_sub(1);
+                let (node, link) = untag(bucket.slots.get(index)?.load(Ordering::Relaxed));
+                if let Some(node) = node {
+                    return Some((node, link, fingerprint_of(self.word, index)));
                 }
             }
             self.bucket = if self.word & CHAINED == 0 {
@@ -522,10 +570,10 @@ impl<T> Iterator for Entries<'_, T> {
                 // SAFETY: the walk's owner holds the chain's lock.
                 unsafe { bucket.follow() }
             };
-            self.index = 0;
             self.word = self
                 .bucket
                 .map_or(0, |bucket| bucket.word.load(Ordering::Relaxed));
+            self.rest = used(self.word);
         }
     }
 }

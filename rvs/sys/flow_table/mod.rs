@@ -398,22 +398,23 @@ impl<T: Entry> FlowTable<T> {
         Some(unsafe { &*first.add(index as usize % SEGMENT) })
     }
 
-    /// The entry under this hash for which `is_match` says so. It gets entries of other keys too.
+    /// The entry under this hash of which `judge` says something, and what that is. It gets entries of other keys
+    /// too.
     #[inline]
-    pub fn lookup<'a>(
+    pub fn lookup<'a, R>(
         &'a self,
         hash: u64,
-        is_match: impl Fn(&T, Link) -> bool,
+        judge: impl Fn(&T, Link) -> Option<R>,
         rcu: Held<'a>,
-    ) -> Option<(Lent<'a, T>, Link)> {
+    ) -> Option<(Lent<'a, T>, R)> {
         loop {
             let geometry = self.geometry(Ordering::Acquire);
             if let Some(bucket) = self.bucket(geometry.index(hash), rcu) {
                 // SAFETY: the read side is held.
-                match unsafe { bucket.scan(fingerprint(hash), &is_match) } {
-                    Scan::Found(node, link) => {
+                match unsafe { bucket.scan(fingerprint(hash), &judge) } {
+                    Scan::Found(node, said) => {
                         // SAFETY: found in the table with the read side held for `'a`.
-                        return Some((unsafe { self.lend(node, rcu) }, link));
+                        return Some((unsafe { self.lend(node, rcu) }, said));
                     }
                     // The loads of the scan have acquire order, so this load comes after them: a
                     // slot that a resize emptied is noticed.
@@ -469,7 +470,8 @@ impl<T: Entry> FlowTable<T> {
     /// Puts `value` into the table under all its keys, which have these hashes.
     ///
     /// `is_same` tells whether two entries have the same key. There is one of a forward key; of several of
-    /// a reverse key the newest is found. Never sleeps; may be called from any context but hard interrupts.
+    /// a reverse key the newest is found, unless a chain has become shorter since. Never sleeps; may be called
+    /// from any context but hard interrupts.
     pub fn insert<'a>(
         &'a self,
         value: T,
@@ -540,6 +542,7 @@ impl<T: Entry> FlowTable<T> {
         })
     }
 
+    #[inline]
     fn link(
         &self,
         chain: &bucket::LockedChain<'_, T>,

@@ -109,13 +109,11 @@ impl<T: Entry> FlowTable<T> {
 
     /// Frees the slots of a split chain whose entries stand in bucket `moved_to` by now.
     fn forget_moved(&self, split: &LockedChain<'_, T>, new: Geometry, moved_to: u32) {
-        for (node, link, fingerprint) in split.entries() {
+        split.forget(|node, link| {
             // SAFETY: in the table, and our caller holds the read side.
             let hash = unsafe { node.as_ref() }.hashes.of(link);
-            if hash.is_some_and(|hash| new.index(hash) == moved_to) {
-                split.remove(fingerprint, node, link);
-            }
-        }
+            hash.is_some_and(|hash| new.index(hash) == moved_to)
+        });
     }
 
     /// Takes the last bucket away after moving its entries. `None` when that can't be done now, with

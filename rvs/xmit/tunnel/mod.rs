@@ -120,20 +120,22 @@ pub(super) fn wrap<A: Balanced>(
     }
     let layer = Layer::of(server, header.protocol, skb.checksum_state());
     let room = room(ends, layer);
-    let mtu = route.mtu().saturating_sub(room as u32);
-    if mtu < min_mtu(ends.family()) {
+    let mtu = || route.mtu().saturating_sub(room as u32);
+    let least = min_mtu(ends.family());
+    // Every link takes a packet of this length.
+    if skb.len().saturating_add(room) > least as usize && mtu() < least {
         return Err(Reason::TooBig);
     }
     if context.point == HookPoint::LocalOut {
-        skb.lower_sender_mtu(mtu);
+        skb.lower_sender_mtu(mtu());
     }
     // Without path MTU discovery the outer packet is fragmented where it must be.
     let may_fragment = A::FAMILY == Family::V4 && !balancer.settings.pmtu_disc.is_on();
-    let limit = match A::FAMILY {
+    let limit = || match A::FAMILY {
         Family::V4 if may_fragment => u32::MAX,
-        Family::V4 => mtu,
+        Family::V4 => mtu(),
         // Senders of IPv6 can't be told to send less than this; IPv4 outside is fragmented then (RFC 4213 §3.2).
-        Family::V6 => mtu.max(ipv6::MIN_MTU),
+        Family::V6 => mtu().max(ipv6::MIN_MTU),
     };
     admit(skb, header, limit, context)?;
     prepare(skb, path, route, context);
@@ -162,7 +164,8 @@ pub(super) fn wrap<A: Balanced>(
         dont_fragment: A::FAMILY == Family::V4 && header.dont_fragment && !may_fragment,
     };
     outer.put(wrapping).ok_or(Reason::Malformed)?;
-    if ends.family() == Family::V4 {
+    // One that nobody may fragment needs none (RFC 6864 §4.1).
+    if ends.family() == Family::V4 && !outer.dont_fragment {
         skb.select_ident(context.net);
     }
     Ok(())

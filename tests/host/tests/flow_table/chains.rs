@@ -57,7 +57,7 @@ fn a_miss_in_a_chain_ends_whatever_the_fingerprint() {
             |_, _| {
                 looks.set(looks.get() + 1);
                 assert!(looks.get() < 100, "fingerprint {fingerprint}: goes round");
-                false
+                None::<()>
             },
             Held::from(&guard),
         );

@@ -142,7 +142,7 @@ fn interrupted_lookup(
         |flow, _| {
             flow.check();
             (*between.borrow_mut())(&mut crowd.borrow_mut());
-            flow.forward == key
+            (flow.forward == key).then_some(())
         },
         Held::from(&guard),
     );

@@ -300,11 +300,11 @@ impl View {
     ) -> Option<Lent<'a, Flow>> {
         let is_match = |flow: &Flow, under: Link| {
             flow.check();
-            under == link
-                && match link {
-                    Link::Forward => flow.forward == key,
-                    Link::Reverse => flow.reverse == Some(key),
-                }
+            let is_it = match under {
+                Link::Forward => flow.forward == key,
+                Link::Reverse => flow.reverse == Some(key),
+            };
+            (is_it && under == link).then_some(under)
         };
         let hash = hash_of(key, link, self.spread);
         let (flow, under) = self.table.lookup(hash, is_match, rcu)?;
