@@ -23,7 +23,6 @@ Exit status:
   5  no permission: that takes CAP_NET_ADMIN in the network namespace
   6  the rvs module is not loaded
   7  the time given was over before what was waited for came
-
   8  `rvsctl diff` found a difference
   9  somebody else changed the configuration meanwhile: nothing was changed";
 
@@ -314,7 +313,7 @@ pub const WATCH: &str = "\
 Events:
   config   services and servers added, changed, removed, by whatever tool and
            by which process; counters zeroed, timeouts set
-  servers  a server is at its upper threshold, or has room again
+  servers  a server is at its upper threshold, has room again, or is drained
   defence  a defence against floods went on or off
   table    the connection table has twice the slots, or half of them
   drops    dropped packets with the reason: a sample, 20 a second at most

@@ -8,6 +8,7 @@ mod drain;
 mod explain;
 mod help;
 mod names;
+mod naming;
 mod scheduling;
 mod server;
 mod service;
@@ -28,10 +29,10 @@ pub use self::names::{
     CompletionShell, EndpointRef, Method, NewServer, NewService, OptionalServiceName, ServerName,
     ServerRef, ServiceName, ServiceRef, TunnelChecksum, TunnelType,
 };
+pub use self::naming::{NamingArgs, NewNamingArgs};
 pub use self::server::{ServerChange, ServerCommand, Thresholds, TunnelArgs};
 pub use self::service::{ServiceChange, ServiceCommand, ServiceOptions};
 pub use self::watch::{MetricsArgs, TopArgs, WatchArgs};
-use crate::parse;
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
 ///
@@ -216,7 +217,7 @@ pub enum Command {
         yes: bool,
     },
 
-    /// Show the version of the loaded module
+    /// Show the loaded module: version, table, how often it was configured
     Info(Format),
 
     /// Print the completion script for a shell
@@ -229,23 +230,6 @@ pub enum Command {
     /// Print the manual page rvsctl(8), as troff source
     #[command(after_help = help::MAN)]
     Man,
-}
-
-/// What a service or a server is called.
-#[derive(Debug, Default, Args)]
-pub struct NamingArgs {
-    /// Call it so, in commands and listings; an empty name takes it away
-    #[arg(long, value_name = "NAME", value_parser = parse::name_or_none)]
-    pub name: Option<String>,
-
-    /// Label it; several times for several labels, which replace all present
-    /// ones
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse::label)]
-    pub labels: Vec<(String, String)>,
-
-    /// Take all labels away
-    #[arg(long, conflicts_with = "labels")]
-    pub no_labels: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,14 +5,18 @@ use clap::builder::TypedValueParser;
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::{
-    help, DrainArgs, ListArgs, Method, NamingArgs, NewServer, ServerName, TunnelChecksum,
-    TunnelType,
+    help, DrainArgs, ListArgs, Method, NamingArgs, NewNamingArgs, NewServer, ServerName,
+    TunnelChecksum, TunnelType,
 };
 
 #[derive(Debug, Subcommand)]
 pub enum ServerCommand {
     /// Add a real server to a service
-    #[command(after_help = help::SERVER_ADD)]
+    #[command(
+        after_help = help::SERVER_ADD,
+        override_usage = "rvsctl server add [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>\n       \
+                          rvsctl server add [OPTIONS] <NAME> <SERVER[:PORT]>"
+    )]
     Add {
         #[command(flatten)]
         server: NewServer,
@@ -44,13 +48,14 @@ pub enum ServerCommand {
         thresholds: Thresholds,
 
         #[command(flatten)]
-        naming: NamingArgs,
+        naming: NewNamingArgs,
     },
 
     /// Change a real server; its connections stay
     #[command(
         after_help = help::SERVER_SET,
-        override_usage = "rvsctl server set [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>",
+        override_usage = "rvsctl server set [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>\n       \
+                          rvsctl server set [OPTIONS] <NAME> <SERVER[:PORT]>",
         group = ArgGroup::new("change")
             .args([
                 "method", "tunnel_type", "tunnel_port", "tunnel_checksum", "weight", "upper",
@@ -70,6 +75,8 @@ pub enum ServerCommand {
     /// Remove a real server from a service
     #[command(
         alias = "delete",
+        override_usage = "rvsctl server del [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>\n       \
+                          rvsctl server del [OPTIONS] <NAME> <SERVER[:PORT]>",
         after_help = "Example:\n  rvsctl server del tcp 192.0.2.10:80 10.0.0.1:8080"
     )]
     Del {
@@ -78,7 +85,11 @@ pub enum ServerCommand {
     },
 
     /// Take a real server out of service as its connections end
-    #[command(after_help = help::SERVER_DRAIN)]
+    #[command(
+        after_help = help::SERVER_DRAIN,
+        override_usage = "rvsctl server drain [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>\n       \
+                          rvsctl server drain [OPTIONS] <NAME> <SERVER[:PORT]>"
+    )]
     Drain {
         #[command(flatten)]
         server: ServerName,
@@ -88,7 +99,11 @@ pub enum ServerCommand {
     },
 
     /// Give a real server that is drained new connections again
-    #[command(after_help = "Example:\n  rvsctl server undrain tcp 192.0.2.10:80 10.0.0.1:8080")]
+    #[command(
+        after_help = "Example:\n  rvsctl server undrain tcp 192.0.2.10:80 10.0.0.1:8080",
+        override_usage = "rvsctl server undrain [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>\n       \
+                          rvsctl server undrain [OPTIONS] <NAME> <SERVER[:PORT]>"
+    )]
     Undrain {
         #[command(flatten)]
         server: ServerName,

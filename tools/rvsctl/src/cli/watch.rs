@@ -43,7 +43,7 @@ pub struct TopArgs {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse::waiting_time)]
     pub interval: Duration,
 
-    /// Only services and servers whose names have this text
+    /// Only services and servers whose addresses or names have this text
     #[arg(
         long,
         value_name = "TEXT",

@@ -3,7 +3,7 @@
 
 use super::checks::{check_all_ports, check_mask, check_one_packet, check_option};
 use super::{explained, performed, Session};
-use crate::cli::{ListArgs, NamingArgs, ServiceChange, ServiceOptions};
+use crate::cli::{ListArgs, NewNamingArgs, ServiceChange, ServiceOptions};
 use crate::error::{Attempt, Error, ExitStatus, Failure};
 use crate::model::{Netmask, Server, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 use crate::netlink::{Client, ServiceSettings, Transport};
@@ -18,7 +18,7 @@ pub fn add<T: Transport>(
     key: &ServiceKey,
     scheduler: &str,
     options: &ServiceOptions,
-    naming: &NamingArgs,
+    naming: &NewNamingArgs,
 ) -> Result<(), Error> {
     let mut settings = ServiceSettings::new(key.family(), scheduler);
     settings.naming = naming.naming()?;
