@@ -30,7 +30,7 @@ pub fn set<T: Transport>(
 ) -> Result<(), Error> {
     let attempt = Attempt::SetServer(&key, endpoint);
     explained(session.client.service(&key), attempt)?;
-    let servers = explained(session.client.servers(&key), attempt)?;
+    let servers = explained(session.client.brief_servers(&key), attempt)?;
     let server = servers
         .iter()
         .find(|server| server.endpoint == endpoint)
