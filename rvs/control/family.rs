@@ -5,7 +5,7 @@
 
 use super::{
     attr::Attrs,
-    connections, drain, explain,
+    configuration, connections, drain, explain,
     operation::{self, Operation},
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
@@ -158,6 +158,11 @@ impl<D: Dialect> Answers for Dispatcher<D> {
             cmd::GET_SERVICE => {
                 let detail = detail::<D>(request);
                 list_services::<D>(netns, detail, position, listing);
+                Ok(())
+            }
+            cmd::GET_DEST if D::STYLE.is_native && !names_service(request) => {
+                let detail = detail::<D>(request);
+                configuration::list(netns, D::STYLE, detail, position, listing);
                 Ok(())
             }
             cmd::GET_DEST => {
@@ -354,6 +359,11 @@ fn get_totals<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'
     Ok(())
 }
 
+/// Whether a request is about one service. What cannot be read is taken to be, and refused there.
+fn names_service(request: &Request<'_>) -> bool {
+    parse::attributes(request.attributes).map_or(true, parse::names_service)
+}
+
 /// How much a request wants to have listed. What cannot be read asks for nothing.
 fn detail<D: Dialect>(request: &Request<'_>) -> Detail {
     let is_brief = |attrs: Attrs<'_>| attrs.get(top::BRIEF).is_some();
@@ -402,7 +412,8 @@ fn list_services<D: Dialect>(
 const IS_MARK: u64 = 1 << 32;
 const IS_IPV6: u64 = 1 << 33;
 
-fn key_to_words(key: ServiceKey) -> [u64; 4] {
+/// The key of a service as part of a position.
+pub fn key_to_words(key: ServiceKey) -> [u64; 4] {
     let family = match key.family() {
         Family::V4 => 0,
         Family::V6 => IS_IPV6,
@@ -424,7 +435,8 @@ fn key_to_words(key: ServiceKey) -> [u64; 4] {
     }
 }
 
-fn key_from_words([kind, port, low, high]: [u64; 4]) -> ServiceKey {
+/// The key that [`key_to_words`] packed.
+pub fn key_from_words([kind, port, low, high]: [u64; 4]) -> ServiceKey {
     let is_ipv6 = kind & IS_IPV6 != 0;
     if kind & IS_MARK != 0 {
         let family = if is_ipv6 { Family::V6 } else { Family::V4 };

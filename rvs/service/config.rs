@@ -7,6 +7,7 @@
 
 mod commit;
 pub mod drain;
+pub mod listing;
 mod plan;
 mod transaction;
 

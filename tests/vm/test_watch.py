@@ -193,14 +193,20 @@ def test_figures_are_printed_and_served_fresh_to_each_who_asks(lab, rvsctl):
     service = rvsctl.add_service("udp", VIP["masquerading"], 53, "rr")
     client.send(packet.udp(client.address, 4000, VIP["masquerading"], 53, bytes(72)))
     rvsctl.add_server(service, server.address, "masquerading", weight=7)
-    names = f'service="udp {VIP["masquerading"]}:53",server="{server.address}:53"'
+    rvsctl.command("service", "set", "udp", str(service), "--name", "dns", "--label", "tier=front", "--label", "run=7")
+    rvsctl.command("server", "set", "dns", server.address, "--name", "dns-1")
+    of_service = f'service="udp {service}",service_name="dns"'
+    names = f'{of_service},server="{server.address}:53",server_name="dns-1"'
 
     def lines(packets):
         return {f'rvs_server_packets_total{{{names},direction="in"}} {packets}', f"rvs_packets_total{{direction=\"in\"}} {packets}",
                 f"rvs_server_traffic_bytes_total{{{names},direction=\"in\"}} {packets * 100}", f"rvs_server_weight{{{names}}} 7",
-                'rvs_dropped_packets_total{reason="no-server"} 1', f"rvs_connection_entries {min(packets, 1)}", "# EOF"}
+                'rvs_dropped_packets_total{reason="no-server"} 1', f"rvs_connection_entries {min(packets, 1)}", "# EOF",
+                f'rvs_service_info{{{of_service},service_label_run="7",service_label_tier="front"}} 1'}
 
     assert lines(0) <= set(rvsctl.command("metrics").splitlines())
+    by_tier = f'rvs_service_packets_total{{{of_service},service_label_tier="front",direction="in"}} 0'
+    assert by_tier in rvsctl.command("metrics", "--label", "tier").splitlines()
     with Exporter(lab.director) as exporter, Exporter(lab.client, netns=lab.director) as elsewhere:
         silent = [lab.director.socket() for _ in range(8)]
         for one in silent:
