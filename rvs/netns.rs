@@ -28,7 +28,8 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        rcu, slab,
+        rcu::{self, Held},
+        slab,
         worker::Worker,
         Arc,
     },
@@ -254,6 +255,8 @@ pub struct Netns {
     is_quiesced: AtomicBool,
     /// A device went while somebody had the state: routes over it may be left.
     has_stale_routes: AtomicBool,
+    /// The balancer, for who meets packets elsewhere than in its hooks.
+    published: rcu::Cell<Arc<Balancer>>,
     state: Pin<KBox<Mutex<State>>>,
 }
 
@@ -314,6 +317,7 @@ impl PerNet for Netns {
             settings,
             is_quiesced: AtomicBool::new(false),
             has_stale_routes: AtomicBool::new(false),
+            published: rcu::Cell::empty(),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
         Ok(KBox::new(netns, GFP_KERNEL_ACCOUNT)?)
@@ -328,6 +332,7 @@ impl PerNet for Netns {
         // Waits for the job, which locks the state.
         drop(drainer);
         let mut state = self.lock();
+        self.published.clear();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
             active.config.forget_routes();
@@ -344,6 +349,8 @@ impl Drop for Netns {
         self.guard.retire();
         let active = self.lock().active.take();
         if active.is_some() {
+            // What was published lets go of the balancer in a callback: ours has to be the last reference.
+            rcu::wait_for_callbacks();
             drop(active);
             rcu::wait_for_callbacks();
         }
@@ -361,6 +368,11 @@ impl Watcher for Netns {
 }
 
 impl Netns {
+    /// The balancer of a namespace, if there is one. To be called with the module held.
+    pub fn balancer_of<'a>(net: Net<'a>, rcu: Held<'a>) -> Option<&'a Balancer> {
+        Some(net::of::<Self>(net)?.published.read(rcu)?)
+    }
+
     /// The load balancer of a namespace.
     pub fn of(net: Net<'_>) -> Result<&Self> {
         net::of(net).ok_or(ENODEV)
@@ -442,6 +454,8 @@ impl Netns {
             config,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
         };
+        self.published
+            .replace(active.balancer.clone(), GFP_KERNEL_ACCOUNT)?;
         self.guard.protect(active.balancer.clone());
         Ok(active)
     }

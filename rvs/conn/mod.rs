@@ -274,6 +274,18 @@ impl<A: Address> Connection<A> {
         }
     }
 
+    /// Whether its packets from the client have this key when they are on their way to the real server.
+    fn sends(&self, flow: &FlowKey<A>) -> bool {
+        let addressed = match self.method {
+            Method::Masquerading => self.target,
+            _ => self.virt,
+        };
+        self.protocol == flow.protocol
+            && self.client == flow.src
+            && addressed == flow.dst
+            && self.status().has_packets()
+    }
+
     /// Answers of a masqueraded flow come from another address than the client spoke to; all
     /// others are found under the same pair of endpoints.
     #[inline]

@@ -5,7 +5,7 @@
 
 use super::{
     attr::Attrs,
-    connections, drain, explain,
+    configuration, connections, drain, explain,
     operation::{self, Operation},
     parse::{self, Fault},
     uapi::{cmd, info, top, FAMILY_VERSION, IPVS_VERSION, RVS_VERSION},
@@ -154,6 +154,11 @@ impl<D: Dialect> Answers for Dispatcher<D> {
             cmd::GET_SERVICE => {
                 let detail = detail::<D>(request);
                 list_services::<D>(netns, detail, position, listing);
+                Ok(())
+            }
+            cmd::GET_DEST if D::STYLE.is_native && !names_service(request) => {
+                let detail = detail::<D>(request);
+                configuration::list(netns, D::STYLE, detail, position, listing);
                 Ok(())
             }
             cmd::GET_DEST => {
@@ -348,6 +353,11 @@ fn get_totals<'a, D: Dialect>(netns: &Netns, request: &Request<'a>) -> Outcome<'
         write::u64_attr(message, top::EVENTS_LOST, netns.ledger().lost())
     })?;
     Ok(())
+}
+
+/// Whether a request is about one service. What cannot be read is taken to be, and refused there.
+fn names_service(request: &Request<'_>) -> bool {
+    parse::attributes(request.attributes).map_or(true, parse::names_service)
 }
 
 /// How much a request wants to have listed. What cannot be read asks for nothing.

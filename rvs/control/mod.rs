@@ -5,6 +5,7 @@
 
 mod app_file;
 pub mod attr;
+mod configuration;
 mod conn_file;
 mod conn_sync_file;
 mod connections;

@@ -7,14 +7,15 @@
 
 mod commit;
 pub mod drain;
-mod listing;
+pub mod listing;
 mod plan;
 mod record;
 mod transaction;
 mod trash;
+mod view;
 
-pub use listing::{Detail, ServerView, ServiceView};
 pub use transaction::{NewServer, Rejection, Transaction};
+pub use view::{Detail, ServerView, ServiceView};
 
 use super::{
     identity::Name, key::PackedKey, locality::Kind, PlaceBook, RealServer, Service, ServiceEntry,

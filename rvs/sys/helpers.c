@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/x_tables.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -145,6 +146,22 @@ void *rvs_net_generic(const struct net *net, unsigned int id)
 void rvs_init_delayed_work(struct delayed_work *work, work_func_t func)
 {
 	INIT_DELAYED_WORK(work, func);
+}
+
+int rvs_xt_register_match(struct xt_match *match)
+{
+#if IS_REACHABLE(CONFIG_NETFILTER_XTABLES)
+	return xt_register_match(match);
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+void rvs_xt_unregister_match(struct xt_match *match)
+{
+#if IS_REACHABLE(CONFIG_NETFILTER_XTABLES)
+	xt_unregister_match(match);
+#endif
 }
 
 void rvs_kfree_skb(struct sk_buff *skb)

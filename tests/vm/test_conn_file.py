@@ -3,7 +3,6 @@
 
 import itertools
 import math
-import pathlib
 import struct
 import sys
 import threading
@@ -11,11 +10,11 @@ import time
 
 import pytest
 
-from lab import VIP, eventually
-from lab.flood import Flood
+from lab import VIP, eventually, several_processors
+from lab.flood import Flood, long_queues
 from lab.netlink import GenericNetlink, attribute
 
-pytestmark = pytest.mark.rvs_only  # C ip_vs does not show connections that it moves in its table
+pytestmark = [pytest.mark.rvs_only, several_processors]  # C ip_vs does not show connections that it moves in its table
 
 PORTS, SOURCES = 40_001, 5
 FLOWS = PORTS * SOURCES
@@ -24,13 +23,9 @@ WIDTH = {"ip_vs_conn": 65, "ip_vs_conn_sync": 72}
 
 
 @pytest.fixture(autouse=True)
-def long_queues():
-    """The generator is not stopped by queues of a processor that get full."""
-    path = pathlib.Path("/proc/sys/net/core/netdev_max_backlog")
-    before = path.read_text("ascii")
-    path.write_text("300000", "ascii")
-    yield
-    path.write_text(before, "ascii")
+def nothing_is_lost():
+    with long_queues():
+        yield
 
 
 def flood(lab, service):

@@ -9,14 +9,14 @@ import struct
 
 import pytest
 
-from lab import VIP, CommandFailed, dual_stack, eventually
+from lab import VIP, CommandFailed, dual_stack, eventually, several_processors
 from lab.flood import Flood
 from lab.netlink import GenericNetlink, attribute, u16, u32
 from lab.programs import TcpClient, UdpClient
 from lab.rvsctl import Rvsctl
 from lab.topology import VIP6
 
-pytestmark = pytest.mark.rvs_only
+pytestmark = [pytest.mark.rvs_only, several_processors]
 
 RESIDENTS, GUESTS = 2000, 12_000
 COUNT, KILL, FILTER, ENTRIES, CURSOR = 26, 28, 13, 14, 21
@@ -46,6 +46,8 @@ def test_each_filter_selects_what_the_whole_listing_shows(lab, rvsctl):
     ]:
         rvsctl.command("service", "add", *service.split(), "--scheduler", "rr", *(["--persistent"] if "udp" in service else []))
         rvsctl.command("server", "add", *service.split(), server, "--method", method)
+    rvsctl.command("service", "set", "udp", f"{dns}:53", "--name", "dns")
+    rvsctl.command("server", "set", "dns", lab.rs2.address, "--name", "dns-2")
     open_clients = [TcpClient(lab.client, web, 80) for _ in range(3)] + [TcpClient(lab.client, VIP6["masquerading"], 80)]
     for client in open_clients:
         assert client.ask("who") == lab.rs1.name
@@ -63,6 +65,8 @@ def test_each_filter_selects_what_the_whole_listing_shows(lab, rvsctl):
         by_client = f"{lab.client.address}:{last.port}"
         for filters, fits in [
             (f"--service tcp {web}:80", lambda one: one["virtual"]["address"] == web),
+            ("--service dns", lambda one: one["virtual"]["address"] == dns),
+            ("--service dns --server dns-2 --state udp", lambda one: one["state"] == "UDP"),
             (f"--server {lab.rs2.address}:53", lambda one: one["server"]["port"] == 53),
             (f"--client {by_client}", lambda one: one["client"]["port"] == last.port),
             ("--client 10.0.0.0/24", lambda one: "." in one["client"]["address"]),
@@ -111,6 +115,8 @@ def test_wrong_filters_are_refused_with_what_would_be_right(rvsctl):
         ("--state asleep", 1, "there is no such state; use one of those in listings of connections, or TEMPLATE"),
         ("--client 10.0.0.0/33", 2, "0 to 32"),
         ("--service tcp 192.0.2.1", 2, "the port is missing"),
+        ("--service wbe", 3, "there is no service called 'wbe'"),
+        ("--server web1", 2, "which --service names"),
         ("--min-age never", 2, "90s, 15m"),
     ]:
         with pytest.raises(CommandFailed) as refused:

@@ -99,3 +99,68 @@ def test_a_listing_that_nobody_reads_to_its_end_holds_nothing_up(lab, balancer, 
     next(reader.parts(GET_SERVICE))
     balancer.flush()
     assert balancer.services() == {}
+
+
+@pytest.fixture
+def native(lab):
+    """Two sockets of the director for the family RVS."""
+    with lab.director:
+        sockets = GenericNetlink("RVS"), GenericNetlink("RVS")
+    yield sockets
+    for one in sockets:
+        one.close()
+
+
+def everything(part):
+    """What a part of the whole configuration has, in its order: the port of a service, or this and the number of a server."""
+    for one in part:
+        port, = ports([one])
+        yield (port, *numbers([one])) if DEST in one else port
+
+
+def server_of(port, number):
+    return attribute(SERVICE, key(port)) + server(number)[len(attribute(SERVICE, key(53))):]
+
+
+@pytest.mark.rvs_only
+def test_the_whole_configuration_is_listed_in_one_request_whatever_changes_between_the_parts(native):
+    reader, writer = native
+    stay, many = range(1000, 1300, 2), 600
+    for port in stay:
+        writer.command(NEW_SERVICE, service(port))
+        for number in range(3):
+            writer.command(NEW_DEST, server_of(port, number))
+    for number in range(3, many):
+        writer.command(NEW_DEST, server_of(1100, number))
+    expected = {port: {0, 1, 2} for port in stay} | {1100: set(range(many))}
+
+    listed, gone, fresh = [], set(), iter(range(10_000, 60_000))
+    for part in reader.parts(GET_DEST):
+        listed += everything(part)
+        match listed[-1]:
+            case (1100, number):  # one that was and one that is to come go, and another one comes
+                for other in {number + 5, number - 250} - gone:
+                    if 3 <= other < many:
+                        writer.command(DEL_DEST, server_of(1100, other))
+                        gone.add(other)
+                writer.command(NEW_DEST, server_of(1100, next(fresh)))
+            case (port, _) | port if port + 61 not in listed:
+                writer.command(NEW_SERVICE, service(port + 61))
+                writer.command(DEL_SERVICE, service(port + 61))
+        assert len(listed) < 5000
+    assert len(gone) > 3
+    services = [one for one in listed if isinstance(one, int)]
+    assert len(services) == len(set(services)) and set(stay) <= set(services)
+    last = None
+    for one in listed:
+        if isinstance(one, tuple):
+            assert one[0] == last
+        else:
+            last = one
+    expected[1100] -= gone
+    for port, servers in expected.items():
+        assert servers <= {one[1] for one in listed if isinstance(one, tuple) and one[0] == port}, port
+
+    now = [one for part in reader.parts(GET_DEST) for one in everything(part)]
+    assert len(now) == len(set(now))
+    assert [one for one in now if isinstance(one, int)] == list(stay)

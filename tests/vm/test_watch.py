@@ -4,7 +4,6 @@
 import http.client
 import json
 import os
-import pathlib
 import pty
 import re
 import signal
@@ -15,6 +14,7 @@ import pytest
 
 from lab import VIP, eventually, packet, sysctl
 from lab.flood import Flood
+from lab.kernel_setting import kernel_setting
 from lab.rvsctl import Rvsctl
 from lab.watcher import Watcher
 from test_permissions import NOBODY, OWN_USER_NAMESPACE
@@ -125,11 +125,8 @@ def test_of_many_drops_a_sample_is_told_and_how_many_were_not(lab, rvsctl):
 @pytest.fixture
 def short_queues():
     """Sockets that are made meanwhile queue little."""
-    path = pathlib.Path("/proc/sys/net/core/rmem_max")
-    before = path.read_text("ascii")
-    path.write_text("32768\n", "ascii")
-    yield
-    path.write_text(before, "ascii")
+    with kernel_setting("/proc/sys/net/core/rmem_max", 32768):
+        yield
 
 
 def test_a_slow_listener_is_told_that_it_missed_something_and_what_is_configured(lab, balancer, short_queues):
@@ -196,14 +193,20 @@ def test_figures_are_printed_and_served_fresh_to_each_who_asks(lab, rvsctl):
     service = rvsctl.add_service("udp", VIP["masquerading"], 53, "rr")
     client.send(packet.udp(client.address, 4000, VIP["masquerading"], 53, bytes(72)))
     rvsctl.add_server(service, server.address, "masquerading", weight=7)
-    names = f'service="udp {VIP["masquerading"]}:53",server="{server.address}:53"'
+    rvsctl.command("service", "set", "udp", str(service), "--name", "dns", "--label", "tier=front", "--label", "run=7")
+    rvsctl.command("server", "set", "dns", server.address, "--name", "dns-1")
+    of_service = f'service="udp {service}",service_name="dns"'
+    names = f'{of_service},server="{server.address}:53",server_name="dns-1"'
 
     def lines(packets):
         return {f'rvs_server_packets_total{{{names},direction="in"}} {packets}', f"rvs_packets_total{{direction=\"in\"}} {packets}",
                 f"rvs_server_traffic_bytes_total{{{names},direction=\"in\"}} {packets * 100}", f"rvs_server_weight{{{names}}} 7",
-                'rvs_dropped_packets_total{reason="no-server"} 1', f"rvs_connection_entries {min(packets, 1)}", "# EOF"}
+                'rvs_dropped_packets_total{reason="no-server"} 1', f"rvs_connection_entries {min(packets, 1)}", "# EOF",
+                f'rvs_service_info{{{of_service},service_label_run="7",service_label_tier="front"}} 1'}
 
     assert lines(0) <= set(rvsctl.command("metrics").splitlines())
+    by_tier = f'rvs_service_packets_total{{{of_service},service_label_tier="front",direction="in"}} 0'
+    assert by_tier in rvsctl.command("metrics", "--label", "tier").splitlines()
     with Exporter(lab.director) as exporter, Exporter(lab.client, netns=lab.director) as elsewhere:
         silent = [lab.director.socket() for _ in range(8)]
         for one in silent:

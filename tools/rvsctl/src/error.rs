@@ -47,6 +47,35 @@ pub enum Error {
     Failure(Failure),
 }
 
+/// What ends the reading of a listing before its end: the kernel, or whoever takes its entries.
+#[derive(Debug)]
+pub enum Interruption {
+    Kernel(netlink::Error),
+    Output(Error),
+}
+
+impl From<netlink::Error> for Interruption {
+    fn from(error: netlink::Error) -> Self {
+        Self::Kernel(error)
+    }
+}
+
+impl From<io::Error> for Interruption {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
+impl Interruption {
+    /// What it means for `attempt`.
+    pub fn explained(self, attempt: Attempt<'_>) -> Error {
+        match self {
+            Self::Kernel(error) => Failure::explain(error, attempt).into(),
+            Self::Output(error) => error,
+        }
+    }
+}
+
 /// What is said on the standard error output, and the exit status.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {

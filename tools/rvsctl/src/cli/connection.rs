@@ -4,10 +4,10 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::names::{self, Words};
-use super::{help, Format, Method};
+use super::{help, EndpointRef, Format, Method, ServiceRef};
 use crate::model::{ForwardingMethod, Protocol};
 use crate::netlink::ConnectionFilter;
-use crate::parse;
+use crate::parse::{self, AddressWithPort};
 
 #[derive(Debug, Subcommand)]
 pub enum ConnCommand {
@@ -101,10 +101,10 @@ const FILTERS: &str = "Filters (a connection is meant if all of them fit)";
 /// What selects connections; nothing selects all.
 #[derive(Debug, Default, Args)]
 pub struct FilterWords {
-    /// Those of a service
+    /// Those of a service, by address or by its name alone
     #[arg(
         long,
-        num_args = 2,
+        num_args = 1..=2,
         value_names = ["PROTOCOL", "ADDRESS:PORT"],
         help_heading = FILTERS
     )]
@@ -114,9 +114,9 @@ pub struct FilterWords {
     #[arg(long, requires = "service", help_heading = FILTERS)]
     ipv6: bool,
 
-    /// Those of a real server
-    #[arg(long, value_name = "SERVER[:PORT]", value_parser = parse::address_with_port, help_heading = FILTERS)]
-    server: Option<parse::AddressWithPort>,
+    /// Those of a real server; by its name, one of --service
+    #[arg(long, value_name = "SERVER[:PORT]", value_parser = server, help_heading = FILTERS)]
+    server: Option<EndpointRef>,
 
     /// Those of a client (its port too, if given) or of a network: 10.0.0.0/8
     #[arg(long, value_name = "CLIENT", value_parser = parse::client, help_heading = FILTERS)]
@@ -157,17 +157,69 @@ pub struct FilterWords {
     max_idle: Option<parse::Milliseconds>,
 }
 
-impl Words for FilterWords {
-    type Meaning = ConnectionFilter;
+/// Which connections are meant, where services and servers can go by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    pub owner: Owner,
+    /// What is said besides.
+    pub filter: ConnectionFilter,
+}
 
-    fn meaning(self) -> Result<ConnectionFilter, clap::Error> {
+/// Whose connections are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    Anyone,
+    /// Those of a real server in any service.
+    Server(AddressWithPort),
+    /// Those of a service, or of one of its servers.
+    Service(ServiceRef, Option<EndpointRef>),
+}
+
+impl Selection {
+    /// Whether everything is meant.
+    pub fn is_open(&self) -> bool {
+        self.owner == Owner::Anyone && self.filter.is_open()
+    }
+}
+
+fn server(text: &str) -> Result<EndpointRef, String> {
+    if parse::is_name(text) {
+        return Ok(EndpointRef::Name(text.to_string()));
+    }
+    let AddressWithPort { address, port } = parse::address_with_port(text)?;
+    Ok(EndpointRef::Address(address, port))
+}
+
+impl FilterWords {
+    fn owner(&self) -> Result<Owner, clap::Error> {
         let service = match self.service.as_deref() {
-            Some([kind, address]) => Some(names::service_by_words(kind, address, self.ipv6)?),
+            Some([kind, rest @ ..]) => {
+                let address = rest.first().map(String::as_str);
+                Some(names::service_ref(kind, address, self.ipv6)?)
+            }
             _ => None,
         };
+        match (service, self.server.clone()) {
+            (Some(service), server) => Ok(Owner::Service(service, server)),
+            (None, None) => Ok(Owner::Anyone),
+            (None, Some(EndpointRef::Address(address, port))) => {
+                Ok(Owner::Server(AddressWithPort { address, port }))
+            }
+            (None, Some(EndpointRef::Name(name))) => {
+                let reason = "a real server's name means one of a service, which --service names";
+                Err(names::wrong("SERVER[:PORT]", &name, reason))
+            }
+        }
+    }
+}
+
+impl Words for FilterWords {
+    type Meaning = Selection;
+
+    fn meaning(self) -> Result<Selection, clap::Error> {
+        let owner = self.owner()?;
         let milliseconds = |duration: Option<parse::Milliseconds>| duration.map(|it| it.0);
-        Ok(ConnectionFilter {
-            service,
+        let filter = ConnectionFilter {
             protocol: self.protocol.map(|protocol| match protocol {
                 EntryProtocol::Tcp => Protocol::TCP,
                 EntryProtocol::Udp => Protocol::UDP,
@@ -175,15 +227,14 @@ impl Words for FilterWords {
                 EntryProtocol::Ip => Protocol(0),
             }),
             client: self.client,
-            server: self.server,
             method: self.method.map(ForwardingMethod::from),
             states: self.state,
             min_age: milliseconds(self.min_age),
             max_age: milliseconds(self.max_age),
             min_idle: milliseconds(self.min_idle),
             max_idle: milliseconds(self.max_idle),
-            limit: None,
-            all: false,
-        })
+            ..ConnectionFilter::default()
+        };
+        Ok(Selection { owner, filter })
     }
 }

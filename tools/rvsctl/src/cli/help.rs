@@ -23,7 +23,6 @@ Exit status:
   5  no permission: that takes CAP_NET_ADMIN in the network namespace
   6  the rvs module is not loaded
   7  the time given was over before what was waited for came
-
   8  `rvsctl diff` found a difference
   9  somebody else changed the configuration meanwhile: nothing was changed";
 
@@ -269,6 +268,7 @@ Examples:
   rvsctl conn list
   rvsctl conn list --service tcp 192.0.2.10:80 --server 10.0.0.1
   rvsctl conn list --client 203.0.113.0/24 --state established,fin_wait
+  rvsctl conn list --service web --server web1
   rvsctl conn list --state template
   rvsctl conn list --service mark 7 --min-idle 5m --count
   The ten oldest:
@@ -313,7 +313,7 @@ pub const WATCH: &str = "\
 Events:
   config   services and servers added, changed, removed, by whatever tool and
            by which process; counters zeroed, timeouts set
-  servers  a server is at its upper threshold, or has room again
+  servers  a server is at its upper threshold, has room again, or is drained
   defence  a defence against floods went on or off
   table    the connection table has twice the slots, or half of them
   drops    dropped packets with the reason: a sample, 20 a second at most
@@ -346,6 +346,13 @@ OpenMetrics text. Labels name services, servers and reasons, never clients: how
 many series there are does not grow with traffic. What has no series of its own
 because of --limit is counted in rvs_left_out.
 
+Names of services and servers are the labels service_name and server_name of all
+of their series. What they are labelled with is told by rvs_service_info and
+rvs_server_info, as service_label_KEY and server_label_KEY. Figures have it only
+with --label KEY, since with each other value of a label new series begin: take
+labels that seldom change. Other characters of KEY than letters and digits
+become _.
+
 Served, they are at /metrics; each request reads them fresh. With --netns, they
 are those of that namespace, while the address is one of the present namespace.
 Reading takes CAP_NET_ADMIN: run it as root, or give a service of systemd
@@ -353,7 +360,7 @@ Reading takes CAP_NET_ADMIN: run it as root, or give a service of systemd
 
 Examples:
   rvsctl metrics
-  rvsctl metrics --listen 127.0.0.1:9877
+  rvsctl metrics --listen 127.0.0.1:9877 --label tier --label site
   rvsctl --netns blue metrics --listen [::]:9877";
 
 pub const TIMEOUT: &str = "\

@@ -2,12 +2,15 @@
 //! The command line: every command, argument and default, declared for `clap`. What the commands do
 //! lives in `commands`.
 
+mod completed;
 mod connection;
 mod drain;
 mod explain;
 mod help;
 mod names;
+mod naming;
 mod scheduling;
+mod server;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -17,20 +20,19 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{
-    ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
-};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 
-pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, SortKey};
+pub use self::connection::{ConnCommand, ConnKillArgs, ConnListArgs, Owner, Selection, SortKey};
 pub use self::drain::DrainArgs;
 pub use self::explain::ExplainArgs;
 pub use self::names::{
     CompletionShell, EndpointRef, Method, NewServer, NewService, OptionalServiceName, ServerName,
     ServerRef, ServiceName, ServiceRef, TunnelChecksum, TunnelType,
 };
+pub use self::naming::{NamingArgs, NewNamingArgs};
+pub use self::server::{ServerChange, ServerCommand, Thresholds, TunnelArgs};
 pub use self::service::{ServiceChange, ServiceCommand, ServiceOptions};
 pub use self::watch::{MetricsArgs, TopArgs, WatchArgs};
-use crate::parse;
 
 /// Configures and observes rvs, the load balancer in the Linux kernel
 ///
@@ -215,7 +217,7 @@ pub enum Command {
         yes: bool,
     },
 
-    /// Show the version of the loaded module
+    /// Show the loaded module: version, table, how often it was configured
     Info(Format),
 
     /// Print the completion script for a shell
@@ -228,201 +230,6 @@ pub enum Command {
     /// Print the manual page rvsctl(8), as troff source
     #[command(after_help = help::MAN)]
     Man,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ServerCommand {
-    /// Add a real server to a service
-    #[command(after_help = help::SERVER_ADD)]
-    Add {
-        #[command(flatten)]
-        server: NewServer,
-
-        /// How packets reach the server
-        #[arg(
-            long,
-            short,
-            value_enum,
-            default_value_t = Method::DirectRouting,
-            hide_possible_values = true
-        )]
-        method: Method,
-
-        #[command(flatten)]
-        tunnel: TunnelArgs,
-
-        /// Share of new connections relative to the other servers; 0: none
-        #[arg(
-            long,
-            short,
-            default_value_t = 1,
-            value_parser = clap::value_parser!(u32).range(..=MAX_WEIGHT),
-            value_name = "N"
-        )]
-        weight: u32,
-
-        #[command(flatten)]
-        thresholds: Thresholds,
-
-        #[command(flatten)]
-        naming: NamingArgs,
-    },
-
-    /// Change a real server; its connections stay
-    #[command(
-        after_help = help::SERVER_SET,
-        override_usage = "rvsctl server set [OPTIONS] <PROTOCOL> <ADDRESS:PORT> <SERVER[:PORT]>",
-        group = ArgGroup::new("change")
-            .args([
-                "method", "tunnel-type", "tunnel-port", "tunnel-checksum", "weight", "upper",
-                "lower", "name", "labels", "no_labels",
-            ])
-            .required(true)
-            .multiple(true)
-    )]
-    Set {
-        #[command(flatten)]
-        server: ServerName,
-
-        #[command(flatten)]
-        change: ServerChange,
-    },
-
-    /// Remove a real server from a service
-    #[command(
-        alias = "delete",
-        after_help = "Example:\n  rvsctl server del tcp 192.0.2.10:80 10.0.0.1:8080"
-    )]
-    Del {
-        #[command(flatten)]
-        server: ServerName,
-    },
-
-    /// Take a real server out of service as its connections end
-    #[command(after_help = help::SERVER_DRAIN)]
-    Drain {
-        #[command(flatten)]
-        server: ServerName,
-
-        #[command(flatten)]
-        arguments: DrainArgs,
-    },
-
-    /// Give a real server that is drained new connections again
-    #[command(after_help = "Example:\n  rvsctl server undrain tcp 192.0.2.10:80 10.0.0.1:8080")]
-    Undrain {
-        #[command(flatten)]
-        server: ServerName,
-    },
-
-    /// List real servers, by service
-    #[command(
-        alias = "ls",
-        after_help = "Example:\n  rvsctl server list tcp 192.0.2.10:80 --rate"
-    )]
-    List(ListArgs),
-}
-
-/// Largest weight the kernel takes.
-const MAX_WEIGHT: i64 = i32::MAX as i64;
-
-/// What is said of the tunnel to a server.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct TunnelArgs {
-    /// What packets travel in: ipip, gue, gre
-    #[arg(
-        id = "tunnel-type",
-        long = "tunnel-type",
-        value_enum,
-        value_name = "TYPE",
-        hide_possible_values = true
-    )]
-    pub kind: Option<TunnelType>,
-
-    /// UDP port at which the server takes gue
-    #[arg(
-        id = "tunnel-port",
-        long = "tunnel-port",
-        value_name = "PORT",
-        value_parser = clap::value_parser!(u16).range(1..)
-    )]
-    pub port: Option<u16>,
-
-    /// Checksum over gue or gre: none, full; of gue also remote
-    #[arg(
-        id = "tunnel-checksum",
-        long = "tunnel-checksum",
-        value_enum,
-        value_name = "KIND",
-        hide_possible_values = true
-    )]
-    pub checksum: Option<TunnelChecksum>,
-}
-
-/// Largest threshold the kernel takes.
-const MAX_THRESHOLD: i64 = i32::MAX as i64;
-
-/// How many connections a real server has at most.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Thresholds {
-    /// No new connections at this many; 0: no limit
-    #[arg(
-        long = "upper-threshold",
-        value_parser = clap::value_parser!(u32).range(..=MAX_THRESHOLD),
-        value_name = "N"
-    )]
-    pub upper: Option<u32>,
-
-    /// New connections again below this many; 0: three quarters of the upper
-    #[arg(
-        long = "lower-threshold",
-        value_parser = clap::value_parser!(u32).range(..=MAX_THRESHOLD),
-        value_name = "N"
-    )]
-    pub lower: Option<u32>,
-}
-
-/// What `server set` changes.
-#[derive(Debug, Args)]
-pub struct ServerChange {
-    /// How packets reach the server: direct-routing, tunneling, masquerading
-    #[arg(long, short, value_enum, hide_possible_values = true)]
-    pub method: Option<Method>,
-
-    #[command(flatten)]
-    pub tunnel: TunnelArgs,
-
-    /// Share of new connections relative to the other servers; 0: none
-    #[arg(
-        long,
-        short,
-        value_parser = clap::value_parser!(u32).range(..=MAX_WEIGHT),
-        value_name = "N"
-    )]
-    pub weight: Option<u32>,
-
-    #[command(flatten)]
-    pub thresholds: Thresholds,
-
-    #[command(flatten)]
-    pub naming: NamingArgs,
-}
-
-/// What a service or a server is called.
-#[derive(Debug, Default, Args)]
-pub struct NamingArgs {
-    /// Call it so, in commands and listings; an empty name takes it away
-    #[arg(long, value_name = "NAME", value_parser = parse::name_or_none)]
-    pub name: Option<String>,
-
-    /// Label it; several times for several labels, which replace all present
-    /// ones
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse::label)]
-    pub labels: Vec<(String, String)>,
-
-    /// Take all labels away
-    #[arg(long, conflicts_with = "labels")]
-    pub no_labels: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,15 +2,15 @@
 //! Arguments that name things: services, real servers, forwarding methods, shells. A service's
 //! protocol and address are put together here.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::net::IpAddr;
 
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use clap_complete::Shell;
 
+use super::completed::Completed;
 use crate::model::{Encapsulation, Endpoint, Family, ForwardingMethod, Protocol, ServiceKey};
 use crate::parse;
 
@@ -105,33 +105,18 @@ pub enum ServiceKind {
     Mark,
 }
 
-/// Completes the first words of addresses, and takes names too.
-#[derive(Clone)]
-struct ServiceWord;
-
-impl TypedValueParser for ServiceWord {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        argument: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<String, clap::Error> {
-        StringValueParser::new().parse_ref(command, argument, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let kinds = ServiceKind::value_variants().iter();
-        Some(Box::new(kinds.filter_map(ValueEnum::to_possible_value)))
-    }
+/// Takes the first word of an address, or a name.
+fn service_word() -> impl TypedValueParser<Value = String> {
+    let kinds = ServiceKind::value_variants().iter();
+    let kinds = kinds.filter_map(ValueEnum::to_possible_value).collect();
+    Completed::new(StringValueParser::new(), kinds)
 }
 
 #[derive(Debug, Args)]
 pub struct ServiceWords {
     /// Protocol of the service: tcp, udp or sctp; or mark; or the service's
     /// name alone
-    #[arg(value_name = "PROTOCOL", value_parser = ServiceWord, hide_possible_values = true)]
+    #[arg(value_name = "PROTOCOL", value_parser = service_word(), hide_possible_values = true)]
     kind: String,
 
     /// Virtual address, such as 192.0.2.10:80; :any for all ports. With mark:
@@ -164,7 +149,7 @@ pub struct NewServiceWords {
 pub struct OptionalServiceWords {
     /// Only this service: its protocol, tcp, udp or sctp; or mark; or its name
     /// alone
-    #[arg(value_name = "PROTOCOL", value_parser = ServiceWord, hide_possible_values = true)]
+    #[arg(value_name = "PROTOCOL", value_parser = service_word(), hide_possible_values = true)]
     kind: Option<String>,
 
     /// Its virtual address, such as 192.0.2.10:80; or its firewall mark
@@ -274,7 +259,12 @@ fn server_ref(
     })
 }
 
-fn service_ref(kind: &str, address: Option<&str>, ipv6: bool) -> Result<ServiceRef, clap::Error> {
+/// The service that one word or two name, as those of [`ServiceWords`] do.
+pub fn service_ref(
+    kind: &str,
+    address: Option<&str>,
+    ipv6: bool,
+) -> Result<ServiceRef, clap::Error> {
     if let Ok(kind) = ServiceKind::from_str(kind, false) {
         let address = address.ok_or_else(|| missing("ADDRESS:PORT"))?;
         return service_key(kind, address, ipv6).map(ServiceRef::Key);
@@ -306,15 +296,6 @@ pub fn wrong(argument: &str, value: &str, reason: &str) -> clap::Error {
          For more information, try '--help'.\n"
     );
     clap::Error::raw(ErrorKind::ValueValidation, message)
-}
-
-/// The service that two words name, in an option: those of [`ServiceWords`].
-pub fn service_by_words(kind: &str, address: &str, ipv6: bool) -> Result<ServiceKey, clap::Error> {
-    let known = ServiceKind::from_str(kind, false).map_err(|_| {
-        let reason = "it is tcp, udp, sctp or mark";
-        wrong("PROTOCOL", kind, reason)
-    })?;
-    service_key(known, address, ipv6)
 }
 
 fn service_key(kind: ServiceKind, address: &str, ipv6: bool) -> Result<ServiceKey, clap::Error> {

@@ -3,8 +3,8 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::scheduling::{self, SchedulerName};
-use super::{help, ListArgs, NamingArgs, NewService, ServiceName};
+use super::scheduling;
+use super::{help, ListArgs, NamingArgs, NewNamingArgs, NewService, ServiceName};
 use crate::model::SchedulerOption;
 use crate::parse::{self, Mask};
 
@@ -21,7 +21,7 @@ pub enum ServiceCommand {
             long,
             short,
             default_value = "wlc",
-            value_parser = SchedulerName,
+            value_parser = scheduling::scheduler(),
             hide_possible_values = true,
             value_name = "NAME"
         )]
@@ -31,13 +31,14 @@ pub enum ServiceCommand {
         options: ServiceOptions,
 
         #[command(flatten)]
-        naming: NamingArgs,
+        naming: NewNamingArgs,
     },
 
     /// Change a virtual service; its servers and connections stay
     #[command(
         after_help = help::SERVICE_SET,
-        override_usage = "rvsctl service set [OPTIONS] <PROTOCOL> <ADDRESS:PORT>",
+        override_usage = "rvsctl service set [OPTIONS] <PROTOCOL> <ADDRESS:PORT>\n       \
+                          rvsctl service set [OPTIONS] <NAME>",
         group = ArgGroup::new("change")
             .args([
                 "scheduler",
@@ -64,7 +65,12 @@ pub enum ServiceCommand {
     },
 
     /// Delete a virtual service with its real servers
-    #[command(alias = "delete", after_help = help::SERVICE_DEL)]
+    #[command(
+        alias = "delete",
+        after_help = help::SERVICE_DEL,
+        override_usage = "rvsctl service del [OPTIONS] <PROTOCOL> <ADDRESS:PORT>\n       \
+                          rvsctl service del [OPTIONS] <NAME>"
+    )]
     Del {
         #[command(flatten)]
         service: ServiceName,
@@ -120,7 +126,7 @@ pub struct ServiceChange {
     #[arg(
         long,
         short,
-        value_parser = SchedulerName,
+        value_parser = scheduling::scheduler(),
         hide_possible_values = true,
         value_name = "NAME"
     )]

@@ -325,13 +325,18 @@ fn wrong_lines_are_refused_with_the_argument_and_what_would_be_right() {
         ("rvsctl services", "services", "'service'"),
         (
             "rvsctl conn list --service tcp",
-            "--service <PROTOCOL> <ADDRESS:PORT>",
-            "2 values required",
+            "<ADDRESS:PORT>",
+            "required",
         ),
         (
             "rvsctl conn list --service icmp 192.0.2.10:80",
             "'icmp' for '<PROTOCOL>'",
-            "tcp, udp, sctp or mark",
+            "tcp, udp, sctp, mark",
+        ),
+        (
+            "rvsctl conn kill --server web1",
+            "'web1' for '<SERVER[:PORT]>'",
+            "which --service names",
         ),
         (
             "rvsctl conn list --client 203.0.113.0/40",

@@ -43,7 +43,7 @@ pub struct TopArgs {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse::waiting_time)]
     pub interval: Duration,
 
-    /// Only services and servers whose names have this text
+    /// Only services and servers whose addresses or names have this text
     #[arg(
         long,
         value_name = "TEXT",
@@ -60,7 +60,7 @@ pub struct TopArgs {
     pub format: Format,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct MetricsArgs {
     /// Serve them over HTTP at this address and port, until ^C
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse::listening_address)]
@@ -69,6 +69,11 @@ pub struct MetricsArgs {
     /// So many services, and so many servers, have series of their own
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub limit: usize,
+
+    /// Every series of services and servers has their label with this key; may
+    /// be given several times
+    #[arg(long = "label", value_name = "KEY", value_parser = parse::label_key)]
+    pub labels: Vec<String>,
 }
 
 /// What can be listened to by itself.

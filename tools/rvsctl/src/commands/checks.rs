@@ -4,7 +4,7 @@
 
 use crate::error::{ExitStatus, Failure};
 use crate::model::{
-    Endpoint, Family, ForwardingMethod, Protocol, SchedulerOption, ServiceKey, SCHEDULERS,
+    Endpoint, Family, ForwardingMethod, Misfit, SchedulerOption, ServiceKey, SCHEDULERS,
 };
 use crate::netlink::ServerSettings;
 
@@ -45,10 +45,9 @@ fn options_of(scheduler: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{scheduler} has {}", names.join(", ")))
 }
 
-/// Refuses a service for all ports that is not persistent: none of its packets would be balanced,
-/// for the ports of a protocol like FTP only belong together by the client.
+/// Refuses a service for all ports that is not persistent.
 pub fn check_all_ports(key: &ServiceKey, persistent: bool) -> Result<(), Failure> {
-    if persistent || key.port() != 0 || matches!(key, ServiceKey::Fwmark { .. }) {
+    if persistent || !key.is_for_all_ports() {
         return Ok(());
     }
     Err(refusal(
@@ -57,18 +56,17 @@ pub fn check_all_ports(key: &ServiceKey, persistent: bool) -> Result<(), Failure
     ))
 }
 
-/// Refuses to schedule single packets of a protocol that has none.
+/// Refuses to schedule single packets of connections.
 pub fn check_one_packet(key: &ServiceKey) -> Result<(), Failure> {
-    match key {
-        ServiceKey::Endpoint { protocol, .. } if *protocol != Protocol::UDP => Err(refusal(
-            format!(
-                "the argument '--one-packet' cannot be used with {key}: a connection of {protocol} \
-                 has to stay at its server"
-            ),
-            "services of udp and of firewall marks take it",
-        )),
-        _ => Ok(()),
+    if key.can_be_one_packet() {
+        return Ok(());
     }
+    let message = format!(
+        "the argument '--one-packet' cannot be used with {key}: its connections have to stay at their \
+         servers"
+    );
+    let tip = "services of udp and of firewall marks take it";
+    Err(refusal(message, tip))
 }
 
 /// Refuses a mask where nothing goes by it.
@@ -100,63 +98,49 @@ pub fn check_choice(method: ForwardingMethod) -> Result<(), Failure> {
     Err(refusal(message, tip))
 }
 
-/// Refuses a server of another family than its service, unless packets travel inside others.
-pub fn check_families(
+/// Refuses a server that would not get the packets that it expects.
+pub fn check_server(
     service: &ServiceKey,
     server: Endpoint,
     method: ForwardingMethod,
 ) -> Result<(), Failure> {
-    let name = |family| match family {
-        Family::Ipv4 => "IPv4",
-        Family::Ipv6 => "IPv6",
-    };
-    let (ours, its) = (service.family(), Family::of(server.address));
-    if ours == its || method == ForwardingMethod::Tunneling {
+    let Some(misfit) = service.misfit(server, method) else {
         return Ok(());
-    }
-    let message = format!(
-        "{method} cannot change the family: {server} is {}, and {service} is {}",
-        name(its),
-        name(ours)
-    );
-    Err(refusal(
-        message,
-        "only `--method tunneling` reaches servers of another family",
-    ))
+    };
+    let (message, tip) = match misfit {
+        Misfit::Family => (
+            format!(
+                "{method} cannot change the family: {server} is {}, and {service} is {}",
+                name_of(Family::of(server.address)),
+                name_of(service.family())
+            ),
+            "only `--method tunneling` reaches servers of another family",
+        ),
+        Misfit::AllPorts => (
+            format!(
+                "invalid value '{server}' for '<SERVER[:PORT]>': packets for {service} keep their port"
+            ),
+            "leave the port out",
+        ),
+        Misfit::Port => {
+            let ports = match service.port() {
+                0 => "the ports".to_string(),
+                port => format!("port {port}"),
+            };
+            let message = format!(
+                "{method} cannot change the port: {server} would get packets for {ports} of {service}"
+            );
+            (message, "leave the port out, or take `--method masquerading`")
+        }
+    };
+    Err(refusal(message, tip))
 }
 
-/// Refuses a port that the method would ignore: without rewriting, packets keep the service's port,
-/// and those of a service for all ports keep theirs anyway.
-pub fn check_port(
-    service: &ServiceKey,
-    server: Endpoint,
-    method: ForwardingMethod,
-) -> Result<(), Failure> {
-    let port = service.port();
-    let all_ports = matches!(service, ServiceKey::Endpoint { .. }) && port == 0;
-    if server.port == port || (method.translates_ports() && !all_ports) {
-        return Ok(());
+fn name_of(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "IPv4",
+        Family::Ipv6 => "IPv6",
     }
-    if all_ports {
-        let message = format!(
-            "invalid value '{server}' for '<SERVER[:PORT]>': packets for {service} keep their port"
-        );
-        return Err(refusal(message, "leave the port out"));
-    }
-    let ports = match port {
-        0 => "the ports".to_string(),
-        port => format!("port {port}"),
-    };
-    let message = format!(
-        "{method} cannot change the port: {server} would get packets for {ports} of {service}"
-    );
-    Err(refusal(
-        message,
-        format!(
-            "leave the port out, or take `--method {}`",
-            ForwardingMethod::Masquerading
-        ),
-    ))
 }
 
 /// Refuses a lower threshold above the upper one.

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::{confirm, explained, Session};
 use crate::cli::{ConnKillArgs, ConnListArgs, SortKey};
-use crate::error::{Attempt, Error, ExitStatus, Failure};
+use crate::error::{Attempt, Error, ExitStatus, Failure, Interruption};
 use crate::model::Connection;
-use crate::netlink::{self, Client, ConnectionFilter, Transport};
+use crate::netlink::{Client, ConnectionFilter, Transport};
 use crate::output::connections::{Columns, Printer};
 use crate::output::json::{self, Array};
 
@@ -20,7 +20,7 @@ pub fn list<T: Transport>(
     if arguments.count {
         return count(session, arguments);
     }
-    let mut filter = arguments.filter.0.clone();
+    let mut filter = session.find_connections(&arguments.filter.0)?;
     let Session {
         client, out, style, ..
     } = session;
@@ -59,7 +59,8 @@ fn count<T: Transport>(
     struct Count {
         connections: u64,
     }
-    let counted = session.client.count_connections(&arguments.filter.0);
+    let filter = session.find_connections(&arguments.filter.0)?;
+    let counted = session.client.count_connections(&filter);
     let connections = explained(counted, Attempt::ListConnections)?;
     if arguments.format.json {
         return Ok(json::print(session.out, &Count { connections })?);
@@ -75,14 +76,15 @@ pub fn kill<T: Transport>(
     struct Killed {
         killed: u64,
     }
-    let mut filter = arguments.filter.0.clone();
-    if filter.is_open() && !arguments.all {
+    let is_open = arguments.filter.0.is_open();
+    if is_open && !arguments.all {
         return Err(undirected().into());
     }
-    if filter.is_open() && !arguments.yes {
-        if !confirm::can_ask() {
-            return Err(unasked().into());
-        }
+    if is_open && !arguments.yes && !confirm::can_ask() {
+        return Err(unasked().into());
+    }
+    let mut filter = session.find_connections(&arguments.filter.0)?;
+    if is_open && !arguments.yes {
         let counted = session.client.count_connections(&filter);
         let connections = explained(counted, Attempt::KillConnections)?;
         let question = format!("End all connections and templates ({connections})?");
@@ -192,31 +194,15 @@ fn compare(key: SortKey, a: &Connection, b: &Connection) -> Ordering {
     }
 }
 
-/// What can end the reading: the kernel, or whoever takes the connections.
-enum Interruption {
-    Kernel(netlink::Error),
-    Output(Error),
-}
-
-impl From<netlink::Error> for Interruption {
-    fn from(error: netlink::Error) -> Self {
-        Self::Kernel(error)
-    }
-}
-
 fn read<T: Transport>(
     client: &mut Client<T>,
     filter: &ConnectionFilter,
     mut each: impl FnMut(Connection) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    client
-        .connections(filter, |connection| {
-            each(connection).map_err(Interruption::Output)
-        })
-        .map_err(|interruption| match interruption {
-            Interruption::Kernel(error) => Failure::explain(error, Attempt::ListConnections).into(),
-            Interruption::Output(error) => error,
-        })
+    let read = client.connections(filter, |connection| {
+        each(connection).map_err(Interruption::Output)
+    });
+    read.map_err(|ending| ending.explained(Attempt::ListConnections))
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn wait<T: Transport>(
 ) -> Result<(), Error> {
     let mut before = None;
     loop {
-        let servers = session.client.servers(key);
+        let servers = session.client.brief_servers(key);
         let servers = explained(servers, Attempt::DrainServer(key, endpoint))?;
         let server = servers.iter().find(|server| server.endpoint == endpoint);
         let progress = match server.map(|server| server.draining) {

@@ -17,7 +17,7 @@ pub fn explain<T: Transport>(
     let flow = arguments.flow.0;
     let told = explained(session.client.explain(&flow), Attempt::Explain(&flow))?;
     let servers = match &told.service {
-        Some(key) => explained(session.client.servers(key), Attempt::Explain(&flow))?,
+        Some(key) => explained(session.client.brief_servers(key), Attempt::Explain(&flow))?,
         None => Vec::new(),
     };
     let mut servers: Vec<_> = servers

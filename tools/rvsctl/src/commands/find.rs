@@ -5,10 +5,11 @@
 use rustix::io::Errno;
 
 use super::{explained, Session};
-use crate::cli::{EndpointRef, ServerRef, ServiceRef};
+use crate::cli::{EndpointRef, Owner, Selection, ServerRef, ServiceRef};
 use crate::error::{Attempt, Failure};
 use crate::model::{Endpoint, ServiceKey};
-use crate::netlink::{Error, Transport};
+use crate::netlink::{ConnectionFilter, Error, Transport};
+use crate::parse::AddressWithPort;
 
 impl<T: Transport> Session<'_, T> {
     /// The service that is called so.
@@ -46,23 +47,63 @@ impl<T: Transport> Session<'_, T> {
     /// The real server that is called so, and its service.
     pub fn find_server(&mut self, named: &ServerRef) -> Result<(ServiceKey, Endpoint), Failure> {
         let key = self.find(&named.service)?;
-        let name = match &named.server {
+        let endpoint = match &named.server {
             EndpointRef::Address(address, port) => {
                 let (address, port) = (*address, port.unwrap_or(key.port()));
-                return Ok((key, Endpoint { address, port }));
+                Endpoint { address, port }
             }
-            EndpointRef::Name(name) => name,
+            EndpointRef::Name(name) => self.server_named(&key, name)?,
         };
-        let servers = explained(self.client.brief_servers(&key), Attempt::ListService(&key))?;
+        Ok((key, endpoint))
+    }
+
+    /// The real server of a service that has this name.
+    fn server_named(&mut self, key: &ServiceKey, name: &str) -> Result<Endpoint, Failure> {
+        let servers = explained(self.client.brief_servers(key), Attempt::ListService(key))?;
         let names: Vec<_> = servers
             .iter()
             .filter_map(|server| Some((server.identity.name.as_deref()?, server.endpoint)))
             .collect();
-        if let Some((_, endpoint)) = names.iter().find(|(known, _)| known == name) {
-            return Ok((key, *endpoint));
+        if let Some((_, endpoint)) = names.iter().find(|(known, _)| *known == name) {
+            return Ok(*endpoint);
         }
         let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
         let what = format!("real server of {key}");
         Err(Failure::no_such_name(&what, name, &names))
+    }
+
+    /// The filter that selects the connections that are meant.
+    pub fn find_connections(&mut self, selection: &Selection) -> Result<ConnectionFilter, Failure> {
+        let (service, server) = match &selection.owner {
+            Owner::Anyone => (None, None),
+            Owner::Server(server) => (None, Some(*server)),
+            Owner::Service(service, server) => {
+                let key = self.find(service)?;
+                let server = server.as_ref().map(|server| self.end_of(&key, server));
+                (Some(key), server.transpose()?)
+            }
+        };
+        Ok(ConnectionFilter {
+            service,
+            server,
+            ..selection.filter.clone()
+        })
+    }
+
+    /// What the connections of a service to a server have as their end. Those to a server for all ports
+    /// have any port.
+    fn end_of(
+        &mut self,
+        key: &ServiceKey,
+        server: &EndpointRef,
+    ) -> Result<AddressWithPort, Failure> {
+        let (address, port) = match server {
+            EndpointRef::Address(address, port) => (*address, *port),
+            EndpointRef::Name(name) => {
+                let Endpoint { address, port } = self.server_named(key, name)?;
+                (address, (port != 0).then_some(port))
+            }
+        };
+        Ok(AddressWithPort { address, port })
     }
 }

@@ -109,8 +109,12 @@ fn section(out: &mut dyn Write, title: &str) -> io::Result<()> {
 
 fn subsection(out: &mut dyn Write, plain: &Command, built: &Command) -> io::Result<()> {
     let usage = built.clone().render_usage().to_string();
+    let mut usages = usage.trim_start_matches("Usage: ").lines().map(str::trim);
     let mut roff = Roff::default();
-    roff.control("SS", [usage.trim_start_matches("Usage: ").trim()]);
+    roff.control("SS", usages.next());
+    for other in usages {
+        roff.text([bold(other)]).control("PP", []);
+    }
     let about = plain.get_long_about().or_else(|| plain.get_about());
     for line in about.map(ToString::to_string).unwrap_or_default().lines() {
         match line.trim() {

@@ -15,18 +15,25 @@ use crate::output::metrics::{self, Reading, MEDIA_TYPE};
 const PATH: &str = "/metrics";
 
 /// Prints the figures once.
-pub fn print<T: Transport>(session: &mut Session<'_, T>, limit: usize) -> Result<(), Error> {
-    let text = scrape(&mut session.client, limit)?;
+pub fn print<T: Transport>(
+    session: &mut Session<'_, T>,
+    arguments: &MetricsArgs,
+) -> Result<(), Error> {
+    let text = scrape(&mut session.client, arguments)?;
     Ok(session.out.write_all(text.as_bytes())?)
 }
 
 /// The figures as they are now.
-fn scrape<T: Transport>(client: &mut Client<T>, limit: usize) -> Result<String, Failure> {
+fn scrape<T: Transport>(
+    client: &mut Client<T>,
+    arguments: &MetricsArgs,
+) -> Result<String, Failure> {
     let reading = Reading {
         info: explained(client.info(), Attempt::ShowInfo)?,
         totals: explained(client.totals(), Attempt::ShowStatistics)?,
         services: service::read_all(client)?,
-        limit,
+        limit: arguments.limit,
+        keys: arguments.labels.clone(),
     };
     metrics::encode(reading)
         .map_err(|_| Failure::new(ExitStatus::Refused, "the figures cannot be written"))
@@ -39,13 +46,13 @@ pub fn serve(cli: &Cli, arguments: &MetricsArgs, address: SocketAddr) -> Result<
     if let Some(name) = &cli.global.netns {
         netns::enter(name)?;
     }
-    let limit = arguments.limit;
     // Whoever may not read the figures is told so now, and not by every scrape.
-    scrape(&mut connected()?, limit)?;
+    scrape(&mut connected()?, arguments)?;
     let address = listener.local_addr().unwrap_or(address);
     eprintln!("the figures are at http://{address}{PATH}");
+    let arguments = arguments.clone();
     http::serve(listener, move |path| {
-        answer(path, || scrape(&mut connected()?, limit))
+        answer(path, || scrape(&mut connected()?, &arguments))
     })
     .map_err(|error| cannot_listen(address, &error).into())
 }

@@ -192,7 +192,7 @@ fn dispatch<T: Transport>(session: &mut Session<'_, T>, command: Command) -> Res
         Command::Export => apply::export(session),
         Command::Flush { yes } => flush::flush(session, yes),
         Command::Watch(arguments) => watch::watch(session, &arguments),
-        Command::Metrics(arguments) => metrics::print(session, arguments.limit),
+        Command::Metrics(arguments) => metrics::print(session, &arguments),
         Command::Top(arguments) => top::top(session, &arguments),
         Command::Info(format) => statistics::info(session, &format),
         Command::Completions { .. } | Command::Man => Ok(()),

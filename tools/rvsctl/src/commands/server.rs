@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `rvsctl server`.
 
-use super::checks::{check_choice, check_families, check_port, check_thresholds};
+use super::checks::{check_choice, check_server, check_thresholds};
 use super::{explained, performed, service, Session};
 use crate::cli::{ListArgs, ServerChange, Thresholds, TunnelArgs};
 use crate::error::{Attempt, Error, Failure};
@@ -30,7 +30,7 @@ pub fn set<T: Transport>(
 ) -> Result<(), Error> {
     let attempt = Attempt::SetServer(&key, endpoint);
     explained(session.client.service(&key), attempt)?;
-    let servers = explained(session.client.servers(&key), attempt)?;
+    let servers = explained(session.client.brief_servers(&key), attempt)?;
     let server = servers
         .iter()
         .find(|server| server.endpoint == endpoint)
@@ -58,8 +58,7 @@ fn check_method(
     method: ForwardingMethod,
 ) -> Result<(), Failure> {
     check_choice(method)?;
-    check_families(key, endpoint, method)?;
-    check_port(key, endpoint, method)
+    check_server(key, endpoint, method)
 }
 
 /// Sets the thresholds that are given.

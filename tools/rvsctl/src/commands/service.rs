@@ -3,7 +3,7 @@
 
 use super::checks::{check_all_ports, check_mask, check_one_packet, check_option};
 use super::{explained, performed, Session};
-use crate::cli::{ListArgs, NamingArgs, ServiceChange, ServiceOptions};
+use crate::cli::{ListArgs, NewNamingArgs, ServiceChange, ServiceOptions};
 use crate::error::{Attempt, Error, ExitStatus, Failure};
 use crate::model::{Netmask, Server, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 use crate::netlink::{Client, ServiceSettings, Transport};
@@ -18,7 +18,7 @@ pub fn add<T: Transport>(
     key: &ServiceKey,
     scheduler: &str,
     options: &ServiceOptions,
-    naming: &NamingArgs,
+    naming: &NewNamingArgs,
 ) -> Result<(), Error> {
     let mut settings = ServiceSettings::new(key.family(), scheduler);
     settings.naming = naming.naming()?;
@@ -161,12 +161,24 @@ pub fn read<T: Transport>(
     }
 }
 
-/// All services with their servers, sorted by key. One that goes away meanwhile is left out.
+/// All services with their servers, sorted by key.
 pub fn read_all<T: Transport>(client: &mut Client<T>) -> Result<Vec<ServiceWithServers>, Failure> {
-    let mut services = explained(client.services(), Attempt::ListServices)?;
-    services.sort_by_key(|service| service.key);
-    let mut found = Vec::with_capacity(services.len());
-    for service in services {
+    let mut found = explained(client.configuration(), Attempt::ListServices)?;
+    if found.is_empty() {
+        found = read_each(client)?;
+    }
+    found.sort_by_key(|it| it.service.key);
+    for it in &mut found {
+        it.servers.sort_by_key(|server| server.endpoint);
+    }
+    Ok(found)
+}
+
+/// All services with their servers from a kernel that does not list them at once. One that goes away
+/// meanwhile is left out.
+fn read_each<T: Transport>(client: &mut Client<T>) -> Result<Vec<ServiceWithServers>, Failure> {
+    let mut found = Vec::new();
+    for service in explained(client.services(), Attempt::ListServices)? {
         match servers_of(client, &service) {
             Ok(servers) => found.push(ServiceWithServers { service, servers }),
             Err(failure) if failure.status == ExitStatus::NotFound => {}

@@ -46,10 +46,10 @@ fn once<T: Transport>(session: &mut Session<'_, T>, arguments: &TopArgs) -> Resu
     std::thread::sleep(arguments.interval);
     let mut pace = Pace::between(&earlier, read(&mut session.client)?);
     pace.services.retain_mut(|it| {
-        let is_named = it.service.key.to_string().contains(&arguments.filter);
-        let has_filter = |name: String| is_named || name.contains(&arguments.filter);
+        let has_filter = |name: String| name.contains(&arguments.filter);
+        let is_named = has_filter(services::title(&it.service));
         it.servers
-            .retain(|server| has_filter(server.endpoint.to_string()));
+            .retain(|server| is_named || has_filter(services::server_title(server)));
         is_named || !it.servers.is_empty()
     });
     if arguments.format.json {

@@ -22,7 +22,7 @@ impl TunnelArgs {
             return Err(wrong(message, tip));
         }
         let before = present.unwrap_or_default();
-        let kind = self.kind.map_or(before.kind, TunnelType::number);
+        let kind = self.tunnel_type.map_or(before.kind, TunnelType::number);
         // Another type of tunnel starts afresh.
         let before = match before.kind == kind {
             true => before,
@@ -39,12 +39,12 @@ impl TunnelArgs {
     }
 
     fn is_empty(&self) -> bool {
-        self.kind.is_none() && self.port.is_none() && self.checksum.is_none()
+        self.tunnel_type.is_none() && self.tunnel_port.is_none() && self.tunnel_checksum.is_none()
     }
 
     fn port_of(&self, before: Encapsulation) -> Result<u16, Failure> {
         let name = before.type_name();
-        match (before.kind == Encapsulation::GUE, self.port) {
+        match (before.kind == Encapsulation::GUE, self.tunnel_port) {
             (true, None) if before.port == 0 => Err(wrong(
                 "gue needs the UDP port that the server takes it at",
                 "name it, as in `--tunnel-port 6080`",
@@ -59,7 +59,7 @@ impl TunnelArgs {
 
     fn flags_of(&self, before: Encapsulation) -> Result<u16, Failure> {
         let name = before.type_name();
-        match (before.kind, self.checksum) {
+        match (before.kind, self.tunnel_checksum) {
             (_, None) => Ok(before.flags),
             (_, Some(TunnelChecksum::None)) => Ok(0),
             (Encapsulation::GUE | Encapsulation::GRE, Some(TunnelChecksum::Full)) => {

@@ -6,25 +6,21 @@ use std::collections::HashMap;
 
 use super::place::{Mistake, Place};
 use super::DeclaredServer;
-use crate::model::{Family, ForwardingMethod, Protocol, ServiceFlags, ServiceKey};
+use crate::model::{Misfit, ServiceFlags, ServiceKey};
 use crate::netlink::ServiceSettings;
 
 /// Single packets are scheduled of protocols that have no connections.
 pub fn one_packet(key: &ServiceKey, at: Place) -> Result<(), Mistake> {
-    match key {
-        ServiceKey::Endpoint { protocol, .. } if *protocol != Protocol::UDP => {
-            let message =
-                format!("a connection of {protocol} has to stay at its server, packet by packet");
-            Err(Mistake::new(at, message).tip("services of udp and of marks can be one-packet"))
-        }
-        _ => Ok(()),
+    if key.can_be_one_packet() {
+        return Ok(());
     }
+    let message = format!("connections of {key} have to stay at their servers, packet by packet");
+    Err(Mistake::new(at, message).tip("services of udp and of marks can be one-packet"))
 }
 
-/// A service for all ports is persistent: the ports only belong together by the client.
+/// A service for all ports is persistent.
 pub fn all_ports(key: &ServiceKey, settings: &ServiceSettings, at: Place) -> Result<(), Mistake> {
-    let is_for_all = matches!(key, ServiceKey::Endpoint { endpoint, .. } if endpoint.port == 0);
-    if !is_for_all || settings.flags.has(ServiceFlags::PERSISTENT) {
+    if !key.is_for_all_ports() || settings.flags.has(ServiceFlags::PERSISTENT) {
         return Ok(());
     }
     let message = format!("{key} is for all ports: without persistence it would balance nothing");
@@ -41,16 +37,23 @@ pub fn server(
         endpoint, settings, ..
     } = server;
     let method = settings.method;
-    if Family::of(endpoint.address) != key.family() && method != ForwardingMethod::Tunneling {
-        let message =
-            format!("{method} cannot change the family: {endpoint} is not of that of {key}");
-        let tip = "only the method tunneling reaches servers of another family";
+    if let Some(misfit) = key.misfit(*endpoint, method) {
+        let (message, tip) = match misfit {
+            Misfit::Family => (
+                format!("{method} cannot change the family: {endpoint} is not of that of {key}"),
+                "only the method tunneling reaches servers of another family",
+            ),
+            Misfit::AllPorts => (
+                format!("packets for {key} keep their port, also at {endpoint}"),
+                "leave the port out",
+            ),
+            Misfit::Port => (
+                format!("{method} cannot change the port: {endpoint} would get packets as {key} has them"),
+                "leave the port out, or take the method masquerading",
+            ),
+        };
         return Err(Mistake::new(place("address"), message).tip(tip));
     }
-    port(key, server).map_err(|mistake| Mistake {
-        at: place("address"),
-        ..mistake
-    })?;
     let (upper, lower) = (settings.upper_threshold, settings.lower_threshold);
     if lower > upper {
         let message =
@@ -59,24 +62,6 @@ pub fn server(
         return Err(Mistake::new(place("lower-threshold"), message).tip(tip));
     }
     Ok(())
-}
-
-/// Without rewriting, packets keep the service's port, and those of a service for all ports keep
-/// theirs anyway.
-fn port(key: &ServiceKey, server: &DeclaredServer) -> Result<(), Mistake> {
-    let (endpoint, method) = (server.endpoint, server.settings.method);
-    let is_for_all = matches!(key, ServiceKey::Endpoint { endpoint, .. } if endpoint.port == 0);
-    if endpoint.port == key.port() || (method.translates_ports() && !is_for_all) {
-        return Ok(());
-    }
-    if is_for_all {
-        let message = format!("packets for {key} keep their port, also at {endpoint}");
-        return Err(Mistake::new(server.at, message).tip("leave the port out"));
-    }
-    let message =
-        format!("{method} cannot change the port: {endpoint} would get packets as {key} has them");
-    let tip = "leave the port out, or take the method masquerading";
-    Err(Mistake::new(server.at, message).tip(tip))
 }
 
 /// Addresses and names are there once.

@@ -100,6 +100,11 @@ impl Comparison {
         });
     }
 
+    /// Brings the declared services into the order of the file.
+    pub fn sort(&mut self) {
+        self.services.sort_by_key(|change| change.declared);
+    }
+
     /// Takes in a service that the file does not have.
     pub fn remove(&mut self, known: &Known) {
         self.services.push(ServiceChange {

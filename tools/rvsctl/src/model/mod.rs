@@ -27,7 +27,7 @@ pub use event::{Event, EventKind, Packet, Process, ServerLoad, Subject, Topic};
 pub use explanation::{Candidate, ChosenBy, Dropped, Explanation, Flow, Outcome, Way};
 pub use reading::{Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
-pub use service::{Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
+pub use service::{Misfit, Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 
 /// Labels by their keys.
 pub type Labels = BTreeMap<String, String>;

@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Serialize, Serializer};
 
-use super::{Endpoint, Family, Identity, Protocol, SchedulerOption, Server, Statistics};
+use super::{
+    Endpoint, Family, ForwardingMethod, Identity, Protocol, SchedulerOption, Server, Statistics,
+};
 
 /// What identifies a virtual service: a protocol and an endpoint, or a firewall mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -36,6 +38,44 @@ impl ServiceKey {
         match self {
             Self::Endpoint { endpoint, .. } => endpoint.port,
             Self::Fwmark { .. } => 0,
+        }
+    }
+}
+
+/// Why packets of a service would not be what a real server expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit {
+    /// They are of another address family.
+    Family,
+    /// They are for all ports, of which the server names one.
+    AllPorts,
+    /// They are for another port, which the method leaves as it is.
+    Port,
+}
+
+impl ServiceKey {
+    /// Whether it is for every port of an address. Such a service is persistent, or balances nothing:
+    /// the ports of a protocol like FTP only belong together by the client.
+    pub fn is_for_all_ports(&self) -> bool {
+        matches!(self, Self::Endpoint { endpoint, .. } if endpoint.port == 0)
+    }
+
+    /// Whether its packets can be scheduled one by one: those of connections have to stay together.
+    pub fn can_be_one_packet(&self) -> bool {
+        !matches!(self, Self::Endpoint { protocol, .. } if *protocol != Protocol::UDP)
+    }
+
+    /// What is wrong with a real server of the service. Only tunnels join families; without rewriting,
+    /// packets keep the service's port, and those of a service for all ports keep theirs anyway.
+    pub fn misfit(&self, server: Endpoint, method: ForwardingMethod) -> Option<Misfit> {
+        let is_same_family = Family::of(server.address) == self.family();
+        if !is_same_family && method != ForwardingMethod::Tunneling {
+            return Some(Misfit::Family);
+        }
+        match (server.port == self.port(), self.is_for_all_ports()) {
+            (true, _) => None,
+            (false, true) => Some(Misfit::AllPorts),
+            (false, false) => (!method.translates_ports()).then_some(Misfit::Port),
         }
     }
 }

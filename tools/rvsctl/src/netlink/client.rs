@@ -25,35 +25,26 @@ use super::socket::Transport;
 /// Version of the generic netlink controller's own family.
 const CONTROLLER_VERSION: u8 = 2;
 
-pub(super) const FAMILY_ID: AttributeId = AttributeId {
-    number: CTRL_ATTR_FAMILY_ID,
-    name: "family-id",
-    nested: None,
-};
-const FAMILY_NAME: AttributeId = AttributeId {
-    number: CTRL_ATTR_FAMILY_NAME,
-    name: "family-name",
-    nested: None,
-};
+const fn id(number: u16, name: &'static str) -> AttributeId {
+    AttributeId {
+        number,
+        name,
+        nested: None,
+    }
+}
+
+pub(super) const FAMILY_ID: AttributeId = id(CTRL_ATTR_FAMILY_ID, "family-id");
+const FAMILY_NAME: AttributeId = id(CTRL_ATTR_FAMILY_NAME, "family-name");
 const GROUPS: AttributeId = AttributeId {
-    number: CTRL_ATTR_MCAST_GROUPS,
-    name: "mcast-groups",
     nested: Some(&GROUP),
+    ..id(CTRL_ATTR_MCAST_GROUPS, "mcast-groups")
 };
 pub(super) static CONTROLLER: AttributeSet = AttributeSet {
     name: "nlctrl",
     attributes: &[FAMILY_ID, FAMILY_NAME, GROUPS],
 };
-const GROUP_NAME: AttributeId = AttributeId {
-    number: CTRL_ATTR_MCAST_GRP_NAME,
-    name: "name",
-    nested: None,
-};
-const GROUP_ID: AttributeId = AttributeId {
-    number: CTRL_ATTR_MCAST_GRP_ID,
-    name: "id",
-    nested: None,
-};
+const GROUP_NAME: AttributeId = id(CTRL_ATTR_MCAST_GRP_NAME, "name");
+const GROUP_ID: AttributeId = id(CTRL_ATTR_MCAST_GRP_ID, "id");
 static GROUP: AttributeSet = AttributeSet {
     name: "mcast-group",
     attributes: &[GROUP_NAME, GROUP_ID],

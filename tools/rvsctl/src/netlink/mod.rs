@@ -4,11 +4,12 @@
 //! `numbers` holds what `docs/netlink/rvs.yaml` assigns; `attribute` writes and reads values;
 //! `service`, `server`, `drain`, `connection`, `filter`, `explanation`, `statistics` and `event`
 //! translate between attributes and `model`; `message`, `extack`, `socket`, `client` and `listener` are
-//! netlink itself; `operations` is what the rest of the program calls. Nothing here prints or knows of
+//! netlink itself; `operations` and `configuration` are what the rest of the program calls. Nothing here prints or knows of
 //! the command line.
 
 mod attribute;
 mod client;
+mod configuration;
 mod connection;
 mod drain;
 mod event;
@@ -49,12 +50,13 @@ pub mod decode {
 /// Encoded kernel answers for the tests of other modules.
 #[cfg(test)]
 pub mod samples {
+    pub use super::configuration::tests::server_of;
     pub use super::connection::tests::connection_body;
     pub use super::drain::tests::draining_attribute;
     pub use super::event::tests::{event_body, Sample};
     pub use super::explanation::tests::{dropped_body, scheduled_body};
     pub use super::operations::tests::{info_body, info_body_without_generation};
-    pub use super::server::tests::{server_body, server_body_with, server_sent};
+    pub use super::server::tests::{server_body, server_body_with, server_name, server_sent};
     pub use super::service::tests::{body_of_service, service_body, service_sent};
     pub use super::statistics::tests::totals_body;
 }

@@ -104,15 +104,21 @@ pub fn decode_endpoint(
     })
 }
 
-/// Reads the body of a reply that carries a real server. `family` is that of the service, for
-/// kernels that do not say the server's own.
+/// Reads the body of a reply that carries a real server; see [`decode_attributes`].
 pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError> {
     let top = Attributes::parse(&rvs::SET, body)?;
-    let attributes = top.require_nest(rvs::DEST)?;
+    decode_attributes(&top.require_nest(rvs::DEST)?, family)
+}
+
+/// Reads a real server. `family` is that of the service, for kernels that do not say the server's own.
+pub fn decode_attributes(
+    attributes: &Attributes<'_>,
+    family: Family,
+) -> Result<Server, DecodeError> {
     let method = ForwardingMethod::from_number(attributes.require_u32(server::FWD_METHOD)?);
-    let encapsulation = decode_encapsulation(&attributes)?;
+    let encapsulation = decode_encapsulation(attributes)?;
     Ok(Server {
-        endpoint: decode_endpoint(&attributes, family)?,
+        endpoint: decode_endpoint(attributes, family)?,
         method,
         tunnel: encapsulation.filter(|_| method == ForwardingMethod::Tunneling),
         weight: attributes.require_u32(server::WEIGHT)?,
@@ -121,11 +127,11 @@ pub fn decode_server(body: &[u8], family: Family) -> Result<Server, DecodeError>
         active_connections: attributes.require_u32(server::ACTIVE_CONNS)?,
         inactive_connections: attributes.require_u32(server::INACT_CONNS)?,
         persistent_connections: attributes.require_u32(server::PERSIST_CONNS)?,
-        draining: decode_draining(&attributes)?,
+        draining: decode_draining(attributes)?,
         overloaded: attributes.flag(server::OVERLOADED),
         encapsulation,
-        identity: decode_identity(&attributes, server::NAME, server::LABEL)?,
-        statistics: statistics_if_any(&attributes, server::STATS64)?,
+        identity: decode_identity(attributes, server::NAME, server::LABEL)?,
+        statistics: statistics_if_any(attributes, server::STATS64)?,
     })
 }
 
@@ -174,6 +180,11 @@ pub mod tests {
             statistics_counting_from(server::STATS64, 200),
         ]);
         encode(&[Attribute::nest(rvs::DEST, attributes)])
+    }
+
+    /// The name of a server.
+    pub fn server_name(name: &str) -> Attribute {
+        Attribute::string(server::NAME, name)
     }
 
     /// The settings of a server in a request.

@@ -16,8 +16,8 @@ pub mod totals;
 #[cfg(test)]
 pub mod samples {
     use crate::model::{
-        Connection, Endpoint, Family, ForwardingMethod, Protocol, ServiceKey, ServiceWithServers,
-        Totals,
+        Connection, Endpoint, Family, ForwardingMethod, Pace, Protocol, Reading, ServiceKey,
+        ServiceWithServers, Totals,
     };
     use crate::netlink::{decode, samples, ServerSettings};
     use crate::parse;
@@ -57,6 +57,15 @@ pub mod samples {
         let six = service("[2001:db8::10]:80", Protocol::TCP, "rr");
         let six = with(six, "[2001:db8::2]:80", Tunneling, 1);
         vec![web, dns, six]
+    }
+
+    /// Two readings at one time.
+    pub fn pace() -> Pace {
+        let reading = Reading {
+            totals: totals(),
+            services: services(),
+        };
+        Pace::between(&reading, reading.clone())
     }
 
     pub fn totals() -> Totals {

@@ -143,7 +143,7 @@ pub fn server_notes(server: &Server) -> Vec<String> {
 }
 
 fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String> {
-    let name = called(service.key.to_string(), &service.identity);
+    let name = title(service);
     match view.figures {
         Figures::Settings => {
             let sum = |count: fn(&Server) -> u32| {
@@ -165,7 +165,7 @@ fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String>
 }
 
 fn server_row(server: &Server, view: View) -> Vec<String> {
-    let name = called(format!("  {}", server.endpoint), &server.identity);
+    let name = format!("  {}", server_title(server));
     match view.figures {
         Figures::Settings => vec![
             name,
@@ -188,7 +188,16 @@ pub fn method(server: &Server) -> String {
     }
 }
 
-/// An address with the name behind it.
+/// What a service is, and what it is called.
+pub fn title(service: &Service) -> String {
+    called(service.key.to_string(), &service.identity)
+}
+
+/// Where a server is, and what it is called.
+pub fn server_title(server: &Server) -> String {
+    called(server.endpoint.to_string(), &server.identity)
+}
+
 fn called(address: String, identity: &Identity) -> String {
     match &identity.name {
         Some(name) => format!("{address} ({name})"),

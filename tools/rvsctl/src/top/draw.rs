@@ -42,7 +42,8 @@ up down PageUp PageDown Home End   scroll
 
 ACTIVE and INACT are connections in use, and those that wait for their
 timeout. IN is from clients to servers, OUT the replies that pass here.
-A server in parentheses has weight 0: it gets no new connections.
+A server in parentheses has weight 0 or is being drained: it gets no new
+connections.
 
 Any key goes on.";
 
@@ -195,30 +196,23 @@ fn totals(pace: &Pace) -> Row {
     }
 }
 
+/// Servers stand further in, and in parentheses if they get nothing new; their names have their own.
 fn shown_name(row: &Row) -> String {
     match (row.is_server, row.is_quiesced) {
-        (true, true) => format!("  ({})", row.name),
+        (true, true) => match row.name.split_once(' ') {
+            Some((address, name)) => format!("  ({address}) {name}"),
+            None => format!("  ({})", row.name),
+        },
         (true, false) => format!("  {}", row.name),
         _ => row.name.clone(),
     }
 }
 
 fn table_row(row: &Row, width: usize) -> ratatui::widgets::Row<'static> {
-    let rates = &row.statistics.rates;
-    let figures = [
-        row.active,
-        row.inactive,
-        rates.connections,
-        rates.packets_in,
-        rates.packets_out,
-        rates.bytes_in,
-        rates.bytes_out,
-    ];
-    let figures =
-        figures.map(|figure| Cell::from(Line::from(short(figure)).alignment(Alignment::Right)));
-    ratatui::widgets::Row::new(
-        std::iter::once(Cell::from(cut(&shown_name(row), width))).chain(figures),
-    )
+    let figures = Sort::ALL[1..].iter().map(|sort| short(sort.figure(row)));
+    let figures = figures.map(|it| Cell::from(Line::from(it).alignment(Alignment::Right)));
+    let name = Cell::from(cut(&shown_name(row), width));
+    ratatui::widgets::Row::new(std::iter::once(name).chain(figures))
 }
 
 /// A name in so many columns: what does not fit is left out of its middle, since both ends tell most.
@@ -270,15 +264,11 @@ mod tests {
     use ratatui::Terminal;
 
     use super::*;
-    use crate::model::{Endpoint, Protocol, Reading, ServiceKey, Traffic};
+    use crate::model::{Endpoint, Protocol, ServiceKey, Traffic};
     use crate::output::samples;
 
     fn pace() -> Pace {
-        let reading = Reading {
-            totals: samples::totals(),
-            services: samples::services(),
-        };
-        let mut pace = Pace::between(&reading, reading.clone());
+        let mut pace = samples::pace();
         let rates = Traffic {
             connections: 107,
             packets_in: 12_300_000,
@@ -349,6 +339,26 @@ mod tests {
                 screen(width, height, &mut state, &pace);
             }
         }
+    }
+
+    #[test]
+    fn names_are_shown_and_filtered_by() {
+        let mut pace = pace();
+        let web = &mut pace.services[0];
+        web.service.identity.name = Some("web".to_string());
+        web.servers[0].identity.name = Some("web1".to_string());
+        web.servers[1].identity.name = Some("web2".to_string());
+        let mut state = State::new(2, "web2".to_string());
+        let lines = screen(80, 8, &mut state, &pace);
+        assert!(
+            lines[4].starts_with("tcp 192.0.2.10:80 (web) "),
+            "{lines:?}"
+        );
+        assert!(
+            lines[5].starts_with("  (10.0.0.2:8080) (web2) "),
+            "{lines:?}"
+        );
+        assert_eq!(lines[6], "");
     }
 
     #[test]

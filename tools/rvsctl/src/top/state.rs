@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::model::{Pace, Server, Service, ServiceWithServers, Statistics};
+use crate::output::services::{server_title, title};
 
 /// By what the rows are sorted: a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Sort {
     }
 
     /// The figure of a row that the column shows.
-    fn figure(self, row: &Row) -> u64 {
+    pub fn figure(self, row: &Row) -> u64 {
         match self {
             Self::Name => 0,
             Self::Active => row.active,
@@ -59,7 +60,7 @@ impl Sort {
 pub struct Row {
     pub name: String,
     pub is_server: bool,
-    /// Weight 0: it gets no new connections.
+    /// Weight 0, or being drained: it gets no new connections.
     pub is_quiesced: bool,
     pub active: u64,
     pub inactive: u64,
@@ -70,7 +71,7 @@ impl Row {
     fn of_service(service: &Service, servers: &[Server]) -> Self {
         let sum = |count: fn(&Server) -> u32| servers.iter().map(|it| u64::from(count(it))).sum();
         Self {
-            name: service.key.to_string(),
+            name: title(service),
             is_server: false,
             is_quiesced: false,
             active: sum(|server| server.active_connections),
@@ -81,9 +82,9 @@ impl Row {
 
     fn of_server(server: &Server) -> Self {
         Self {
-            name: server.endpoint.to_string(),
+            name: server_title(server),
             is_server: true,
-            is_quiesced: server.weight == 0,
+            is_quiesced: server.weight == 0 || server.draining.is_some(),
             active: server.active_connections.into(),
             inactive: server.inactive_connections.into(),
             statistics: server.statistics,
@@ -276,15 +277,10 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Reading;
     use crate::output::samples;
 
     fn pace() -> Pace {
-        let reading = Reading {
-            totals: samples::totals(),
-            services: samples::services(),
-        };
-        let mut pace = Pace::between(&reading, reading.clone());
+        let mut pace = samples::pace();
         for (rate, found) in [30, 10, 20].into_iter().zip(&mut pace.services) {
             found.service.statistics.rates.connections = rate;
             for (rate, server) in (1..).zip(&mut found.servers) {

@@ -9,12 +9,15 @@ use std::path::Path;
 
 use super::{confirm, explained, Session};
 use crate::declaration::{self, export, Comparison, Declaration, Kind, Known, Mistake};
-use crate::error::{Attempt, Error, ExitStatus, Failure};
+use crate::error::{Attempt, Error, ExitStatus, Failure, Interruption};
 use crate::model::{ServiceKey, ServiceWithServers};
-use crate::netlink::{Consistency, Transport};
+use crate::netlink::{self, Consistency, Transport};
 use crate::output::changes;
 
 use self::carry_out::Plan;
+
+/// Of so many services, one is read by itself, and more are read with all others.
+pub(super) const FEW: usize = 8;
 
 /// How often a configuration that changed while it was read is read again.
 const ATTEMPTS: usize = 5;
@@ -66,21 +69,19 @@ pub fn diff<T: Transport>(session: &mut Session<'_, T>, file: &Path) -> Result<(
 /// `rvsctl export`.
 pub fn export<T: Transport>(session: &mut Session<'_, T>) -> Result<(), Error> {
     let before = generation(session)?;
-    let keys: Vec<_> = known(session)?.into_iter().map(|known| known.key).collect();
     writeln!(
         session.out,
         "# Services and real servers of rvs; `rvsctl apply FILE` makes them so."
     )?;
-    for key in keys {
-        let Some(service) = described(session, &key)? else {
-            continue;
-        };
+    let Session { client, out, .. } = session;
+    let read = client.brief_configuration(|service| {
         if let Some(remark) = export::unsayable(&service) {
             eprintln!("note: {remark}");
         }
-        writeln!(session.out)?;
-        export::write(session.out, &service)?;
-    }
+        writeln!(out)?;
+        Ok::<_, Interruption>(export::write(*out, &service)?)
+    });
+    read.map_err(|ending| ending.explained(Attempt::ListServices))?;
     if generation(session)? != before {
         eprintln!("note: the configuration changed meanwhile, so this may be a mixture");
     }
@@ -186,6 +187,27 @@ fn described<T: Transport>(
     }
 }
 
+/// Hands what there is of these services to `each`, in any order. Many are read along with all
+/// others, which takes one request; few by themselves.
+fn describe<T: Transport>(
+    session: &mut Session<'_, T>,
+    keys: &[ServiceKey],
+    all: usize,
+    mut each: impl FnMut(ServiceWithServers),
+) -> Result<(), Failure> {
+    if keys.len() > all / FEW {
+        let read = session.client.brief_configuration(|service| {
+            each(service);
+            Ok::<_, netlink::Error>(())
+        });
+        return explained(read, Attempt::ListServices);
+    }
+    for key in keys {
+        described(session, key)?.map(&mut each);
+    }
+    Ok(())
+}
+
 /// What differs between the file and what there is.
 fn compare<T: Transport>(
     session: &mut Session<'_, T>,
@@ -198,17 +220,25 @@ fn compare<T: Transport>(
         .zip(present)
         .map(|(index, known)| (known.key, index))
         .collect();
-    for (index, declared) in declaration.services.iter().enumerate() {
-        let position = positions.get(&declared.key);
-        if let Some(wanted) = position.and_then(|position| is_wanted.get_mut(*position)) {
-            *wanted = true;
+    // Declared services that were not compared yet.
+    let mut left: HashMap<_, _> = HashMap::new();
+    let mut there = Vec::new();
+    for (index, service) in declaration.services.iter().enumerate() {
+        left.insert(service.key, index);
+        if let Some(position) = positions.get(&service.key) {
+            is_wanted[*position] = true;
+            there.push(service.key);
         }
-        let there = match position {
-            Some(_) => described(session, &declared.key)?,
-            None => None,
-        };
-        comparison.add(index, declared, there.as_ref());
     }
+    describe(session, &there, present.len(), |found| {
+        if let Some(index) = left.remove(&found.service.key) {
+            comparison.add(index, &declaration.services[index], Some(&found));
+        }
+    })?;
+    for index in left.into_values() {
+        comparison.add(index, &declaration.services[index], None);
+    }
+    comparison.sort();
     for (known, is_wanted) in present.iter().zip(is_wanted) {
         if !is_wanted {
             comparison.remove(known);

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::super::apply::FEW;
 use super::*;
 use crate::netlink::samples::{body_of_service, info_body};
 
@@ -56,15 +57,9 @@ fn run_with(
     run(&format!("rvsctl {command} {}", file.0.display()), all)
 }
 
-/// The service of the file without its name, with a server of weight 5.
-fn there(sequence: u32) -> Vec<Vec<Vec<u8>>> {
-    vec![
-        vec![service(sequence), ack(sequence)],
-        vec![
-            server(sequence + 1, "10.0.0.1:8080"),
-            done(sequence + 1, 0, 0),
-        ],
-    ]
+/// All that there is: the service of the file without its name, with a server of weight 5.
+fn there(sequence: u32) -> Vec<Vec<u8>> {
+    everything(sequence, &["10.0.0.1:8080"])
 }
 
 fn web() -> Vec<u8> {
@@ -105,11 +100,7 @@ fn a_service_that_is_as_its_text_made_it_is_not_asked_for() {
 
 #[test]
 fn a_difference_is_shown_and_sent_as_a_change() {
-    let outcome = run_with("apply", WEB, &[web()], |n| {
-        let mut answers = there(n);
-        answers.push(vec![ack(n + 2)]);
-        answers
-    });
+    let outcome = run_with("apply", WEB, &[web()], |n| vec![there(n), vec![ack(n + 1)]]);
     assert_eq!(outcome.result, Ok(()));
     assert_eq!(
         outcome.printed,
@@ -123,6 +114,26 @@ fn a_difference_is_shown_and_sent_as_a_change() {
         &outcome.last,
         &[5, 0, 3, 0, command::SET_DEST, 0, 0, 0]
     ));
+}
+
+#[test]
+fn of_many_services_only_those_that_may_differ_are_read() {
+    let marks = (1..=FEW as u32).map(|fwmark| ServiceKey::Fwmark {
+        fwmark,
+        family: crate::model::Family::Ipv4,
+    });
+    let mut services: Vec<_> = marks.map(|key| service_body(&key, "wlc")).collect();
+    services.push(web());
+    let outcome = run_with("apply --yes", WEB, &services, |n| {
+        vec![
+            vec![service(n), ack(n)],
+            vec![server(n + 1, "10.0.0.1:8080"), done(n + 1, 0, 0)],
+            vec![ack(n + 2)],
+        ]
+    });
+    assert_eq!(outcome.result, Ok(()));
+    let removed = format!("Change 1 service, remove {FEW} services.\n");
+    assert!(outcome.printed.ends_with(&removed), "{}", outcome.printed);
 }
 
 #[test]
@@ -146,9 +157,8 @@ fn a_diff_is_made_again_when_the_configuration_changed_meanwhile() {
                 reply(n + 1, command::NEW_SERVICE, &web()),
                 done(n + 1, 0, 0),
             ],
-            there(n + 2).remove(0),
-            there(n + 2).remove(1),
-            vec![reply(n + 4, command::SET_INFO, &info_body(8)), ack(n + 4)],
+            there(n + 2),
+            vec![reply(n + 3, command::SET_INFO, &info_body(8)), ack(n + 3)],
         ]
     });
     assert_eq!(outcome.result, Err(Error::Different));
@@ -237,14 +247,8 @@ fn an_export_lists_servers_in_the_order_in_which_they_were_added() {
         "rvsctl export",
         vec![
             info(2),
-            vec![service(3), done(3, 0, 0)],
-            vec![service(4), ack(4)],
-            vec![
-                server(5, "10.0.0.2:8080"),
-                server(5, "10.0.0.1:8080"),
-                done(5, 0, 0),
-            ],
-            info(6),
+            everything(3, &["10.0.0.2:8080", "10.0.0.1:8080"]),
+            info(4),
         ],
     );
     assert_eq!(outcome.result, Ok(()));

@@ -2,12 +2,18 @@
 //! `rvsctl conn`: what is asked for, and what is shown.
 
 use super::*;
-use crate::netlink::samples::connection_body;
+use crate::netlink::samples::{connection_body, server_body_with, server_name};
 
 const NO_SUCH_STATE: &[u8] = b"no such state\0";
 
 fn entry(sequence: u32, port: u16) -> Vec<u8> {
     reply(sequence, command::NEW_CONNECTION, &connection_body(port))
+}
+
+/// The kernel's answer that it found so many.
+fn counted(sequence: u32, count: u64) -> Vec<Vec<u8>> {
+    let count = [&[12, 0, 14, 0][..], &count.to_ne_bytes()].concat();
+    vec![reply(sequence, command::NEW_COUNT, &count), ack(sequence)]
 }
 
 #[test]
@@ -55,11 +61,48 @@ fn filters_are_sent_to_the_kernel() {
 }
 
 #[test]
-fn connections_are_counted_by_the_kernel() {
-    let answer = || {
-        let count = [&[12, 0, 14, 0][..], &1_000_000_u64.to_ne_bytes()].concat();
-        vec![vec![reply(2, command::NEW_COUNT, &count), ack(2)]]
+fn services_and_servers_of_filters_go_by_their_names() {
+    let one = |name: &str, address| {
+        let settings = ServerSettings::new(ForwardingMethod::Masquerading, 5);
+        let endpoint = parse::endpoint(address).unwrap();
+        let body = server_body_with(endpoint, &settings, vec![server_name(name)]);
+        reply(3, command::NEW_DEST, &body)
     };
+    let servers = || {
+        let [first, second] = [("web1", "10.0.0.1:8080"), ("web2", "10.0.0.2:any")]
+            .map(|(name, address)| one(name, address));
+        vec![first, second, done(3, 0, 0)]
+    };
+    let answers = |last| vec![vec![service(2), ack(2)], servers(), last];
+    for (line, last) in [
+        ("rvsctl conn list", vec![done(4, 0, 0)]),
+        ("rvsctl conn list --count", counted(4, 0)),
+        ("rvsctl conn kill", counted(4, 0)),
+    ] {
+        let named = format!("{line} --service web --server web1");
+        let outcome = run(&named, answers(last.clone()));
+        assert_eq!(outcome.result, Ok(()), "{named}");
+        let filter = &outcome.last;
+        assert!(contains(filter, &[8, 0, 3, 0, 192, 0, 2, 10]), "service");
+        assert!(contains(filter, &[8, 0, 8, 0, 10, 0, 0, 1]), "server");
+        assert!(contains(filter, &[6, 0, 9, 0, 0x1f, 0x90]), "port");
+
+        let any = run(
+            &format!("{line} --service web --server web2"),
+            answers(last),
+        );
+        assert!(contains(&any.last, &[8, 0, 8, 0, 10, 0, 0, 2]), "server");
+        assert!(!contains(&any.last, &[6, 0, 9, 0]), "any port");
+    }
+    let unknown = "rvsctl conn kill --service web --server web3";
+    let failure = run(unknown, answers(vec![])).failure();
+    assert_eq!(failure.status, ExitStatus::NotFound);
+    assert!(failure.to_string().contains("'web2'"), "{failure}");
+}
+
+#[test]
+fn connections_are_counted_by_the_kernel() {
+    let answer = || vec![counted(2, 1_000_000)];
     let outcome = run("rvsctl conn list --count", answer());
     assert_eq!(outcome.requests, [command::COUNT_CONNECTIONS]);
     assert_eq!(outcome.printed, "1000000\n");
@@ -109,10 +152,7 @@ fn a_filter_that_the_kernel_refuses_is_explained_in_its_words() {
 
 #[test]
 fn killing_sends_the_filter_and_says_how_many_were_ended() {
-    let answer = || {
-        let count = [&[12, 0, 14, 0][..], &3_u64.to_ne_bytes()].concat();
-        vec![vec![reply(2, command::NEW_COUNT, &count), ack(2)]]
-    };
+    let answer = || vec![counted(2, 3)];
     let outcome = run("rvsctl conn kill --client 203.0.113.7", answer());
     assert_eq!(outcome.requests, [command::KILL_CONNECTIONS]);
     assert!(contains(&outcome.last, &[8, 0, 4, 0, 203, 0, 113, 7]));

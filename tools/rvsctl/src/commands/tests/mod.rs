@@ -5,6 +5,7 @@ mod apply;
 mod connections;
 mod drain;
 mod explain;
+mod listings;
 mod settings;
 mod watch;
 
@@ -16,7 +17,7 @@ use crate::error::{Error, ExitStatus, Failure};
 use crate::model::{ForwardingMethod, ServiceKey};
 use crate::netlink::fake::{ack, capped_error, done, family_reply, reply, Script};
 use crate::netlink::numbers::command;
-use crate::netlink::samples::{server_body, service_body, totals_body};
+use crate::netlink::samples::{server_body, server_of, service_body};
 use crate::netlink::{Client, ServerSettings};
 use crate::output::table::Style;
 use crate::parse;
@@ -87,6 +88,19 @@ fn server(sequence: u32, name: &str) -> Vec<u8> {
     let settings = ServerSettings::new(ForwardingMethod::Masquerading, 5);
     let body = server_body(parse::endpoint(name).unwrap(), &settings);
     reply(sequence, command::NEW_DEST, &body)
+}
+
+/// The kernel's answer with all services: the one with the key above, and these servers of it, newest
+/// first.
+fn everything(sequence: u32, servers: &[&str]) -> Vec<Vec<u8>> {
+    let service = service_body(&key(), "wlc");
+    let servers = servers.iter().map(|server| server_of(&key(), server));
+    let mut answer: Vec<_> = std::iter::once(service)
+        .chain(servers)
+        .map(|body| reply(sequence, command::NEW_DEST, &body))
+        .collect();
+    answer.push(done(sequence, 0, 0));
+    answer
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -418,71 +432,6 @@ fn an_invalid_server_without_the_kernels_words_gets_a_tip() {
     let failure = run(line, vec![vec![capped_error(2, EINVAL, &[])]]).failure();
     assert_eq!(failure.status, ExitStatus::Refused);
     assert!(failure.tip.unwrap().contains("unicast"));
-}
-
-#[test]
-fn listings_are_sorted_whatever_the_kernels_order() {
-    let answers = vec![
-        vec![service(2), done(2, 0, 0)],
-        vec![
-            server(3, "10.0.0.2:8080"),
-            server(3, "10.0.0.1:8080"),
-            done(3, 0, 0),
-        ],
-    ];
-    let outcome = run("rvsctl service list", answers);
-    let first = outcome.printed.find("10.0.0.1").unwrap();
-    let second = outcome.printed.find("10.0.0.2").unwrap();
-    assert!(first < second, "{}", outcome.printed);
-}
-
-#[test]
-fn servers_as_json_name_their_service() {
-    let answers = vec![
-        vec![service(2), done(2, 0, 0)],
-        vec![server(3, "10.0.0.1:8080"), done(3, 0, 0)],
-    ];
-    let outcome = run("rvsctl server list --json", answers);
-    let read: serde_json::Value = serde_json::from_str(&outcome.printed).unwrap();
-    assert_eq!(read[0]["service"]["address"], "192.0.2.10");
-    assert_eq!(read[0]["address"], "10.0.0.1");
-}
-
-#[test]
-fn empty_listings_print_nothing_for_people_and_an_empty_array_for_programs() {
-    let outcome = run("rvsctl service list", vec![vec![done(2, 0, 0)]]);
-    assert_eq!((outcome.result, outcome.printed.as_str()), (Ok(()), ""));
-    for line in ["rvsctl service list --json", "rvsctl conn list --json"] {
-        let outcome = run(line, vec![vec![done(2, 0, 0)]]);
-        assert_eq!(outcome.printed.trim(), "[]", "{line}");
-    }
-}
-
-#[test]
-fn totals_are_shown_with_drop_reasons() {
-    let answer = vec![reply(2, command::NEW_TOTALS, &totals_body()), ack(2)];
-    let outcome = run("rvsctl stats", vec![answer]);
-    assert!(outcome.printed.contains("no-memory"), "{}", outcome.printed);
-    assert!(
-        !outcome.printed.contains("no-server"),
-        "{}",
-        outcome.printed
-    );
-}
-
-#[test]
-fn every_drop_reason_is_listed_with_its_meaning() {
-    let answer = || vec![reply(2, command::NEW_TOTALS, &totals_body()), ack(2)];
-    let outcome = run("rvsctl drops", vec![answer()]);
-    let expected = "\
-DROPPED  REASON     MEANING
-      3  no-memory  Memory ran out.
-      0  no-server  No server was available.
-";
-    assert_eq!(outcome.printed, expected);
-    let outcome = run("rvsctl drops --json", vec![answer()]);
-    let read: serde_json::Value = serde_json::from_str(&outcome.printed).unwrap();
-    assert_eq!(read[1]["reason"], "no-server");
 }
 
 #[test]

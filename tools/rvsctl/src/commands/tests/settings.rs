@@ -137,7 +137,7 @@ fn bad_combinations_of_a_new_service_are_refused_before_the_kernel_sees_them() {
         ),
         (
             "sctp 192.0.2.10:80 --one-packet",
-            "a connection of sctp has to stay",
+            "its connections have to stay",
             "udp",
         ),
         (

@@ -159,10 +159,7 @@ fn a_signal_ends_it_without_error() {
 }
 
 fn listing() -> Vec<Vec<Vec<u8>>> {
-    vec![
-        vec![service(2), done(2, 0, 0)],
-        vec![server(3, "10.0.0.1:8080"), done(3, 0, 0)],
-    ]
+    vec![everything(2, &["10.0.0.1:8080"])]
 }
 
 #[test]

@@ -1,26 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Reading addresses and names as people type them, with errors that say what would be right.
+//! Addresses, ports, networks and masks.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
-use crate::model::{Endpoint, Family, Labels, Netmask};
-
-/// Longest persistence timeout in seconds, 31 days as with `ipvsadm`.
-pub const MAX_PERSISTENCE: u32 = 31 * 24 * 3600;
-
-/// Most bytes of a name, of a label's key and of its value, as the kernel takes them.
-const TEXT: usize = 63;
-
-/// Most labels of a service or a server.
-const LABELS: usize = 16;
-
-/// Words that begin the address of a service on the command line, so that no service can be called
-/// so.
-const RESERVED: [&str; 5] = ["tcp", "udp", "sctp", "mark", "fwmark"];
-
-/// Longest scheduler name the kernel takes, in bytes.
-const SCHEDULER_NAME: usize = 15;
+use crate::model::{Endpoint, Family, Netmask};
 
 /// Reads `192.0.2.10:80` or `[2001:db8::1]:80`; the port `any` is 0.
 pub fn endpoint(text: &str) -> Result<Endpoint, String> {
@@ -147,71 +130,6 @@ pub fn client(text: &str) -> Result<Client, String> {
     }
 }
 
-/// Reads the name of a state of connections in the form in which it is listed. Which states there are
-/// is the kernel's to say.
-pub fn state(text: &str) -> Result<String, String> {
-    let name = text.to_ascii_uppercase().replace('-', "_");
-    let letters = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if letters && !name.is_empty() {
-        Ok(name)
-    } else {
-        Err("a state is named as in listings, such as ESTABLISHED".to_string())
-    }
-}
-
-/// A span of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Milliseconds(pub u64);
-
-/// Reads `90s`, `15m`, `2h`, `1d`, `250ms`; a bare number is of seconds.
-pub fn duration(text: &str) -> Result<Milliseconds, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let unit = match unit {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" | "min" => 60 * 1000,
-        "h" => 3600 * 1000,
-        "d" => 24 * 3600 * 1000,
-        _ => 0,
-    };
-    match number
-        .parse::<u64>()
-        .ok()
-        .and_then(|it| it.checked_mul(unit))
-    {
-        Some(milliseconds) if unit != 0 => Ok(Milliseconds(milliseconds)),
-        _ => Err("a duration is a number with a unit: 90s, 15m, 2h, 1d".to_string()),
-    }
-}
-
-/// Longest time that is waited, seconds.
-const LONGEST_WAIT: u64 = 366 * 24 * 3600;
-
-/// Reads how long to wait, at least a second: `10s`, `5m`, `1h`.
-pub fn waiting_time(text: &str) -> Result<Duration, String> {
-    let Milliseconds(milliseconds) = duration(text)?;
-    match Duration::from_millis(milliseconds) {
-        time if time < Duration::from_secs(1) => Err("a time is at least a second".to_string()),
-        time if time.as_secs() > LONGEST_WAIT => Err("a time is at most 366d".to_string()),
-        time => Ok(time),
-    }
-}
-
-/// Reads a firewall mark, decimal or with `0x` hexadecimal. 0 means "no mark" and names nothing.
-pub fn fwmark(text: &str) -> Result<u32, String> {
-    let parsed = match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    match parsed {
-        Ok(mark) if mark != 0 => Ok(mark),
-        _ => Err("a firewall mark is a number from 1 to 4294967295".to_string()),
-    }
-}
-
 /// Which part of a client's address persistence goes by, before the family is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
@@ -253,86 +171,6 @@ pub fn mask(text: &str) -> Result<Mask, String> {
             "it is a netmask, such as 255.255.255.0, or a prefix length, such as 24 (64 for IPv6)"
                 .to_string(),
         ),
-    }
-}
-
-/// Whether a text has the form of a name.
-pub fn is_name(text: &str) -> bool {
-    text.len() <= TEXT
-        && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(is_plain)
-}
-
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
-}
-
-/// Reads the name of a service or a server.
-pub fn name(text: &str) -> Result<String, String> {
-    if RESERVED.contains(&text) {
-        return Err(format!("'{text}' begins an address and cannot be a name"));
-    }
-    if is_name(text) {
-        return Ok(text.to_string());
-    }
-    Err(format!(
-        "'{text}' is not a name: a name is a letter and up to 62 letters, digits, '.', '_' or '-'"
-    ))
-}
-
-/// As [`name`]; the empty text stands for no name.
-pub fn name_or_none(text: &str) -> Result<String, String> {
-    match text {
-        "" => Ok(String::new()),
-        text => name(text),
-    }
-}
-
-/// Reads a label, `key=value`.
-pub fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("'{text}' is not a label, such as tier=front"))?;
-    let is_key = key.len() <= TEXT
-        && key.starts_with(|c: char| c.is_ascii_alphabetic())
-        && key.bytes().all(|byte| is_plain(byte) || byte == b'/');
-    if !is_key {
-        return Err(format!(
-            "'{key}' is not a label's key: a letter and up to 62 letters, digits, '.', '_', '-' or '/'"
-        ));
-    }
-    let is_value = value.len() <= TEXT
-        && value
-            .bytes()
-            .all(|byte| is_plain(byte) || matches!(byte, b'/' | b':' | b'@' | b'+'));
-    if !is_value {
-        return Err(format!(
-            "'{value}' is not a label's value: up to 63 letters, digits, '.', '_', '-', '/', ':', '@' \
-             or '+'"
-        ));
-    }
-    Ok((key.to_string(), value.to_string()))
-}
-
-/// Checks that there are no more labels than the kernel takes.
-pub fn label_count(labels: &Labels) -> Result<(), String> {
-    match labels.len() {
-        0..=LABELS => Ok(()),
-        more => Err(format!("there are {more} labels; {LABELS} is the most")),
-    }
-}
-
-/// Checks the form of a scheduler's name. Which names exist is the kernel's to say.
-pub fn scheduler(text: &str) -> Result<String, String> {
-    let well_formed = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if well_formed && (1..=SCHEDULER_NAME).contains(&text.len()) {
-        Ok(text.to_string())
-    } else {
-        Err(format!(
-            "a scheduler's name has 1 to {SCHEDULER_NAME} letters and digits, such as wlc"
-        ))
     }
 }
 
@@ -427,49 +265,6 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_read_with_their_units() {
-        for (text, milliseconds) in [
-            ("90", 90_000),
-            ("90s", 90_000),
-            ("250ms", 250),
-            ("15m", 900_000),
-            ("2h", 7_200_000),
-            ("1d", 86_400_000),
-            ("0", 0),
-        ] {
-            assert_eq!(duration(text), Ok(Milliseconds(milliseconds)), "{text}");
-        }
-        for text in [
-            "",
-            "s",
-            "-1s",
-            "1.5h",
-            "1w",
-            "99999999999999999999",
-            "9999999999999999d",
-        ] {
-            assert!(duration(text).unwrap_err().contains("90s"), "{text}");
-        }
-    }
-
-    #[test]
-    fn states_are_read_in_either_case_and_refused_by_form() {
-        assert_eq!(state("fin-wait").as_deref(), Ok("FIN_WAIT"));
-        for text in ["", "fin wait", "état"] {
-            assert!(state(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn firewall_marks_are_read_in_both_bases_and_zero_is_refused() {
-        assert_eq!(fwmark("7"), Ok(7));
-        assert_eq!(fwmark("0x10"), Ok(16));
-        for text in ["0", "0x0", "-1", "4294967296", "web", ""] {
-            assert!(fwmark(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn all_ports_are_written_any_or_0() {
         for text in ["192.0.2.10:any", "192.0.2.10:0"] {
             let endpoint = endpoint(text).unwrap();
@@ -503,44 +298,5 @@ mod tests {
         assert!(wrong("33", Family::Ipv4).contains("0 to 32"));
         assert!(wrong("0", Family::Ipv6).contains("1 to 128"));
         assert!(wrong("255.255.255.0", Family::Ipv6).contains("1 to 128"));
-    }
-
-    #[test]
-    fn names_are_such_that_no_address_and_no_keyword_is_one() {
-        for text in ["web", "a.b_c-9", &"x".repeat(63)] {
-            assert_eq!(name(text).as_deref(), Ok(text));
-        }
-        for text in [
-            "",
-            "9web",
-            "192.0.2.1",
-            "we b",
-            "ä",
-            "tcp",
-            "mark",
-            &"x".repeat(64),
-        ] {
-            assert!(name(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn labels_are_keys_with_values() {
-        assert_eq!(
-            label("k8s.io/app=a:b@c+d"),
-            Ok(("k8s.io/app".into(), "a:b@c+d".into()))
-        );
-        assert_eq!(label("empty="), Ok(("empty".into(), String::new())));
-        for text in ["", "tier", "=x", "9=x", "a b=c", "a=b c", "a=b=c"] {
-            assert!(label(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn scheduler_names_the_kernel_could_not_take_are_refused_by_form() {
-        assert_eq!(scheduler("wlc").as_deref(), Ok("wlc"));
-        for text in ["", "has space", "wlc\0", "sixteen-letters-"] {
-            assert!(scheduler(text).is_err(), "{text:?}");
-        }
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Figures as OpenMetrics (<https://openmetrics.io>), for Prometheus and its like. Labels name only
-//! what is configured, and reasons, of which there are few: how many series there are does not
-//! depend on traffic.
+//! Figures as OpenMetrics (<https://openmetrics.io>), for Prometheus and its like. Labels, which are
+//! the matter of `labels`, name only what is configured, and reasons, of which there are few: how many
+//! series there are does not depend on traffic.
+
+mod labels;
 
 use std::fmt;
 
@@ -10,6 +12,7 @@ use prometheus_client::encoding::{text, DescriptorEncoder, MetricEncoder, NoLabe
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::labels::{label, of_server, of_service, Chosen, Labels};
 use crate::model::{Info, Server, Service, ServiceWithServers, Totals, Traffic};
 
 /// Media type of what [`encode`] gives.
@@ -23,6 +26,8 @@ pub struct Reading {
     pub services: Vec<ServiceWithServers>,
     /// Services and servers beyond so many have no series of their own.
     pub limit: usize,
+    /// Keys of the labels of services and servers that every series of theirs has.
+    pub keys: Vec<String>,
 }
 
 /// The text of a scrape.
@@ -33,8 +38,6 @@ pub fn encode(reading: Reading) -> Result<String, fmt::Error> {
     text::encode(&mut out, &registry)?;
     Ok(out)
 }
-
-type Labels = Vec<(&'static str, String)>;
 
 /// Whether a figure only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,19 @@ fn family(
         } else {
             figure(kind, value, &mut family.encode_family(&labels)?)?;
         }
+    }
+    Ok(())
+}
+
+/// Writes a family whose labels are what it tells.
+fn information(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    series: impl Iterator<Item = Labels>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Info)?;
+    for labels in series {
+        family.encode_info(&labels)?;
     }
     Ok(())
 }
@@ -105,54 +121,34 @@ fn traffic<'a>(
 fn directions(labels: Labels, inwards: u64, outwards: u64) -> [(Labels, u64); 2] {
     [("in", inwards), ("out", outwards)].map(|(direction, value)| {
         let mut labels = labels.clone();
-        labels.push(("direction", direction.to_string()));
+        labels.push(("direction".into(), direction.to_string()));
         (labels, value)
     })
 }
 
-fn service_labels(service: &Service) -> Labels {
-    vec![("service", service.key.to_string())]
-}
-
-fn server_labels(service: &Service, server: &Server) -> Labels {
-    let mut labels = service_labels(service);
-    labels.push(("server", server.endpoint.to_string()));
-    labels
-}
-
-/// Something that is known of a server besides its traffic.
-struct OfServer {
-    name: &'static str,
-    help: &'static str,
-    value: fn(&Server) -> u32,
-}
+/// What is known of a server besides its traffic: the end of its name, what it means, and its value.
+type OfServer = (&'static str, &'static str, fn(&Server) -> u32);
 
 const OF_SERVERS: [OfServer; 5] = [
-    OfServer {
-        name: "rvs_server_active_connections",
-        help: "Connections in use",
-        value: |server| server.active_connections,
-    },
-    OfServer {
-        name: "rvs_server_inactive_connections",
-        help: "Connections that wait for their timeout",
-        value: |server| server.inactive_connections,
-    },
-    OfServer {
-        name: "rvs_server_persistent_clients",
-        help: "Clients that persistence binds to the server",
-        value: |server| server.persistent_connections,
-    },
-    OfServer {
-        name: "rvs_server_weight",
-        help: "Share of new connections",
-        value: |server| server.weight,
-    },
-    OfServer {
-        name: "rvs_server_upper_threshold",
-        help: "No new connections at this many; 0: no limit",
-        value: |server| server.upper_threshold,
-    },
+    ("active_connections", "Connections in use", |server| {
+        server.active_connections
+    }),
+    (
+        "inactive_connections",
+        "Connections that wait for their timeout",
+        |server| server.inactive_connections,
+    ),
+    (
+        "persistent_clients",
+        "Clients that persistence binds to the server",
+        |server| server.persistent_connections,
+    ),
+    ("weight", "Share of new connections", |server| server.weight),
+    (
+        "upper_threshold",
+        "No new connections at this many; 0: no limit",
+        |server| server.upper_threshold,
+    ),
 ];
 
 impl Reading {
@@ -176,36 +172,26 @@ impl Reading {
     fn encode_totals(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         use Kind::{Counter, Gauge};
 
-        let version = vec![("version", self.info.version.to_string())];
-        let about = ("rvs_module", "The version of the loaded module; always 1");
-        family(encoder, Gauge, about, None, std::iter::once((version, 1)))?;
+        let about = ("rvs_module", "The version of the loaded module");
+        let version = label("version", self.info.version);
+        information(encoder, about, std::iter::once(version))?;
         let counters = &self.totals.statistics.counters;
         traffic(encoder, "", std::iter::once((Labels::new(), counters)))?;
         let about = ("rvs_connection_entries", "Entries in the connection table");
         family(encoder, Gauge, about, None, single(self.totals.connections))?;
         let about = ("rvs_dropped_packets", "Dropped packets by reason");
         let drops = self.totals.drops.iter();
-        let drops = drops.map(|drop| (vec![("reason", drop.reason.clone())], drop.count));
+        let drops = drops.map(|drop| (label("reason", &drop.reason), drop.count));
         family(encoder, Counter, about, None, drops)?;
         let about = ("rvs_services", "Services that are configured");
-        family(
-            encoder,
-            Gauge,
-            about,
-            None,
-            single(self.services.len() as u64),
-        )?;
+        let count = self.services.len();
+        family(encoder, Gauge, about, None, single(count as u64))?;
         let about = (
             "rvs_servers",
             "Real servers that are configured, over all services",
         );
-        family(
-            encoder,
-            Gauge,
-            about,
-            None,
-            single(self.server_count() as u64),
-        )?;
+        let count = self.server_count();
+        family(encoder, Gauge, about, None, single(count as u64))?;
         let left_out = self.services.len().saturating_sub(self.limit)
             + self.server_count().saturating_sub(self.limit);
         let about = (
@@ -214,25 +200,39 @@ impl Reading {
         );
         family(encoder, Gauge, about, None, single(left_out as u64))
     }
+
+    /// What services and servers are called, with all of their labels.
+    fn encode_identities(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let about = ("rvs_service", "What a service is called, and its labels");
+        let services = self.services().map(|it| of_service(it, Chosen::All));
+        information(encoder, about, services)?;
+        let about = ("rvs_server", "What a server is called, and its labels");
+        let servers = self.servers();
+        let servers = servers.map(|(service, it)| of_server(service, it, Chosen::All));
+        information(encoder, about, servers)
+    }
 }
 
 impl Collector for Reading {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
         self.encode_totals(encoder)?;
+        self.encode_identities(encoder)?;
+        let chosen = Chosen::Keys(&self.keys);
         let services = self.services();
-        let services = services.map(|it| (service_labels(it), &it.statistics.counters));
+        let services = services.map(|it| (of_service(it, chosen), &it.statistics.counters));
         traffic(encoder, "service_", services)?;
         let servers = self.servers();
         let servers =
-            servers.map(|(service, it)| (server_labels(service, it), &it.statistics.counters));
+            servers.map(|(service, it)| (of_server(service, it, chosen), &it.statistics.counters));
         traffic(encoder, "server_", servers)?;
-        for OfServer { name, help, value } in OF_SERVERS {
+        for (name, help, value) in OF_SERVERS {
+            let name = format!("rvs_server_{name}");
             let servers = self.servers().map(|(service, server)| {
                 let value = u64::from(value(server));
-                (server_labels(service, server), value)
+                (of_server(service, server, chosen), value)
             });
-            family(encoder, Kind::Gauge, (name, help), None, servers)?;
+            family(encoder, Kind::Gauge, (&name, help), None, servers)?;
         }
         Ok(())
     }
@@ -245,6 +245,10 @@ mod tests {
     use crate::output::samples::{services, totals};
 
     fn text(limit: usize) -> String {
+        of(services(), limit, &[])
+    }
+
+    fn of(services: Vec<ServiceWithServers>, limit: usize, keys: &[&str]) -> String {
         let info = Info {
             generation: None,
             version: Version(0x100),
@@ -253,8 +257,9 @@ mod tests {
         encode(Reading {
             info,
             totals: totals(),
-            services: services(),
+            services,
             limit,
+            keys: keys.iter().map(|key| key.to_string()).collect(),
         })
         .unwrap()
     }
@@ -266,7 +271,8 @@ mod tests {
             "# HELP rvs_connections Connections scheduled",
             "# TYPE rvs_connections counter",
             "rvs_connections_total 1099511627776",
-            "rvs_module{version=\"0.1.0\"} 1",
+            "# TYPE rvs_module info",
+            "rvs_module_info{version=\"0.1.0\"} 1",
             "rvs_packets_total{direction=\"out\"} 1099511627778",
             "# UNIT rvs_traffic_bytes bytes",
             "rvs_traffic_bytes_total{direction=\"in\"} 1099511627779",
@@ -288,6 +294,41 @@ mod tests {
     }
 
     #[test]
+    fn names_are_labels_of_every_series_and_labels_of_those_that_are_chosen() {
+        let mut services = services();
+        let label = |key: &str, value: &str| (key.to_string(), value.to_string());
+        services[0].service.identity.name = Some("web".to_string());
+        services[0]
+            .service
+            .identity
+            .labels
+            .extend([label("tier", "front"), label("site", "a")]);
+        services[0].servers[0].identity.name = Some("web1".to_string());
+        services[0].servers[0]
+            .identity
+            .labels
+            .extend([label("rack", "r1")]);
+        let text = of(services, 100, &["tier"]);
+        let service = "service=\"tcp 192.0.2.10:80\",service_name=\"web\"";
+        let tier = "service_label_tier=\"front\"";
+        let all = format!("{service},service_label_site=\"a\",{tier}");
+        let server = "server=\"10.0.0.1:8080\",server_name=\"web1\"";
+        for line in [
+            "# TYPE rvs_service info".to_string(),
+            format!("rvs_service_info{{{all}}} 1"),
+            format!("rvs_server_info{{{all},{server},server_label_rack=\"r1\"}} 1"),
+            format!("rvs_server_info{{{all},server=\"10.0.0.2:8080\"}} 1"),
+            format!("rvs_service_connections_total{{{service},{tier}}} 100"),
+            format!("rvs_server_weight{{{service},{tier},{server}}} 5"),
+        ] {
+            assert!(
+                text.contains(&format!("\n{line}\n")),
+                "{line} is not in\n{text}"
+            );
+        }
+    }
+
+    #[test]
     fn no_family_and_no_series_comes_twice() {
         let text = text(100);
         let mut seen = std::collections::HashSet::new();
@@ -303,6 +344,7 @@ mod tests {
         let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
         assert_eq!(count("rvs_service_connections_total{"), 1);
         assert_eq!(count("rvs_server_weight{"), 1);
+        assert_eq!(count("rvs_server_info{"), 1);
         assert!(text.contains("\nrvs_left_out 4\n"), "{text}");
         assert!(text.contains("\nrvs_servers 3\n"), "{text}");
     }
