@@ -87,20 +87,25 @@ def run(scenarios, options):
 def run_random(options):
     """Scenarios drawn by lot, a thousand at a time; of the first that fail, the shortest that still does is looked for."""
     from harness import guest, randomly, shrink
+    from harness.late import without_late_errors
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     print(f"# --seed {seed}")
     missing, lines = lists.pending().missing.keys(), report.Report()
     which, count = options.part
     begin, end = (options.first + options.random * number // count for number in (which - 1, which))
     failing = []
+
+    def compared(scenarios):
+        return [(one, without_late_errors(differences)) for one, differences in guest.compared(scenarios)]
+
     with guest.prepared():
         for first in range(begin, end, 1000):
             scenarios = [randomly.sequence(seed, number, missing) for number in range(first, min(first + 1000, end))]
-            for one, differences in guest.compared(scenarios):
+            for one, differences in compared(scenarios):
                 lines.compared(one, differences)
                 if differences:
                     failing.append(one)
-        for one in shrink.shortest(failing[:5], guest.compared):
+        for one in shrink.shortest(failing[:5], compared):
             lines.told(one.scenario, one.told())
     return lines.close()
 

@@ -192,6 +192,18 @@ def _packet(side, frame, context):
     return Packet(NEIGHBOUR_NAMES.get(frame[:6], frame[:6].hex(":")), normal(frame[14:], context))
 
 
+# Seconds. A packet that opens a connection may have C ip_vs set the timer of an older one to now; if the next packet came before the
+# timer's turn, it would bring it back to life.
+_A_TICK = 0.006
+
+
+def _opens(packet):
+    data = bytes(packet)
+    at, protocol = (40, data[6]) if data[0] >> 4 == 6 else ((data[0] & 15) * 4, data[9])
+    return protocol == wire.TCP and data[at + 13:at + 14] and data[at + 13] & wire.SYN or \
+        protocol == wire.SCTP and data[at + 12:at + 13] == b"\x01"
+
+
 def _answer(action):
     """What came of an action: what it was answered with if that is told, else "ok"; or the name of an errno."""
     try:
@@ -246,6 +258,8 @@ def _(step: model.Command, play, field):
 def _(step: model.FromClient, play, field):
     for number, packet in enumerate(step.packets, start=1):
         play.inject(f"{field} packet {number}", "outside", packet, mark=step.mark, broadcast=step.broadcast, offload=step.offload)
+        if _opens(packet):
+            time.sleep(_A_TICK)
 
 
 @perform.register
