@@ -17,7 +17,7 @@ pub mod wheel;
 pub use budget::{Account, Budget, Share};
 pub use commons::Commons;
 pub use extension::{Call, Extension, FtpControl};
-pub use selection::{EntryView, OfServer, Part, Selection, Selects};
+pub use selection::{EntryView, Part, Selection, Selects};
 pub use status::Status;
 pub use table::{Connections, CreateError, PinnedTemplate};
 

@@ -226,6 +226,8 @@ bool rvs_skb_cut(struct sk_buff *skb, unsigned int len)
 	if (skb_unclone(skb, GFP_ATOMIC))
 		return false;
 	skb_gso_reset(skb);
+	if (skb->protocol == htons(ETH_P_IPV6))
+		IP6CB(skb)->frag_max_size = 0;
 	return !pskb_trim(skb, len);
 }
 
