@@ -14,7 +14,7 @@ mod templates;
 
 pub use explain::{Explanation, Forwarding, Outcome};
 pub use open::Cause;
-pub use reset::Ending;
+pub use reset::{Ending, Progress};
 pub use segment::Segment;
 
 use crate::{

@@ -17,6 +17,7 @@ mod icmp;
 mod netns;
 mod packet;
 mod proto;
+mod rules;
 mod sched;
 mod service;
 mod settings;
@@ -30,7 +31,8 @@ mod xmit;
 use control::{CompatibleFamily, NativeFamily};
 use kernel::prelude::*;
 use netns::{Netns, Shared};
-use sys::{net::PerNetRegistration, netdev::Watch, rcu};
+use rules::IpvsMatch;
+use sys::{net::PerNetRegistration, netdev::Watch, rcu, xtables};
 
 module! {
     type: Rvs,
@@ -51,6 +53,7 @@ module! {
 struct Rvs {
     // In the order of their drops: no command runs when the namespaces' balancers go, and no
     // value waits for its grace period when the module's text goes.
+    _rules: Option<xtables::Registration<IpvsMatch>>,
     _native: NativeFamily,
     _compatible: Option<CompatibleFamily>,
     _devices: Watch<Netns>,
@@ -67,6 +70,21 @@ impl Drop for Callbacks {
     }
 }
 
+/// Registers the match `ipvs` if the names of IPVS are ours, and the kernel has xtables.
+fn register_rules(
+    owns_names: bool,
+    module: &'static ThisModule,
+) -> Result<Option<xtables::Registration<IpvsMatch>>> {
+    if !owns_names {
+        return Ok(None);
+    }
+    match xtables::Registration::new(module) {
+        Ok(rules) => Ok(Some(rules)),
+        Err(error) if error == EOPNOTSUPP => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl kernel::Module for Rvs {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let callbacks = Callbacks;
@@ -76,7 +94,14 @@ impl kernel::Module for Rvs {
         // What goes wrong from here on ends first what refers to the namespaces.
         let registered =
             Watch::begin().and_then(|devices| Ok((NativeFamily::register(module)?, devices)));
-        let (native, devices) = match registered {
+        let registered = registered.and_then(|(native, devices)| {
+            Ok((
+                register_rules(compatible.is_some(), module)?,
+                native,
+                devices,
+            ))
+        });
+        let (rules, native, devices) = match registered {
             Ok(registered) => registered,
             Err(error) => {
                 drop(compatible);
@@ -84,6 +109,7 @@ impl kernel::Module for Rvs {
             }
         };
         Ok(Self {
+            _rules: rules,
             _native: native,
             _compatible: compatible,
             _devices: devices,

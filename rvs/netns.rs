@@ -28,15 +28,24 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
-        rcu, slab,
+        rcu::{self, Held},
+        slab,
         worker::Worker,
         Arc,
     },
     timeouts::Timeouts,
 };
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::{
+    net::{Ipv4Addr, Ipv6Addr},
+    ops::{Deref, DerefMut},
+    sync::atomic::{self, AtomicBool, Ordering},
+};
 use drain::Drainer;
-use kernel::{c_str, new_mutex, prelude::*, sync::Mutex};
+use kernel::{
+    c_str, new_mutex,
+    prelude::*,
+    sync::{lock::mutex::MutexGuard, Mutex},
+};
 
 /// Our hooks: IPVS's priorities (reference §1.1), of which one does for both directions, since a
 /// packet's connection tells its direction.
@@ -141,7 +150,8 @@ impl BothHooks {
 /// What exists from a namespace's first service on.
 struct Active {
     // In the order of their drops: nothing may find what goes next.
-    drainer: Worker<Drainer>,
+    /// Taken away when the namespace is about to go.
+    drainer: Option<Worker<Drainer>>,
     hooks: BothHooks,
     config: Config,
     balancer: Arc<Balancer>,
@@ -195,8 +205,37 @@ struct State {
     active: Option<Active>,
     /// How often the configuration has changed.
     generation: u64,
-    /// The namespace is about to go: no packet will look for a route any more.
-    is_quiesced: bool,
+}
+
+/// The state of a namespace while nobody else has it. Whoever lets go of it, does what those left to be done who could
+/// not wait.
+struct Locked<'a> {
+    // In the order of their drops.
+    guard: MutexGuard<'a, State>,
+    _leftovers: Leftovers<'a>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.guard
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.guard
+    }
+}
+
+/// What is to be done when the state was let go of.
+struct Leftovers<'a>(&'a Netns);
+
+impl Drop for Leftovers<'_> {
+    fn drop(&mut self) {
+        self.0.forget_stale_routes();
+    }
 }
 
 /// The load balancer of a namespace.
@@ -212,6 +251,12 @@ pub struct Netns {
     place_memory: Arc<Memory<PlaceEntry>>,
     budget: Arc<Budget>,
     settings: Arc<Settings>,
+    /// The balancer, for who meets packets elsewhere than in its hooks.
+    published: rcu::Cell<Arc<Balancer>>,
+    /// The namespace is about to go: no packet will look for a route any more.
+    is_quiesced: AtomicBool,
+    /// A device went while somebody had the state: routes over it may be left.
+    has_stale_routes: AtomicBool,
     state: Pin<KBox<Mutex<State>>>,
 }
 
@@ -239,7 +284,6 @@ impl PerNet for Netns {
             timeouts: proto::Timeouts::default(),
             active: None,
             generation: 0,
-            is_quiesced: false,
         };
         let settings = if net.is_initial() {
             shared.initial_settings.clone()
@@ -255,7 +299,7 @@ impl PerNet for Netns {
         let netns = Self {
             files,
             guard,
-            ledger: Ledger::new(),
+            ledger: Ledger::new()?,
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -271,14 +315,24 @@ impl PerNet for Netns {
             place_memory: shared.places.clone(),
             budget: shared.budget.clone(),
             settings,
+            published: rcu::Cell::empty(),
+            is_quiesced: AtomicBool::new(false),
+            has_stale_routes: AtomicBool::new(false),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
         Ok(KBox::new(netns, GFP_KERNEL_ACCOUNT)?)
     }
 
     fn quiesce(&self) {
-        let mut state = self.state.lock();
-        state.is_quiesced = true;
+        self.is_quiesced.store(true, Ordering::Relaxed);
+        self.published.clear();
+        let drainer = {
+            let mut state = self.lock();
+            state.active.as_mut().and_then(|it| it.drainer.take())
+        };
+        // Waits for the job, which locks the state.
+        drop(drainer);
+        let mut state = self.lock();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
             active.config.forget_routes();
@@ -293,8 +347,10 @@ impl Drop for Netns {
         // Their readers, who are waited for, may be the last to have the balancer.
         self.files = None;
         self.guard.retire();
-        let active = self.state.lock().active.take();
+        let active = self.lock().active.take();
         if active.is_some() {
+            // What was published lets go of the balancer in a callback: ours has to be the last reference.
+            rcu::wait_for_callbacks();
             drop(active);
             rcu::wait_for_callbacks();
         }
@@ -302,20 +358,54 @@ impl Drop for Netns {
 }
 
 impl Watcher for Netns {
+    /// Called under RTNL, which all namespaces share: nobody who has the state of one is waited for.
     fn lost_device(net: Net<'_>) {
         if let Ok(netns) = Netns::of(net) {
-            let state = netns.state.lock();
-            if let Some(active) = state.active.as_ref().filter(|_| !state.is_quiesced) {
-                active.config.forget_routes();
-            }
+            netns.has_stale_routes.store(true, Ordering::Relaxed);
+            netns.forget_stale_routes();
         }
     }
 }
 
 impl Netns {
+    /// The balancer of a namespace, if there is one. To be called with the module held.
+    pub fn balancer_of<'a>(net: Net<'a>, rcu: Held<'a>) -> Option<&'a Balancer> {
+        Some(net::of::<Self>(net)?.published.read(rcu)?)
+    }
+
     /// The load balancer of a namespace.
     pub fn of(net: Net<'_>) -> Result<&Self> {
         net::of(net).ok_or(ENODEV)
+    }
+
+    /// Locks the state. Sleeps.
+    fn lock(&self) -> Locked<'_> {
+        Locked {
+            guard: self.state.lock(),
+            _leftovers: Leftovers(self),
+        }
+    }
+
+    /// Lets go of routes if a device has gone, unless somebody has the state, who will do so.
+    fn forget_stale_routes(&self) {
+        // Either we find the state free, or who has it finds the mark after letting go of it.
+        atomic::fence(Ordering::SeqCst);
+        while self.has_stale_routes.load(Ordering::Relaxed) {
+            let Some(state) = self.state.try_lock() else {
+                return;
+            };
+            self.has_stale_routes.store(false, Ordering::Relaxed);
+            if let Some(active) = state.active.as_ref().filter(|_| !self.is_quiesced()) {
+                active.config.forget_routes();
+            }
+            drop(state);
+            atomic::fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Whether the namespace is about to go: no packet looks for a route any more.
+    fn is_quiesced(&self) -> bool {
+        self.is_quiesced.load(Ordering::Relaxed)
     }
 
     /// What the namespace may have of the machine's connections.
@@ -358,14 +448,14 @@ impl Netns {
             self.localities.clone(),
             self.settings.clone(),
         )?;
-        let balancer = Arc::new(balancer, GFP_KERNEL_ACCOUNT)?;
-        self.guard.protect(balancer.clone());
-        Ok(Active {
-            drainer: Worker::new(Drainer::new(self.net))?,
+        let active = Active {
+            drainer: Some(Worker::new(Drainer::new(self.net))?),
             hooks: BothHooks::NONE,
             config,
-            balancer,
-        })
+            balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
+        };
+        self.guard.protect(active.balancer.clone());
+        Ok(active)
     }
 
     /// Changes the configuration by the transaction that `fill` makes; the first one brings the balancer into
@@ -376,17 +466,41 @@ impl Netns {
         expected: Option<u64>,
         fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut state = self.state.lock();
+        self.transact_if(expected, true, fill)
+    }
+
+    /// As [`Netns::transact`], where nothing can be done before the first service.
+    pub fn change(
+        &self,
+        fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.transact_if(None, false, fill)
+    }
+
+    fn transact_if<E: From<Rejection>>(
+        &self,
+        expected: Option<u64>,
+        may_begin: bool,
+        fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut state = self.lock();
+        if self.is_quiesced() {
+            return Err(Rejection::from(Refusal::Kernel(ENODEV)).into());
+        }
         if expected.is_some_and(|expected| expected != state.generation) {
             return Err(Rejection::from(Refusal::Outdated).into());
         }
-        if state.active.is_none() {
+        if state.active.is_none() && may_begin {
             let activated = self.activate(&state.timeouts);
             let active = activated.map_err(|error| Rejection::from(Refusal::from(error)))?;
+            let published = self
+                .published
+                .replace(active.balancer.clone(), GFP_KERNEL_ACCOUNT);
+            published.map_err(|error| Rejection::from(Refusal::from(error)))?;
             state.active = Some(active);
         }
         let Some(active) = state.active.as_mut() else {
-            return Ok(());
+            return Err(Rejection::from(Refusal::NoSuchService).into());
         };
         let outcome = active.transact(self.net, fill)?;
         if outcome.has_changed {
@@ -399,20 +513,9 @@ impl Netns {
         Ok(())
     }
 
-    /// As [`Netns::transact`], where nothing can be done before the first service.
-    pub fn change(
-        &self,
-        fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
-        if self.state.lock().active.is_none() {
-            return Err(Refusal::NoSuchService);
-        }
-        self.transact(None, fill)
-    }
-
     /// How often the configuration has changed. Sleeps.
     pub fn generation(&self) -> u64 {
-        self.state.lock().generation
+        self.lock().generation
     }
 
     /// Has the connections of removed real servers end, if the settings say so. Sleeps.
@@ -428,7 +531,7 @@ impl Netns {
 
     /// Removes all services. Sleeps.
     pub fn flush(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         if let Some(active) = state.active.as_mut() {
             let had_services = active.config.key_after(None).is_some();
             active.config.flush();
@@ -458,7 +561,7 @@ impl Netns {
 
     /// Has `read` look at the configuration; `None` before the first service. Sleeps.
     pub fn read_config<R>(&self, read: impl FnOnce(&mut Config) -> R) -> Option<R> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         state.active.as_mut().map(|active| read(&mut active.config))
     }
 
@@ -474,18 +577,18 @@ impl Netns {
 
     /// What packets are balanced with; `None` before the first service. Sleeps.
     pub fn balancer(&self) -> Option<Arc<Balancer>> {
-        let state = self.state.lock();
+        let state = self.lock();
         state.active.as_ref().map(|active| active.balancer.clone())
     }
 
     /// Timeouts in seconds. Sleeps.
     pub fn timeouts(&self) -> proto::Timeouts {
-        self.state.lock().timeouts
+        self.lock().timeouts
     }
 
     /// Changes timeouts, in seconds; 0 keeps one. Sleeps.
     pub fn set_timeouts(&self, tcp: u32, tcp_fin: u32, udp: u32) -> Result<(), TimeoutOutOfRange> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         state.timeouts.set(tcp, tcp_fin, udp)?;
         if let Some(active) = state.active.as_ref() {
             active.balancer.timeouts.set(&state.timeouts);

@@ -17,7 +17,7 @@ pub mod wheel;
 pub use budget::{Account, Budget, Share};
 pub use commons::Commons;
 pub use extension::{Call, Extension, FtpControl};
-pub use selection::{EntryView, OfServer, Part, Selection, Selects};
+pub use selection::{EntryView, Part, Selection, Selects};
 pub use status::Status;
 pub use table::{Connections, CreateError, PinnedTemplate};
 
@@ -272,6 +272,18 @@ impl<A: Address> Connection<A> {
                     .then_some(Way::Out)
             }
         }
+    }
+
+    /// Whether its packets from the client have this key when they are on their way to the real server.
+    fn sends(&self, flow: &FlowKey<A>) -> bool {
+        let addressed = match self.method {
+            Method::Masquerading => self.target,
+            _ => self.virt,
+        };
+        self.protocol == flow.protocol
+            && self.client == flow.src
+            && addressed == flow.dst
+            && self.status().has_packets()
     }
 
     /// Answers of a masqueraded flow come from another address than the client spoke to; all

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     packet::{Address, Endpoint, Family},
     proto::{sctp, tcp, Protocol},
-    service::{Method, RealServer, ServiceKey},
+    service::{Method, ServiceKey},
     sys::{
         cpu,
         flow_table::{Lent, Place, Walked},
@@ -18,7 +18,7 @@ use crate::{
         time::{self, jiffies},
     },
 };
-use core::{net::IpAddr, ptr};
+use core::net::IpAddr;
 
 /// Which entries of the table are meant.
 pub type Selection = Filter<ServiceKey>;
@@ -81,6 +81,11 @@ pub trait Selects {
 
     /// Whether an entry that has not ended is meant.
     fn includes<A: Address>(&self, entry: Lent<'_, Connection<A>>, now: u32) -> bool;
+
+    /// Asked between two steps of a pass, where others may run: whether it goes on. Sleeps.
+    fn goes_on(&self) -> bool {
+        cpu::breathe()
+    }
 }
 
 impl Selects for Selection {
@@ -104,14 +109,6 @@ impl Selects for Selection {
     }
 }
 
-/// Entries of one real server.
-pub struct OfServer<'s> {
-    /// The server.
-    pub server: &'s RealServer,
-    /// Which of them.
-    pub part: Part,
-}
-
 /// Which entries of a real server are meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Part {
@@ -121,20 +118,13 @@ pub enum Part {
     Unfinished,
 }
 
-impl Selects for OfServer<'_> {
-    fn excludes(&self, family: Family) -> bool {
-        self.server.service.family() != family
-    }
-
-    fn includes<A: Address>(&self, entry: Lent<'_, Connection<A>>, now: u32) -> bool {
-        let own = entry.server.as_deref();
-        own.is_some_and(|own| ptr::eq(own, self.server))
-            && match self.part {
-                Part::Movable => {
-                    entry.status().is_template() || entry.protocol == Protocol::Udp as u8
-                }
-                Part::Unfinished => is_unfinished(entry.get(), now),
-            }
+impl Part {
+    /// Whether an entry is one of them.
+    pub fn includes<A: Address>(self, entry: &Connection<A>, now: u32) -> bool {
+        match self {
+            Self::Movable => entry.status().is_template() || entry.protocol == Protocol::Udp as u8,
+            Self::Unfinished => is_unfinished(entry, now),
+        }
     }
 }
 
@@ -184,24 +174,28 @@ impl<A: Address> Connections<A> {
         self.table().walk(from, visit, rcu)
     }
 
-    /// How many entries are selected, in one pass, which ends early if the process is being killed. Sleeps.
-    pub fn count_selected(&self, selection: &impl Selects) -> u64 {
-        let mut count = 0u64;
-        let mut place = Place::default();
+    /// Has `visit` look at the selected entries in one pass, from a place on. Where the selection ended it; `None` if
+    /// it is through. `visit` is called with locks held. Sleeps.
+    pub fn visit_selected(
+        &self,
+        selection: &impl Selects,
+        mut place: Place,
+        mut visit: impl FnMut(Lent<'_, Connection<A>>),
+    ) -> Option<Place> {
         loop {
             let guard = rcu::read_lock();
-            let one_more = |_| {
-                count = count.wrapping_add(1);
+            let look = |entry: Lent<'_, Connection<A>>| {
+                visit(entry);
                 true
             };
-            let walked = self.walk(selection, place, one_more, Held::from(&guard));
+            let walked = self.walk(selection, place, look, Held::from(&guard));
             drop(guard);
             match walked {
                 Walked::On(next) | Walked::Stopped(next) => place = next,
-                Walked::Through => return count,
+                Walked::Through => return None,
             }
-            if !cpu::breathe() {
-                return count;
+            if !selection.goes_on() {
+                return Some(place);
             }
         }
     }

@@ -102,6 +102,17 @@ impl<A: Address> Connections<A> {
         self.table.lookup(hash, way, rcu)
     }
 
+    /// The connection of which a client's packet is on its way to the real server, addressed as its method does.
+    pub fn find_sent<'a>(
+        &'a self,
+        flow: &FlowKey<A>,
+        rcu: Held<'a>,
+    ) -> Option<Lent<'a, Connection<A>>> {
+        let is_sent = |connection: &Connection<A>, _| connection.sends(flow).then_some(());
+        let (connection, ()) = self.table.lookup(self.hash(flow), is_sent, rcu)?;
+        Some(connection)
+    }
+
     /// The hash of a template's key, and of the Call-ID besides for one of a call: one client may make all of
     /// them.
     pub fn template_hash(&self, key: &FlowKey<A>, call: Option<&[u8]>) -> u64 {

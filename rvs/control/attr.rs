@@ -103,6 +103,17 @@ impl<'a> Attr<'a> {
         self.payload.first_chunk().copied().map(u64::from_ne_bytes)
     }
 
+    /// So many 64-bit numbers in host order, and nothing else.
+    pub fn words<const N: usize>(self) -> Option<[u64; N]> {
+        let mut numbers = self.payload.chunks_exact(size_of::<u64>());
+        let mut words = [0; N];
+        for word in &mut words {
+            *word = u64::from_ne_bytes(*numbers.next()?.first_chunk()?);
+        }
+        let is_all = numbers.next().is_none() && numbers.remainder().is_empty();
+        is_all.then_some(words)
+    }
+
     /// The first `N` bytes, filled up with zeros; `None` if it holds more.
     pub fn padded<const N: usize>(self) -> Option<[u8; N]> {
         let mut bytes = [0; N];

@@ -4,15 +4,17 @@
 //! with all of their real servers, in one request.
 
 use super::{
-    family::{key_from_words, key_to_words},
     uapi::cmd,
     write::{self, Style},
 };
 use crate::{
     netns::Netns,
-    service::config::{
-        listing::{Item, Next},
-        Detail,
+    service::{
+        config::{
+            whole::{Item, Next},
+            Detail,
+        },
+        ServiceKey,
     },
     sys::genl::{Listing, Position},
 };
@@ -33,7 +35,7 @@ pub fn list(
     position: &mut Position,
     listing: &mut Listing<'_>,
 ) {
-    let [place, key @ ..] = position.0;
+    let [place, a, b, c, _] = position.0;
     let left = (place >> 32) as usize;
     let from = match place as u32 {
         BEGIN => None,
@@ -42,7 +44,7 @@ pub fn list(
         _ => return,
     };
     let from = from.map(|left| Next {
-        key: key_from_words(key),
+        key: ServiceKey::from_words([a, b, c]),
         left,
     });
     let next = netns.read_config(|config| {
@@ -67,6 +69,6 @@ fn words(next: Option<Next>) -> [u64; 5] {
         None => u64::from(SERVICE),
         Some(left) => u64::from(SERVERS) | (left as u64) << 32,
     };
-    let [a, b, c, d] = key_to_words(key);
-    [place, a, b, c, d]
+    let [a, b, c] = key.to_words();
+    [place, a, b, c, 0]
 }

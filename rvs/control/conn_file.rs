@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `/proc/net/ip_vs_conn`: the connections as `ipvsadm -Lc` reads them
-//! (reference §9.1).
+//! `/proc/net/ip_vs_conn`: the connections as `ipvsadm -Lc` reads them; and
+//! what other files of connections share with it (reference §9.1).
 
-use super::text::{HexAddr, ProtocolName};
+use super::line::Line;
 use crate::{
     conn::{Connection, Connections},
     netns::Netns,
-    packet::{Address, Endpoint},
+    packet::Address,
     service::Engine,
     sys::{
+        flow_table::Lent,
         net::Net,
         procfs::{Contents, Text},
         rcu::{self, Held},
         time,
     },
 };
-use core::{
-    fmt::{self, Write},
-    net::IpAddr,
-    str,
-};
+use core::{fmt, marker::PhantomData, str};
 use kernel::{c_str, prelude::*};
-
-/// The contents of the file: a line of headings, then a step for each bucket of the tables.
-pub struct ConnFile;
 
 /// Where a file of connections stands: its headings, or a bucket of one of the tables, which grow and
 /// shrink meanwhile.
@@ -53,103 +47,23 @@ impl Place {
     }
 }
 
-/// What of a connection stands in a line.
-pub struct Line<'a> {
-    protocol: u8,
-    client: Endpoint<IpAddr>,
-    virt: Endpoint<IpAddr>,
-    server: Endpoint<IpAddr>,
-    /// The name of its state.
-    pub state: &'static str,
-    /// Seconds until it ends.
-    pub seconds: u32,
-    /// What a persistence engine goes by, if one does.
-    engine: Option<(Engine, &'a str)>,
+/// A file of connections: what stands in its lines behind protocol and ends.
+pub trait Columns: 'static {
+    /// The file's name.
+    const NAME: &'static CStr;
+
+    /// Its first line.
+    const HEADINGS: &'static str;
+
+    /// Adds the columns of a connection, at the tick `now`.
+    fn add_to<A: Address>(line: &mut Line, connection: &Connection<A>, now: u32);
 }
 
-impl<'a> Line<'a> {
-    fn new<A: Address>(connection: &'a Connection<A>, now: u32) -> Self {
-        Self {
-            protocol: connection.protocol,
-            client: connection.client.ip(),
-            virt: connection.virt.ip(),
-            server: connection.server_endpoint(),
-            state: connection.state_name(),
-            seconds: connection.ticks_left(now) / time::HZ,
-            engine: connection
-                .call()
-                .map(|call| (Engine::Sip, str::from_utf8(call).unwrap_or("ERR!"))),
-        }
-    }
+/// The contents of such a file: a line of headings, then a step for each bucket of the tables.
+pub struct Listed<C>(PhantomData<C>);
 
-    /// Protocol and the three ends of the connection, with which the line begins.
-    pub fn ends(&self) -> Ends<'_> {
-        Ends(self)
-    }
-}
-
-/// Has `write` look at the connections of a place, until it fails.
-pub fn for_each(
-    net: Net<'_>,
-    place: Place,
-    mut write: impl FnMut(&Line<'_>) -> fmt::Result,
-) -> fmt::Result {
-    let Some(balancer) = Netns::of(net).ok().and_then(Netns::balancer) else {
-        return Ok(());
-    };
-    match place {
-        Place::Headings => Ok(()),
-        Place::V4(bucket) => for_each_of(&balancer.connections4, bucket, &mut write),
-        Place::V6(bucket) => for_each_of(&balancer.connections6, bucket, &mut write),
-    }
-}
-
-fn for_each_of<A: Address>(
-    connections: &Connections<A>,
-    bucket: u32,
-    write: &mut dyn FnMut(&Line<'_>) -> fmt::Result,
-) -> fmt::Result {
-    let now = time::jiffies();
-    let guard = rcu::read_lock();
-    let mut written = Ok(());
-    connections.table().bucket_entries(
-        bucket,
-        |connection| {
-            if !connection.status().is_dead() {
-                written = written.and_then(|()| write(&Line::new(connection.get(), now)));
-            }
-        },
-        Held::from(&guard),
-    );
-    written
-}
-
-struct HexEndpoint(Endpoint<IpAddr>);
-
-impl fmt::Display for HexEndpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:04X}", HexAddr(self.0.addr), self.0.port)
-    }
-}
-
-/// Protocol and the three ends of a connection.
-pub struct Ends<'a>(&'a Line<'a>);
-
-impl fmt::Display for Ends<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:<3} {} {} {}",
-            ProtocolName(self.0.protocol),
-            HexEndpoint(self.0.client),
-            HexEndpoint(self.0.virt),
-            HexEndpoint(self.0.server),
-        )
-    }
-}
-
-impl Contents for ConnFile {
-    const NAME: &'static CStr = c_str!("ip_vs_conn");
+impl<C: Columns> Contents for Listed<C> {
+    const NAME: &'static CStr = C::NAME;
 
     type Place = Place;
 
@@ -162,18 +76,79 @@ impl Contents for ConnFile {
     }
 
     fn show(net: Net<'_>, place: Place, text: &mut Text<'_>) -> fmt::Result {
-        if let Place::Headings = place {
-            return text.write_str(
-                "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n",
-            );
+        let Some(balancer) = Netns::of(net).ok().and_then(Netns::balancer) else {
+            return Ok(());
+        };
+        match place {
+            Place::Headings => text.write_bytes(C::HEADINGS.as_bytes()),
+            Place::V4(bucket) => show_bucket::<C, _>(&balancer.connections4, bucket, text),
+            Place::V6(bucket) => show_bucket::<C, _>(&balancer.connections6, bucket, text),
         }
-        for_each(net, place, |line| {
-            let (ends, state, seconds) = (line.ends(), line.state, line.seconds);
-            write!(text, "{ends} {state:<11} {seconds:7}")?;
-            if let Some((engine, data)) = line.engine {
-                write!(text, " {} {data}", engine.name())?;
-            }
-            text.write_char('\n')
-        })
+        Ok(())
+    }
+}
+
+fn show_bucket<C: Columns, A: Address>(
+    connections: &Connections<A>,
+    bucket: u32,
+    text: &mut Text<'_>,
+) {
+    let now = time::jiffies();
+    let mut line = Line::new();
+    let guard = rcu::read_lock();
+    let show = |connection: Lent<'_, Connection<A>>| {
+        if connection.status().is_dead() {
+            return;
+        }
+        line.clear();
+        line.protocol(connection.protocol);
+        for end in [
+            connection.client.ip(),
+            connection.virt.ip(),
+            connection.server_endpoint(),
+        ] {
+            line.byte(b' ');
+            line.place(end.addr, end.port);
+        }
+        C::add_to(&mut line, connection.get(), now);
+        line.byte(b'\n');
+        text.write_bytes(line.bytes());
+    };
+    let table = connections.table();
+    table.bucket_entries(bucket, show, Held::from(&guard));
+}
+
+/// Adds the name of a connection's state.
+pub fn add_state<A: Address>(line: &mut Line, connection: &Connection<A>) {
+    line.byte(b' ');
+    line.text(connection.state_name(), 11);
+    line.byte(b' ');
+}
+
+/// Adds the seconds until a connection ends.
+pub fn add_seconds<A: Address>(line: &mut Line, connection: &Connection<A>, now: u32) {
+    line.decimal(connection.ticks_left(now) / time::HZ, 7);
+}
+
+/// What `ip_vs_conn` shows.
+pub struct Connected;
+
+/// The contents of the file.
+pub type ConnFile = Listed<Connected>;
+
+impl Columns for Connected {
+    const NAME: &'static CStr = c_str!("ip_vs_conn");
+    const HEADINGS: &'static str =
+        "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n";
+
+    fn add_to<A: Address>(line: &mut Line, connection: &Connection<A>, now: u32) {
+        add_state(line, connection);
+        add_seconds(line, connection, now);
+        if let Some(call) = connection.call() {
+            line.byte(b' ');
+            line.text(Engine::Sip.name(), 0);
+            line.byte(b' ');
+            line.text(str::from_utf8(call).unwrap_or("ERR!"), 0);
+        }
     }
 }

@@ -3,40 +3,28 @@
 //! `/proc/net/ip_vs_conn_sync`: the connections and where they were made
 //! (reference §9.1).
 
-use super::conn_file::{self, Place};
-use crate::sys::{
-    net::Net,
-    procfs::{Contents, Text},
+use super::{
+    conn_file::{add_seconds, add_state, Columns, Listed},
+    line::Line,
 };
-use core::fmt::{self, Write};
+use crate::{conn::Connection, packet::Address};
 use kernel::{c_str, prelude::*};
 
-/// The contents of the file: a line of headings, then a step for each bucket of the tables.
-pub struct ConnSyncFile;
+/// What `ip_vs_conn_sync` shows.
+pub struct Origins;
 
-impl Contents for ConnSyncFile {
+/// The contents of the file.
+pub type ConnSyncFile = Listed<Origins>;
+
+impl Columns for Origins {
     const NAME: &'static CStr = c_str!("ip_vs_conn_sync");
+    const HEADINGS: &'static str =
+        "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Origin Expires\n";
 
-    type Place = Place;
-
-    fn first(_net: Net<'_>) -> Option<Place> {
-        Some(Place::Headings)
-    }
-
-    fn after(net: Net<'_>, place: Place) -> Option<Place> {
-        place.after(net)
-    }
-
-    fn show(net: Net<'_>, place: Place, text: &mut Text<'_>) -> fmt::Result {
-        if let Place::Headings = place {
-            return text.write_str(
-                "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Origin Expires\n",
-            );
-        }
-        conn_file::for_each(net, place, |line| {
-            let (ends, state, seconds) = (line.ends(), line.state, line.seconds);
-            // All of them were made here: there is no synchronisation.
-            writeln!(text, "{ends} {state:<11} {:<6} {seconds:7}", "LOCAL")
-        })
+    fn add_to<A: Address>(line: &mut Line, connection: &Connection<A>, now: u32) {
+        add_state(line, connection);
+        // All of them were made here: there is no synchronisation.
+        line.text("LOCAL", 7);
+        add_seconds(line, connection, now);
     }
 }

@@ -6,14 +6,14 @@ use super::{
     attr::{Attr, Attrs},
     family::Outcome as Answered,
     parse::{self, Fault, Parsed},
-    uapi::{cmd, dest, drop, explanation, flow, top},
+    uapi::{cmd, drop, explanation, flow, top},
     write::{self, Style},
 };
 use crate::{
     conn::Way,
     director::{Balanced, Explanation, Forwarding, Outcome},
     netns::Netns,
-    packet::{Endpoint, Family, FlowKey},
+    packet::{Endpoint, FlowKey},
     sys::{
         genl::{Message, Request},
         netfilter::{Context, HookPoint},
@@ -180,9 +180,7 @@ fn write_explanation(message: &mut Message<'_>, style: Style, told: &Explanation
 fn write_forwarding(message: &mut Message<'_>, forwarding: &Forwarding) -> Result {
     if let Some(server) = forwarding.server {
         message.nest(explanation::SERVER, true, |message| {
-            write::family_attr(message, dest::ADDR_FAMILY, Family::of(server.addr))?;
-            write::addr_attr(message, dest::ADDR, server.addr)?;
-            write::be16_attr(message, dest::PORT, server.port)
+            write::server_key_attrs(message, server)
         })?;
     }
     write::be16_attr(message, explanation::TARGET_PORT, forwarding.target_port)?;

@@ -14,7 +14,6 @@ use super::{
 use crate::{
     events::{Group, OUTLET},
     netns::Netns,
-    packet::{Address, Endpoint, Family},
     proto::TimeoutOutOfRange,
     service::{
         config::{Detail, Refusal},
@@ -23,10 +22,7 @@ use crate::{
     stats::Shown,
     sys::genl::{Answers, Command, Kind, Listing, Outlet, Permission, Position, Request},
 };
-use core::{
-    marker::PhantomData,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use core::marker::PhantomData;
 use kernel::{c_str, prelude::*};
 
 const fn command(number: u8, kind: Kind) -> Command {
@@ -386,10 +382,10 @@ fn list_services<D: Dialect>(
     position: &mut Position,
     listing: &mut Listing<'_>,
 ) {
-    let [place, rest @ ..] = position.0;
+    let [place, a, b, c, _] = position.0;
     let from = match place {
         BEGIN => None,
-        INSIDE => Some(key_from_words(rest)),
+        INSIDE => Some(ServiceKey::from_words([a, b, c])),
         _ => return,
     };
     let mut next = [END, 0, 0, 0, 0];
@@ -399,65 +395,13 @@ fn list_services<D: Dialect>(
                 write::service(message, D::STYLE, &view)
             });
             if !fits {
-                let [a, b, c, d] = key_to_words(view.key);
-                next = [INSIDE, a, b, c, d];
+                let [a, b, c] = view.key.to_words();
+                next = [INSIDE, a, b, c, 0];
             }
             fits
         });
     });
     position.0 = next;
-}
-
-/// What a key of a service is packed as: kind and protocol, port or mark, address.
-const IS_MARK: u64 = 1 << 32;
-const IS_IPV6: u64 = 1 << 33;
-
-/// The key of a service as part of a position.
-pub fn key_to_words(key: ServiceKey) -> [u64; 4] {
-    let family = match key.family() {
-        Family::V4 => 0,
-        Family::V6 => IS_IPV6,
-    };
-    match key {
-        ServiceKey::Mark { mark, .. } => [family | IS_MARK, u64::from(mark), 0, 0],
-        ServiceKey::Address { protocol, endpoint } => {
-            let [low, high] = match endpoint.addr {
-                IpAddr::V4(addr) => addr.words(),
-                IpAddr::V6(addr) => addr.words(),
-            };
-            [
-                family | u64::from(protocol),
-                u64::from(endpoint.port),
-                low,
-                high,
-            ]
-        }
-    }
-}
-
-/// The key that [`key_to_words`] packed.
-pub fn key_from_words([kind, port, low, high]: [u64; 4]) -> ServiceKey {
-    let is_ipv6 = kind & IS_IPV6 != 0;
-    if kind & IS_MARK != 0 {
-        let family = if is_ipv6 { Family::V6 } else { Family::V4 };
-        return ServiceKey::Mark {
-            family,
-            mark: port as u32,
-        };
-    }
-    let addr = if is_ipv6 {
-        let octets = (u128::from(high) << 64 | u128::from(low)).to_le_bytes();
-        Ipv6Addr::from(octets).into()
-    } else {
-        Ipv4Addr::from((low as u32).to_le_bytes()).into()
-    };
-    ServiceKey::Address {
-        protocol: kind as u8,
-        endpoint: Endpoint {
-            addr,
-            port: port as u16,
-        },
-    }
 }
 
 /// Lists the real servers of a service; the position is the number of those listed.

@@ -31,6 +31,22 @@ pub struct Selected {
     pub says_all: bool,
 }
 
+/// Refuses filters with something in them that is not known here, which may have meant fewer entries. For what can't be
+/// undone.
+pub fn refuse_unknown(attrs: Attrs<'_>) -> Parsed<'_, ()> {
+    let Some(attr) = attrs.get(top::FILTER) else {
+        return Ok(());
+    };
+    let is_unknown = |attr: &Attr<'_>| !(filter::SERVICE..=filter::ALL).contains(&attr.kind);
+    match parse::nested(attr)?.iter().find(is_unknown) {
+        None => Ok(()),
+        Some(attr) => {
+            let message = c_str!("the filter has an attribute that this module does not know");
+            Err(Fault::at(EINVAL, message, attr))
+        }
+    }
+}
+
 /// What a request selects; everything if it has no filter.
 pub fn selected(attrs: Attrs<'_>) -> Parsed<'_, Selected> {
     let Some(attr) = attrs.get(top::FILTER) else {

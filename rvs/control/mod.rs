@@ -14,6 +14,7 @@ mod explain;
 mod family;
 mod files;
 mod filter;
+mod line;
 mod notice;
 mod operation;
 mod parse;

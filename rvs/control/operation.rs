@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Changes of the configuration as requests ask for them: one, or in a
-//! transaction many. What a request means is worked out before anything is
-//! locked; whether it can be done, the configuration says.
+//! transaction many. What a request means is worked out here; whether it can
+//! be done, the configuration says.
 
 use super::{
     attr::Attrs,

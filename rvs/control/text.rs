@@ -49,16 +49,25 @@ pub struct ProtocolName(pub u8);
 
 impl fmt::Display for ProtocolName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self.0 {
-            0 => "IP",
-            1 => "ICMP",
-            6 => "TCP",
-            17 => "UDP",
-            58 => "ICMPv6",
-            132 => "SCTP",
-            other => return write!(f, "IP_{other}"),
-        })
+        match protocol_name(self.0) {
+            Some(name) => f.pad(name),
+            None => write!(f, "IP_{}", self.0),
+        }
     }
+}
+
+/// The name of an IP protocol number, if it has one.
+#[must_use]
+pub const fn protocol_name(number: u8) -> Option<&'static str> {
+    Some(match number {
+        0 => "IP",
+        1 => "ICMP",
+        6 => "TCP",
+        17 => "UDP",
+        58 => "ICMPv6",
+        132 => "SCTP",
+        _ => return None,
+    })
 }
 
 /// What a service is found by.

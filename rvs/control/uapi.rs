@@ -62,6 +62,7 @@ pub mod top {
     pub const SILENT: u16 = 18;
     pub const EVENT: u16 = 19;
     pub const EVENTS_LOST: u16 = 20;
+    pub const CURSOR: u16 = 21;
 }
 
 /// Attributes of the answer to [`cmd::GET_INFO`].

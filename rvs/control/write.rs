@@ -58,6 +58,11 @@ pub fn u64_attr(message: &mut Message<'_>, kind: u16, value: u64) -> Result {
     message.put(kind, &value.to_ne_bytes())
 }
 
+/// Appends 64-bit numbers in host order.
+pub fn words_attr<const N: usize>(message: &mut Message<'_>, kind: u16, words: [u64; N]) -> Result {
+    message.put(kind, words.map(u64::to_ne_bytes).as_flattened())
+}
+
 /// Appends a text with the zero that ends it.
 pub fn text_attr(message: &mut Message<'_>, kind: u16, text: &str) -> Result {
     bytes_attr(message, kind, text.as_bytes())
@@ -206,7 +211,8 @@ pub fn service_key(message: &mut Message<'_>, key: ServiceKey) -> Result {
     })
 }
 
-fn server_key_attrs(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
+/// Appends where a real server is, within the nest of one.
+pub fn server_key_attrs(message: &mut Message<'_>, endpoint: Endpoint<IpAddr>) -> Result {
     addr_attr(message, dest::ADDR, endpoint.addr)?;
     be16_attr(message, dest::PORT, endpoint.port)?;
     family_attr(message, dest::ADDR_FAMILY, Family::of(endpoint.addr))

@@ -219,9 +219,12 @@ impl Balancer {
     ) {
         let is_removed = path.server.is_some_and(|server| !server.is_available());
         let needs_server = way == Way::In && path.method != Method::Bypass;
-        let route = path.route(context);
+        // A server that was removed keeps no route.
+        let route = match is_removed {
+            true => Err(Reason::ServerRemoved),
+            false => path.route(context),
+        };
         told.outcome = match (&route, needs_server) {
-            (_, true) if is_removed => Outcome::Dropped(Reason::ServerRemoved),
             (Err(reason), true) => Outcome::Dropped(*reason),
             _ => Outcome::Forwarded,
         };

@@ -16,10 +16,9 @@ use crate::{
         tcp::{self as tcp_machine, State},
         Protocol,
     },
-    service::Method,
+    service::{Method, RealServer},
     stats::drops::Reason,
     sys::{
-        cpu,
         flow_table::{Lent, Place, Walked},
         net::Net,
         netfilter::Context,
@@ -44,29 +43,85 @@ pub enum Ending {
 /// Entries that are ended between two steps of a walk.
 const BATCH: usize = 16;
 
+/// How far a pass over the tables of both families has come.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// To this place in the table of IPv4.
+    V4(Place),
+    /// Through that, and to this place in the table of IPv6.
+    V6(Place),
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::V4(Place::default())
+    }
+}
+
+impl Progress {
+    /// Where the two parts of a pass begin that goes on from here.
+    fn begins(self) -> (Option<Place>, Place) {
+        match self {
+            Self::V4(place) => (Some(place), Place::default()),
+            Self::V6(place) => (None, place),
+        }
+    }
+}
+
 impl Balancer {
-    /// How many entries of the table are selected. Sleeps.
-    pub fn count_selected(&self, selection: &impl Selects) -> u64 {
-        let v4 = self.connections4.count_selected(selection);
-        v4.saturating_add(self.connections6.count_selected(selection))
+    /// Tells `count` the real server of each selected entry, `None` if it has none, in a pass from `from` on. Where the
+    /// selection ended it; `None` if it is through. Sleeps.
+    pub fn tally(
+        &self,
+        selection: &impl Selects,
+        from: Progress,
+        mut count: impl FnMut(Option<&RealServer>),
+    ) -> Option<Progress> {
+        let (from4, from6) = from.begins();
+        let (v4, v6) = (&self.connections4, &self.connections6);
+        from4
+            .and_then(|from| {
+                v4.visit_selected(selection, from, |entry| count(entry.server.as_deref()))
+            })
+            .map(Progress::V4)
+            .or_else(|| {
+                v6.visit_selected(selection, from6, |entry| count(entry.server.as_deref()))
+                    .map(Progress::V6)
+            })
     }
 
-    /// Ends the selected entries of the table, and says how many; fewer if the process is being killed.
-    /// Sleeps.
-    pub fn end_selected(&self, net: Net<'_>, selection: &impl Selects, ending: Ending) -> u64 {
-        let v4 = self.end_of_family::<Ipv4Addr>(net, selection, ending);
-        let v6 = self.end_of_family::<Ipv6Addr>(net, selection, ending);
-        v4.saturating_add(v6)
+    /// Ends the selected entries of the table in a pass from `from` on. How many, and where the selection ended it,
+    /// `None` if it is through. Sleeps.
+    pub fn end_selected(
+        &self,
+        net: Net<'_>,
+        selection: &impl Selects,
+        ending: Ending,
+        from: Progress,
+    ) -> (u64, Option<Progress>) {
+        let (from4, from6) = from.begins();
+        let mut ended = 0;
+        let stopped = from4
+            .and_then(|from| {
+                self.end_of_family::<Ipv4Addr>(net, selection, ending, from, &mut ended)
+            })
+            .map(Progress::V4)
+            .or_else(|| {
+                self.end_of_family::<Ipv6Addr>(net, selection, ending, from6, &mut ended)
+                    .map(Progress::V6)
+            });
+        (ended, stopped)
     }
 
+    /// As [`Balancer::end_selected`], for a family.
     fn end_of_family<A: Balanced>(
         &self,
         net: Net<'_>,
         selection: &impl Selects,
         ending: Ending,
-    ) -> u64 {
-        let mut ended = 0u64;
-        let mut place = Place::default();
+        mut place: Place,
+        ended: &mut u64,
+    ) -> Option<Place> {
         loop {
             let guard = rcu::read_lock();
             let rcu = Held::from(&guard);
@@ -88,22 +143,22 @@ impl Balancer {
                 },
                 rcu,
             );
-            let before = ended;
+            let before = *ended;
             for entry in batch.into_iter().flatten() {
                 if self.end_one::<A>(net, entry, ending, rcu) {
-                    ended = ended.wrapping_add(1);
+                    *ended = ended.wrapping_add(1);
                 }
             }
             drop(guard);
             match walked {
                 // What was ended does not count among equals any more.
                 Walked::On(next) | Walked::Stopped(next)
-                    if next.is_amid_equals() && ended != before => {}
+                    if next.is_amid_equals() && *ended != before => {}
                 Walked::On(next) | Walked::Stopped(next) => place = next,
-                Walked::Through => return ended,
+                Walked::Through => return None,
             }
-            if !cpu::breathe() {
-                return ended;
+            if !selection.goes_on() {
+                return Some(place);
             }
         }
     }

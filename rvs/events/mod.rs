@@ -6,8 +6,10 @@
 //! how it looks on the wire is `control::notice`'s.
 
 mod bucket;
+mod ledger;
 mod sample;
 
+pub use ledger::Ledger;
 pub use sample::Sample;
 
 use crate::{
@@ -20,13 +22,9 @@ use crate::{
         RealServer, ServiceKey,
     },
     stats::drops::Reason,
-    sys::{genl::Outlet, net::Net, time},
+    sys::{genl::Outlet, net::Net},
 };
-use bucket::Bucket;
-use core::{
-    net::IpAddr,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use core::net::IpAddr;
 use kernel::{c_str, prelude::*};
 
 /// Where events go out: the native family.
@@ -166,48 +164,23 @@ pub enum Subject<'a> {
     Packet(Reason, &'a Sample),
 }
 
-/// What is told of a namespace at most, and what could not be told.
-pub struct Ledger {
-    servers: Bucket,
-    drops: Bucket,
-    lost: AtomicU64,
-}
-
-/// Real servers that flap are told of so many times a second, after a pause so many times at once.
-const SERVERS: [u32; 2] = [100, 500];
-/// As [`SERVERS`], for dropped packets: a sample of them.
-const DROPS: [u32; 2] = [20, 20];
-
-impl Ledger {
-    /// For a namespace of which nothing was told yet.
-    pub fn new() -> Self {
-        let now = time::jiffies();
-        let bucket = |[rate, burst]: [u32; 2]| Bucket::new(rate, burst, now);
-        Self {
-            servers: bucket(SERVERS),
-            drops: bucket(DROPS),
-            lost: AtomicU64::new(0),
-        }
-    }
-
-    /// Whether an event of this group is told; if so, how many before it were not.
-    fn admit(&self, group: Group) -> Option<u32> {
-        match group {
-            Group::Servers => self.servers.take(time::jiffies()),
-            Group::Drops => self.drops.take(time::jiffies()),
-            Group::Config | Group::Defence | Group::Table => Some(0),
-        }
-    }
-
-    /// How many events nobody heard of because memory was out.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
-}
-
 /// Tells those who listen what happened. From any context, as long as the namespace's balancer is
 /// there; costs next to nothing while nobody listens.
 pub fn emit(net: Net<'_>, event: Event, subject: Subject<'_>) {
+    emit_if_any(net, event, || Some(subject));
+}
+
+/// Tells of a dropped packet of this length, which begins with `bytes` from the network header on.
+pub fn dropped(net: Net<'_>, reason: Reason, bytes: &[u8], len: usize) {
+    let mut sample = None;
+    emit_if_any(net, Event::PacketDropped, || {
+        let sample = sample.insert(Sample::of(bytes, len)?);
+        Some(Subject::Packet(reason, sample))
+    });
+}
+
+/// As [`emit`]; what it happened to is worked out if it is told.
+fn emit_if_any<'a>(net: Net<'_>, event: Event, subject: impl FnOnce() -> Option<Subject<'a>>) {
     let group = event.group();
     if !group.is_heard(net) {
         return;
@@ -219,17 +192,10 @@ pub fn emit(net: Net<'_>, event: Event, subject: Subject<'_>) {
     let Some(left_out) = ledger.admit(group) else {
         return;
     };
-    if control::notify(net, event, left_out, subject).is_err() {
-        ledger.lost.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Tells of a dropped packet of this length, which begins with `bytes` from the network header on.
-pub fn dropped(net: Net<'_>, reason: Reason, bytes: &[u8], len: usize) {
-    if !Group::Drops.is_heard(net) {
+    let Some(subject) = subject() else {
         return;
-    }
-    if let Some(sample) = Sample::of(bytes, len) {
-        emit(net, Event::PacketDropped, Subject::Packet(reason, &sample));
+    };
+    if control::notify(net, event, left_out, subject).is_err() {
+        ledger.note_lost();
     }
 }

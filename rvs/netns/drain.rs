@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The job that looks after real servers that are being drained: it runs
-//! whether or not the command that asked for it still does.
+//! whether or not the command that asked for it still does. However many they
+//! are, it passes over the connections once for each thing that is to be done.
 
 use super::Netns;
 use crate::{
-    conn::{OfServer, Part},
-    director::{Balancer, Ending},
-    packet::Endpoint,
-    sched::Candidate,
+    conn::{Connection, Part, Selects},
+    director::{Balancer, Ending, Progress},
+    packet::{Address, Endpoint, Family},
     service::{
         config::{
-            drain::{DrainPlan, Draining, Leftovers},
+            drain::{DrainPlan, Draining, Drains, Due, Leftovers},
             Refusal,
         },
         ServiceKey,
     },
-    sys::{net::Net, time, worker::Job},
+    sys::{cpu, flow_table::Lent, net::Net, time, worker::Job},
 };
 use core::net::IpAddr;
 
@@ -24,6 +24,8 @@ use core::net::IpAddr;
 const LOOK_TICKS: u32 = time::HZ / 4;
 /// Ticks between two looks at all connections, which find those that are half closed.
 const PASS_TICKS: u32 = time::HZ;
+/// The shortest pause between two runs: deadlines that follow each other closely are met together.
+const PAUSE_TICKS: u32 = time::HZ / 10;
 
 /// The job of a namespace.
 pub struct Drainer {
@@ -40,26 +42,50 @@ impl Drainer {
 impl Job for Drainer {
     fn run(&self) -> Option<u32> {
         let netns = Netns::of(self.net).ok()?;
-        if netns.state.lock().is_quiesced {
-            return None;
-        }
         let balancer = netns.balancer()?;
-        let Some(Ok(drains)) = netns.read_config(|config| config.drains()) else {
+        let began = time::jiffies();
+        let Some(Ok(mut drains)) = netns.read_config(|config| config.drains(began)) else {
             // Memory is out: later.
             return Some(PASS_TICKS);
         };
-        let mut next: Option<u32> = None;
-        for mut draining in drains {
-            let wait = netns.look_at(&mut draining, &balancer);
-            // Whoever removed the server or its service meanwhile had reasons.
-            let _ = netns.change(|transaction| transaction.note_drain(&draining));
-            if draining.drain.is_done {
-                netns.sweep_if_asked();
-            } else {
-                next = Some(next.map_or(wait, |next| next.min(wait)));
-            }
+        let next = netns.look_after(&mut drains, &balancer);
+        if netns.is_quiesced() {
+            return None;
         }
-        next
+        let noted = netns.change(|transaction| transaction.note_drains(&drains));
+        let next = match noted {
+            Ok(()) => next?,
+            Err(_) => next.map_or(PASS_TICKS, |next| next.min(PASS_TICKS)),
+        };
+        // A table that takes long to pass over keeps nobody busy for more than half of the time.
+        let took = time::jiffies().wrapping_sub(began);
+        Some(next.max(took).max(PAUSE_TICKS))
+    }
+}
+
+/// Entries of those real servers that are drained for which `wants` says so.
+struct OfDrained<'a, W> {
+    netns: &'a Netns,
+    drains: &'a Drains,
+    part: Part,
+    wants: W,
+}
+
+impl<W: Fn(&Draining) -> bool> Selects for OfDrained<'_, W> {
+    fn excludes(&self, family: Family) -> bool {
+        let mut servers = self.drains.iter().map(|draining| &draining.server);
+        !servers.any(|server| server.service.family() == family)
+    }
+
+    fn includes<A: Address>(&self, entry: Lent<'_, Connection<A>>, now: u32) -> bool {
+        let server = entry.server.as_deref().filter(|own| own.is_draining());
+        let draining = server.and_then(|server| self.drains.of(server));
+        draining.is_some_and(&self.wants) && self.part.includes(entry.get(), now)
+    }
+
+    fn goes_on(&self) -> bool {
+        cpu::breathe();
+        !self.netns.is_quiesced()
     }
 }
 
@@ -72,20 +98,11 @@ impl Netns {
         endpoint: Endpoint<IpAddr>,
         plan: DrainPlan,
     ) -> Result<(), Refusal> {
-        let mut drained = None;
-        self.change(|transaction| {
-            drained = Some(transaction.start_drain(key, endpoint, plan)?);
-            Ok(())
-        })?;
-        if let Some((server, balancer)) = drained.zip(self.balancer()) {
-            let movable = OfServer {
-                server: &server,
-                part: Part::Movable,
-            };
-            balancer.end_selected(self.net, &movable, Ending::Silent);
-        }
-        if let Some(active) = self.state.lock().active.as_ref() {
-            active.drainer.hurry();
+        self.change(|transaction| transaction.start_drain(key, endpoint, plan))?;
+        let state = self.lock();
+        let drainer = state.active.as_ref().and_then(|it| it.drainer.as_ref());
+        if let Some(drainer) = drainer {
+            drainer.hurry();
         }
         Ok(())
     }
@@ -99,31 +116,71 @@ impl Netns {
         self.change(|transaction| transaction.stop_drain(key, endpoint))
     }
 
-    /// Looks at a real server that is being drained, and ends what is left if it is time for that. After how
-    /// many ticks to look again. Sleeps.
-    fn look_at(&self, draining: &mut Draining, balancer: &Balancer) -> u32 {
-        let Draining { server, drain, .. } = draining;
-        let until_deadline = drain.ticks_left(time::jiffies()).unwrap_or(u32::MAX);
-        drain.left = server.active();
-        if drain.left > 0 && until_deadline > 0 {
-            return LOOK_TICKS.min(until_deadline);
+    /// Does what is due for the real servers that are being drained. After how many ticks to look again; `None` if
+    /// nothing is left to be done. Sleeps.
+    fn look_after(&self, drains: &mut Drains, balancer: &Balancer) -> Option<u32> {
+        self.end(drains, balancer, Part::Movable, Ending::Silent, |it| {
+            !it.drain.has_moved
+        });
+        self.count(drains, balancer);
+        for (leftovers, ending) in [
+            (Leftovers::Reset, Ending::Reset),
+            (Leftovers::Drop, Ending::Silent),
+        ] {
+            self.end(drains, balancer, Part::Unfinished, ending, |it| {
+                it.due == Due::End(leftovers)
+            });
         }
-        let unfinished = OfServer {
-            server,
-            part: Part::Unfinished,
-        };
-        let left = if until_deadline > 0 {
-            balancer.count_selected(&unfinished)
-        } else {
-            let ending = match drain.plan.leftovers {
-                Leftovers::Reset => Ending::Reset,
-                Leftovers::Drop => Ending::Silent,
+        let mut next: Option<u32> = None;
+        for draining in drains.iter_mut() {
+            draining.conclude();
+            let pause = match draining.due {
+                _ if draining.drain.is_done => continue,
+                Due::Nothing => LOOK_TICKS,
+                Due::Count | Due::End(_) => PASS_TICKS,
             };
-            balancer.end_selected(self.net, &unfinished, ending);
-            0
-        };
-        drain.left = u32::try_from(left).unwrap_or(u32::MAX);
-        drain.is_done = left == 0;
-        PASS_TICKS.min(until_deadline)
+            let until_deadline = draining.drain.ticks_left(time::jiffies());
+            let wait = pause.min(until_deadline.unwrap_or(u32::MAX));
+            next = Some(next.map_or(wait, |next| next.min(wait)));
+        }
+        next
+    }
+
+    /// Ends a part of the connections of the real servers for which `wants` says so. Sleeps.
+    fn end(
+        &self,
+        drains: &Drains,
+        balancer: &Balancer,
+        part: Part,
+        ending: Ending,
+        wants: impl Fn(&Draining) -> bool,
+    ) {
+        if drains.iter().any(&wants) {
+            let meant = OfDrained {
+                netns: self,
+                drains,
+                part,
+                wants,
+            };
+            balancer.end_selected(self.net, &meant, ending, Progress::default());
+        }
+    }
+
+    /// Counts the unfinished connections where that is due. Sleeps.
+    fn count(&self, drains: &Drains, balancer: &Balancer) {
+        let wants = |draining: &Draining| draining.due == Due::Count;
+        if drains.iter().any(wants) {
+            let meant = OfDrained {
+                netns: self,
+                drains,
+                part: Part::Unfinished,
+                wants,
+            };
+            balancer.tally(&meant, Progress::default(), |server| {
+                if let Some(draining) = server.and_then(|server| drains.of(server)) {
+                    draining.count_one();
+                }
+            });
+        }
     }
 }

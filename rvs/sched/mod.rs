@@ -270,17 +270,22 @@ impl Scheduler {
         }
     }
 
-    /// The cursor to go on with after a change of configuration; `servers` are those after the change.
+    /// The cursor to go on with after changes of configuration, in their order; `prepared` is what
+    /// [`prepare`](Scheduler::prepare) gave for the servers as they are after them.
     #[must_use]
-    pub fn after_change<C: Candidate>(
+    pub fn after_changes(
         self,
         cursor: Cursor,
-        change: Change,
-        servers: &[C],
+        changes: impl IntoIterator<Item = Change>,
+        prepared: Prepared,
     ) -> Cursor {
+        let mut changes = changes.into_iter();
         match self {
-            Scheduler::RoundRobin => rr::after_change(cursor, change),
-            Scheduler::WeightedRoundRobin => wrr::after_change(cursor, wrr::prepare(servers)),
+            Scheduler::RoundRobin => changes.fold(cursor, rr::after_change),
+            Scheduler::WeightedRoundRobin => match changes.next() {
+                Some(_) => wrr::after_change(cursor, prepared),
+                None => cursor,
+            },
             _ => cursor,
         }
     }

@@ -202,6 +202,11 @@ impl Tracked<'_> {
 }
 
 impl Skb<'_> {
+    /// Whether it goes to who began its flow; `None` if the flow is not followed.
+    pub fn is_tracked_answer(&self) -> Option<bool> {
+        Some(self.tracked()?.is_answer)
+    }
+
     fn tracked(&self) -> Option<Tracked<'_>> {
         let word = self.tracking_word();
         let entry = NonNull::new((word & !CT_INFO) as *mut bindings::nf_conn)?;

@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/x_tables.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -147,6 +148,22 @@ void rvs_init_delayed_work(struct delayed_work *work, work_func_t func)
 	INIT_DELAYED_WORK(work, func);
 }
 
+int rvs_xt_register_match(struct xt_match *match)
+{
+#if IS_REACHABLE(CONFIG_NETFILTER_XTABLES)
+	return xt_register_match(match);
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+void rvs_xt_unregister_match(struct xt_match *match)
+{
+#if IS_REACHABLE(CONFIG_NETFILTER_XTABLES)
+	xt_unregister_match(match);
+#endif
+}
+
 void rvs_kfree_skb(struct sk_buff *skb)
 {
 	kfree_skb(skb);
@@ -209,6 +226,8 @@ bool rvs_skb_cut(struct sk_buff *skb, unsigned int len)
 	if (skb_unclone(skb, GFP_ATOMIC))
 		return false;
 	skb_gso_reset(skb);
+	if (skb->protocol == htons(ETH_P_IPV6))
+		IP6CB(skb)->frag_max_size = 0;
 	return !pskb_trim(skb, len);
 }
 

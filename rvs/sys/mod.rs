@@ -27,6 +27,7 @@ pub mod sysctl;
 pub mod task;
 pub mod time;
 pub mod worker;
+pub mod xtables;
 
 pub use kernel::sync::Arc;
 

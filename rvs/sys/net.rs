@@ -175,8 +175,12 @@ unsafe impl<T: PerNet> Send for PerNetRegistration<T> {}
 // SAFETY: as above.
 unsafe impl<T: PerNet> Sync for PerNetRegistration<T> {}
 
-/// The memory that the kernel gives each namespace for us: a pointer to the boxed value.
+/// The memory that the kernel gives each namespace for us: a pointer to the boxed value, tagged
+/// [`LEAVING`] once the namespace is about to go.
 type Slot<T> = AtomicPtr<T>;
+
+/// Tag of a slot's pointer: [`of`] gives the value to nobody any more.
+const LEAVING: usize = 1;
 
 impl<T: PerNet> PerNetRegistration<T> {
     /// Makes the values of all namespaces that exist, and of those to come. Fails with `EBUSY` if
@@ -237,18 +241,21 @@ unsafe fn slot<T: PerNet>(net: *mut bindings::net) -> *mut Slot<T> {
 
 /// The value of a namespace, `None` while it is being set up or taken down, or the module is.
 ///
-/// To be called only from what [`PerNet`] values or the module itself registered with the kernel
-/// and take back before the values go: netlink commands, files below `/proc/net`.
+/// To be called only under RCU, for `'a`, with the module held; or from what [`PerNet`] values or the module
+/// itself registered with the kernel and take back before the values go: netlink commands, files below
+/// `/proc/net`.
 pub fn of<'a, T: PerNet>(net: Net<'a>) -> Option<&'a T> {
     if !T::id().is_registered.load(Ordering::Acquire) {
         return None;
     }
-    // SAFETY: the index is assigned; the slot is null or points to the box that lives until `exit`,
-    // which comes after the end of our caller.
-    unsafe {
-        let slot = slot::<T>(net.as_ptr());
-        (*slot).load(Ordering::Acquire).as_ref()
+    // SAFETY: the index is assigned.
+    let value = unsafe { (*slot::<T>(net.as_ptr())).load(Ordering::Acquire) };
+    if value.addr() & LEAVING != 0 {
+        return None;
     }
+    // SAFETY: null or the box that lives until `exit`, which comes after the end of our caller: a grace period
+    // after the pointer was tagged, at the earliest.
+    unsafe { value.as_ref() }
 }
 
 /// Makes the value of a namespace.
@@ -276,8 +283,14 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
 unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
     // SAFETY: the kernel passes a valid namespace whose `init` has run or failed; the slot is null
     // or holds its box.
-    if let Some(value) = unsafe { (*slot::<T>(net)).load(Ordering::Acquire).as_ref() } {
+    let slot = unsafe { &*slot::<T>(net) };
+    let value = slot.load(Ordering::Acquire);
+    // SAFETY: as above.
+    if let Some(value) = unsafe { value.as_ref() } {
         value.quiesce();
+    }
+    if !value.is_null() {
+        slot.store(value.map_addr(|addr| addr | LEAVING), Ordering::Release);
     }
 }
 
@@ -291,6 +304,7 @@ unsafe extern "C" fn exit<T: PerNet>(net: *mut bindings::net) {
     // and it is taken only once.
     unsafe {
         let value = (*slot::<T>(net)).swap(ptr::null_mut(), Ordering::AcqRel);
+        let value = value.map_addr(|addr| addr & !LEAVING);
         if !value.is_null() {
             drop(KBox::from_raw(value));
         }

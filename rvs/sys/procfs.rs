@@ -36,11 +36,18 @@ pub struct Text<'a> {
     _seq: PhantomData<&'a mut bindings::seq_file>,
 }
 
-impl fmt::Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+impl Text<'_> {
+    /// Writes text that need not be UTF-8.
+    pub fn write_bytes(&mut self, text: &[u8]) {
         // SAFETY: the file is being shown; text beyond its buffer is noticed by `seq_file`, which
         // then asks again with a larger one.
         unsafe { bindings::seq_write(self.seq, text.as_ptr().cast(), text.len()) };
+    }
+}
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write_bytes(text.as_bytes());
         Ok(())
     }
 }

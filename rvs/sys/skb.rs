@@ -156,6 +156,21 @@ impl<'a> Skb<'a> {
         (missing == 0).then_some(bytes)
     }
 
+    /// A copy of the first bytes, wherever they lie: all that there are, and find room.
+    pub fn copy_head<'r>(&self, room: &'r mut [u8]) -> &'r [u8] {
+        let len = self.len().min(room.len());
+        let Some(room) = room.get_mut(..len) else {
+            return &[];
+        };
+        let to = room.as_mut_ptr().cast();
+        // SAFETY: the packet is valid and has so many bytes, for which there is room.
+        let missing = unsafe { bindings::skb_copy_bits(self.as_ptr(), 0, to, len as i32) };
+        match missing {
+            0 => room,
+            _ => &[],
+        }
+    }
+
     /// The first `len` bytes to write to, which nobody else sees: copied if they were shared.
     /// `None` if the packet is shorter or memory is out.
     #[inline]

@@ -5,3 +5,10 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import harness  # noqa: E402, F401  # finds the guest tests' lab
+from lab import marks  # noqa: E402
+
+
+def pytest_configure(config):
+    marks.register(config)

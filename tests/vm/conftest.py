@@ -5,6 +5,8 @@
     python3 -m pytest tests/vm --balancer=ip_vs     the same scenarios against the C module, as a check of the scenarios
 """
 
+import collections
+import itertools
 import os
 import sys
 
@@ -12,7 +14,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from lab import METHODS, Lab, module, namespace, shares  # noqa: E402
+from lab import METHODS, Lab, marks, module, namespace, shares  # noqa: E402
 from lab.ipvsadm import Ipvsadm  # noqa: E402
 from lab.kernel_log import KernelLog  # noqa: E402
 
@@ -23,8 +25,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "rvs_only: about something that C ip_vs does not have")
-    config.addinivalue_line("markers", "dual_stack: the machines have IPv6 too")
+    marks.register(config)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -50,6 +51,18 @@ def pytest_runtestloop(session):
             raise session.Interrupted(session.shouldstop)
         item = following
     return True
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which files took longest: by that they are shared out."""
+    spent = collections.Counter()
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        if hasattr(report, "duration"):
+            spent[report.nodeid.partition("::")[0]] += report.duration
+    if len(spent) > 1:
+        terminalreporter.write_sep("=", "slowest files")
+        for name, seconds in spent.most_common(12):
+            terminalreporter.write_line(f"{seconds:.0f}s {name}")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from lab import module
+from lab import eventually, module
+from lab.keepalived import Keepalived
 from lab.namespace import execute
 from lab.rvsctl import Rvsctl
 
@@ -67,6 +68,18 @@ def test_the_native_family_loads_rvs(lab, unloaded):
 def test_the_family_of_ip_vs_loads_rvs_if_it_is_preferred(lab, preferred):
     assert lab.director.run("ipvsadm", "-S", "-n") == ""
     assert which() == ["rvs"]
+
+
+def test_keepalived_loads_rvs_if_it_is_preferred(lab, preferred):
+    lab.run_program(Keepalived(lab.director, """virtual_server 192.0.2.1 80 {
+        lvs_sched rr
+        lvs_method NAT
+        protocol TCP
+        real_server 10.1.0.11 80 {}
+    }"""))
+    eventually(which, ["rvs"], within=20)
+    eventually(lambda: lab.director.run("ipvsadm", "-S", "-n").splitlines(), within=20,
+               expected=["-A -t 192.0.2.1:80 -s rr", "-a -t 192.0.2.1:80 -r 10.1.0.11:80 -m -w 1"])
 
 
 def test_every_module_of_ip_vs_means_rvs_if_it_is_preferred(preferred):

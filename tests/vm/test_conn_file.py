@@ -3,16 +3,18 @@
 
 import itertools
 import math
-import pathlib
+import struct
+import sys
 import threading
 import time
 
 import pytest
 
-from lab import VIP, eventually
-from lab.flood import Flood
+from lab import VIP, eventually, several_processors
+from lab.flood import Flood, long_queues
+from lab.netlink import GenericNetlink, attribute
 
-pytestmark = pytest.mark.rvs_only  # C ip_vs does not show connections that it moves in its table
+pytestmark = [pytest.mark.rvs_only, several_processors]  # C ip_vs does not show connections that it moves in its table
 
 PORTS, SOURCES = 40_001, 5
 FLOWS = PORTS * SOURCES
@@ -21,13 +23,9 @@ WIDTH = {"ip_vs_conn": 65, "ip_vs_conn_sync": 72}
 
 
 @pytest.fixture(autouse=True)
-def long_queues():
-    """The generator is not stopped by queues of a processor that get full."""
-    path = pathlib.Path("/proc/sys/net/core/netdev_max_backlog")
-    before = path.read_text("ascii")
-    path.write_text("300000", "ascii")
-    yield
-    path.write_text(before, "ascii")
+def nothing_is_lost():
+    with long_queues():
+        yield
 
 
 def flood(lab, service):
@@ -50,6 +48,20 @@ def read(node, name, size=-1):
         return b"".join(parts).splitlines()[1:], seconds
 
 
+def count(node, cursor=None):
+    """How many connections are behind a cursor, which a count in parts adds up."""
+    with node:
+        rvs = GenericNetlink("RVS")
+    total, more = 0, True
+    while more:
+        answer, = rvs.command(26, attribute(21, cursor) if cursor else b"")
+        total += int.from_bytes(answer[14], sys.byteorder)
+        cursor = answer.get(21)
+        more = cursor is not None
+    rvs.close()
+    return total
+
+
 def test_the_connections_are_listed_in_linear_time_and_safely_while_they_come_and_go(lab, balancer):
     server = lab.ghost_server()
     server.close()
@@ -67,6 +79,10 @@ def test_the_connections_are_listed_in_linear_time_and_safely_while_they_come_an
         if max(fifths) < 3 * min(fifths):
             break
     assert max(fifths) < 3 * min(fifths), fifths
+
+    assert count(lab.director) == FLOWS
+    half = count(lab.director, struct.pack("=QQQ", 0, 1 << 63, 0))  # hashes fall on both sides of it
+    assert abs(half - FLOWS // 2) < FLOWS // 20, half
 
     balancer.set_timeouts(0, 0, 1)
     end = threading.Thread(target=flood, args=(lab, service))  # gives each its new timeout

@@ -3,19 +3,23 @@
 that are ended at both ends."""
 
 import collections
+import errno
 import json
+import struct
 
 import pytest
 
-from lab import VIP, CommandFailed, dual_stack, eventually
+from lab import VIP, CommandFailed, dual_stack, eventually, several_processors
 from lab.flood import Flood
+from lab.netlink import GenericNetlink, attribute, u16, u32
 from lab.programs import TcpClient, UdpClient
 from lab.rvsctl import Rvsctl
 from lab.topology import VIP6
 
-pytestmark = pytest.mark.rvs_only
+pytestmark = [pytest.mark.rvs_only, several_processors]
 
 RESIDENTS, GUESTS = 2000, 12_000
+COUNT, KILL, FILTER, ENTRIES, CURSOR = 26, 28, 13, 14, 21
 
 
 @pytest.fixture
@@ -119,6 +123,19 @@ def test_wrong_filters_are_refused_with_what_would_be_right(rvsctl):
             rvsctl.command("conn", "list", *filters.split())
         assert refused.value.status == status, filters
         assert words in refused.value.stderr, filters
+
+
+def test_a_kill_refuses_a_filter_that_may_mean_more_than_is_known(lab, rvsctl):
+    rvsctl.command("service", "add", "udp", f"{VIP['direct-routing']}:53")
+    with lab.director:
+        rvs = GenericNetlink("RVS")
+    tcp, unknown, short_cursor = u16(2, 6), u32(4000, 1), attribute(CURSOR, bytes(20))
+    for command, body in (KILL, attribute(FILTER, tcp + unknown)), (KILL, attribute(FILTER, tcp) + short_cursor), (COUNT, short_cursor):
+        with pytest.raises(OSError) as refused:
+            rvs.command(command, body)
+        assert refused.value.errno == errno.EINVAL
+    assert struct.unpack("=Q", rvs.command(COUNT, attribute(FILTER, tcp + unknown))[0][ENTRIES]) == (0,)
+    rvs.close()
 
 
 def test_a_listing_meets_every_connection_once_while_the_table_grows_and_shrinks(lab, balancer, rvsctl):

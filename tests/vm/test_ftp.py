@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from lab import eventually, module, namespace
+from lab import eventually, module
 from lab.ftp import MODES, FtpServer, FtpSession, transfer
 from lab.programs import pattern
 from lab.tracking import rules
@@ -27,11 +27,8 @@ STATEFUL = """table ip filter {
 @pytest.fixture(scope="module", autouse=True)
 def helper(balancer_name, loaded_module):
     """C ip_vs has FTP in a module of its own."""
-    if balancer_name == "ip_vs":
-        namespace.execute(["modprobe", "ip_vs_ftp"])
-    yield
-    if module.loaded("ip_vs_ftp"):
-        namespace.execute(["rmmod", "ip_vs_ftp"])
+    with module.beside(balancer_name, "ip_vs_ftp"):
+        yield
 
 
 @pytest.fixture

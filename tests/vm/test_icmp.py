@@ -3,12 +3,11 @@
 
 import pytest
 
-from lab import DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, VIP, packet
+from lab import DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, VIP, either_family, packet
 from lab.programs import UdpClient
 
 CLIENT_PORT, PORT, SERVER_PORT = 40000, 53, 5353
 NAT = VIP["masquerading"]
-ROUTER_ON_THE_WAY = "198.51.100.7"
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def test_a_closed_port_of_a_masqueraded_server_is_reported_as_the_services(lab, 
 def test_errors_from_the_servers_side_are_rewritten_for_the_client(masqueraded):
     client, server = masqueraded
     about = packet.udp(client.address, CLIENT_PORT, server.address, SERVER_PORT, b"request", ttl=60)
-    for sender in (server.address, ROUTER_ON_THE_WAY):
+    for sender in (server.address, IPV4.far_away):
         server.send(packet.icmp_error(sender, client.address, 3, packet.PORT_UNREACHABLE, about))
         answer = client.receive()
         assert answer.source == NAT and answer.valid and answer.transport_valid
@@ -43,7 +42,7 @@ def test_errors_from_the_servers_side_are_rewritten_for_the_client(masqueraded):
 def test_fragmentation_needed_from_the_servers_side_keeps_its_size(masqueraded):
     client, server = masqueraded
     about = packet.udp(client.address, CLIENT_PORT, server.address, SERVER_PORT, b"request")
-    server.send(packet.icmp_error(ROUTER_ON_THE_WAY, client.address, 3, packet.FRAGMENTATION_NEEDED, about, rest=1234))
+    server.send(packet.too_big(IPV4.far_away, client.address, about, 1234))
     answer = client.receive()
     assert answer.icmp_mtu == 1234 and answer.inner.destination == NAT
 
@@ -52,27 +51,29 @@ def test_an_error_from_the_clients_side_is_rewritten_for_the_masqueraded_server(
     client, server = masqueraded
     server.send(packet.udp(server.address, SERVER_PORT, client.address, CLIENT_PORT, b"reply"))
     about = client.receive()
-    client.send(packet.icmp_error(ROUTER_ON_THE_WAY, NAT, 3, packet.FRAGMENTATION_NEEDED, about, rest=1111))
+    client.send(packet.too_big(IPV4.far_away, NAT, about, 1111))
     arrived = server.receive()
-    assert arrived.source == ROUTER_ON_THE_WAY and arrived.icmp_mtu == 1111 and arrived.transport_valid
+    assert arrived.source == IPV4.far_away and arrived.icmp_mtu == 1111 and arrived.transport_valid
     inner = arrived.inner
     assert (inner.source, inner.destination, inner.ports) == (server.address, client.address, (SERVER_PORT, CLIENT_PORT))
     assert inner.valid
 
 
-@pytest.mark.parametrize("method", ["tunneling", "direct-routing"])
-def test_an_error_from_the_clients_side_reaches_the_flows_server_as_it_is(lab, balancer, method):
-    client, server = lab.ghost_client(), lab.ghost_server()
-    service = balancer.add_service("udp", VIP[method], PORT, "rr")
-    balancer.add_server(service, lab.rs2.address, method)  # would be the next one
-    balancer.add_server(service, server.address, method)
-    client.send(packet.udp(client.address, CLIENT_PORT, VIP[method], PORT, b"request"))
-    server.receive()
-    about = packet.udp(VIP[method], PORT, client.address, CLIENT_PORT, b"reply")
-    sent = packet.icmp_error(ROUTER_ON_THE_WAY, VIP[method], 3, packet.FRAGMENTATION_NEEDED, about, rest=1111)
-    client.send(sent)
-    arrived = server.receive()
-    assert (arrived.inner if method == "tunneling" else arrived) == sent.but(ttl=63)
+@either_family
+def test_an_error_from_the_clients_side_reaches_the_flows_server_as_it_is_by_other_methods(lab, balancer, plan):
+    client, server = lab.ghost_client(plan), lab.ghost_server(plan)
+    for method in ("tunneling", "direct-routing"):
+        vip = plan.vip[method]
+        service = balancer.add_service("udp", vip, PORT, "rr")
+        balancer.add_server(service, lab.rs2.address_like(vip), method)  # would be the next one
+        balancer.add_server(service, server.address, method)
+        client.send(packet.udp(client.address, CLIENT_PORT, vip, PORT, b"request"))
+        server.receive()
+        about = packet.udp(vip, PORT, client.address, CLIENT_PORT, b"reply")
+        sent = packet.too_big(plan.far_away, vip, about, 1310)
+        client.send(sent)
+        arrived = server.receive()
+        assert (arrived.inner if method == "tunneling" else arrived) == sent.but(ttl=63)
 
 
 def test_a_program_on_a_masqueraded_server_learns_the_clients_path_mtu(lab, balancer):
@@ -81,7 +82,7 @@ def test_a_program_on_a_masqueraded_server_learns_the_clients_path_mtu(lab, bala
     client = lab.ghost_client()
     client.send(packet.udp(client.address, CLIENT_PORT, NAT, PORT, b"request"))
     reply = client.receive()
-    client.send(packet.icmp_error(ROUTER_ON_THE_WAY, NAT, 3, packet.FRAGMENTATION_NEEDED, reply.but(dont_fragment=True), rest=900))
+    client.send(packet.too_big(IPV4.far_away, NAT, reply.but(dont_fragment=True), 900))
     client.send(packet.udp(client.address, CLIENT_PORT, NAT, PORT, bytes(1000)))
     first = client.receive()
     assert first.more_fragments and len(first) <= 900
@@ -90,7 +91,7 @@ def test_a_program_on_a_masqueraded_server_learns_the_clients_path_mtu(lab, bala
 def test_an_error_about_an_unknown_flow_is_left_alone(masqueraded):
     client, server = masqueraded
     about = packet.udp(NAT, PORT, client.address, CLIENT_PORT + 1, b"never sent")
-    client.send(packet.icmp_error(ROUTER_ON_THE_WAY, NAT, 3, packet.FRAGMENTATION_NEEDED, about, rest=1111),
+    client.send(packet.too_big(IPV4.far_away, NAT, about, 1111),
                 packet.udp(client.address, CLIENT_PORT, NAT, PORT, b"after it"))
     assert server.receive().udp_data == b"after it"
 
@@ -136,7 +137,7 @@ def test_fragmentation_needed_on_the_way_of_a_tunnel_is_passed_on_to_the_client(
     balancer.add_server(service, server.address, "tunneling")
     large = packet.udp(client.address, CLIENT_PORT, VIP["tunneling"], PORT, bytes(1200), dont_fragment=True)
     client.send(large)
-    server.send(packet.icmp_error(ROUTER_ON_THE_WAY, DIRECTOR_INSIDE, 3, packet.FRAGMENTATION_NEEDED, server.receive(), rest=1000))
+    server.send(packet.too_big(IPV4.far_away, DIRECTOR_INSIDE, server.receive(), 1000))
     answer = client.receive()
     assert answer.icmp_type_code == (packet.DESTINATION_UNREACHABLE, packet.FRAGMENTATION_NEEDED)
     assert answer.transport_valid and answer.quotes(large)

@@ -3,10 +3,9 @@
 
 import pytest
 
-from lab import IPV4, IPV6, VIP, either_family, packet, tunnels
+from lab import IPV4, VIP, either_family, packet
 
 PORT, CLIENT_PORT, SERVER_PORT = 53, 40000, 5353
-ROUTER = {IPV4: "198.51.100.7", IPV6: "2001:db8:7::7"}
 NAT = "masquerading"
 
 
@@ -15,7 +14,7 @@ def switch(lab, name, value=1):
 
 
 def port_unreachable(plan, source, about):
-    return tunnels.error(source, about.source, *((1, 4) if plan.is_ipv6 else (3, 3)), about)
+    return packet.icmp_error(source, about.source, *((1, 4) if plan.is_ipv6 else (3, 3)), about)
 
 
 @either_family
@@ -25,9 +24,9 @@ def test_an_error_about_an_unknown_flow_is_scheduled_if_schedule_icmp_says_so(la
     balancer.add_server(service, server.address, NAT, port=SERVER_PORT)
     about = packet.udp(plan.vip[NAT], PORT, client.address, CLIENT_PORT, b"sent by another director")
     switch(lab, "schedule_icmp")
-    client.send(port_unreachable(plan, ROUTER[plan], about))
+    client.send(port_unreachable(plan, plan.far_away, about))
     arrived = server.receive()
-    assert arrived.source == ROUTER[plan] and arrived.transport_valid
+    assert arrived.source == plan.far_away and arrived.transport_valid
     inner = arrived.inner
     assert (inner.source, inner.destination, inner.ports) == (server.address, client.address, (SERVER_PORT, CLIENT_PORT))
     assert balancer.connection_of(CLIENT_PORT).server == (server.address, SERVER_PORT)
@@ -39,7 +38,7 @@ def test_a_scheduled_error_reaches_a_server_of_any_method_as_it_is(lab, balancer
     service = balancer.add_service("udp", VIP[method], PORT, "rr")
     balancer.add_server(service, server.address, method)
     switch(lab, "schedule_icmp")
-    sent = port_unreachable(IPV4, ROUTER[IPV4], packet.udp(VIP[method], PORT, client.address, CLIENT_PORT))
+    sent = port_unreachable(IPV4, IPV4.far_away, packet.udp(VIP[method], PORT, client.address, CLIENT_PORT))
     client.send(sent)
     arrived = server.receive()
     assert (arrived.inner if method == "tunneling" else arrived) == sent.but(ttl=63)
@@ -49,7 +48,7 @@ def test_an_error_for_a_service_without_servers_ends_in_silence(lab, balancer):
     client = lab.ghost_client()
     service = balancer.add_service("udp", VIP[NAT], PORT, "rr")
     switch(lab, "schedule_icmp")
-    client.send(port_unreachable(IPV4, ROUTER[IPV4], packet.udp(VIP[NAT], PORT, client.address, CLIENT_PORT)),
+    client.send(port_unreachable(IPV4, IPV4.far_away, packet.udp(VIP[NAT], PORT, client.address, CLIENT_PORT)),
                 packet.udp(client.address, CLIENT_PORT, VIP[NAT], PORT, b"after it"))
     answer = client.receive()
     assert answer.inner.udp_data == b"after it" and client.received() == []

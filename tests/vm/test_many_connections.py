@@ -5,8 +5,10 @@ import os
 
 import pytest
 
-from lab import VIP, eventually
+from lab import VIP, eventually, several_processors
 from lab.flood import Flood
+
+pytestmark = several_processors
 
 FLOWS = 20_000
 PORT = 53

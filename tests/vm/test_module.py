@@ -3,23 +3,24 @@
 
 import pytest
 
-from lab import IPV4, IPV6, METHODS, VIP, CommandFailed, dual_stack, eventually, module, whichever_method
+from lab import IPV4, IPV6, METHODS, VIP, CommandFailed, dual_stack, eventually, module, several_processors, whichever_method
+from lab.address import with_port
 from lab.flood import Flood
+from lab.memory import kernel_memory
 from lab.programs import TcpClient, UdpClient
 from lab.rvsctl import Rvsctl
 
+pytestmark = several_processors
+
 CYCLES = 200
 
-RULES = "".join(f"-A -u {VIP[method]}:53 -s wlc\n" + "".join(
-    f"-a -u {VIP[method]}:53 -r 10.1.0.1{number}:53 {option}\n" for number in (1, 2))
-    for method, option in zip(METHODS, ("-m", "-i", "-g")))
 
-
-def kernel_memory():
-    """Kilobytes that the kernel holds for itself, by what for."""
-    with open("/proc/meminfo", encoding="ascii") as file:
-        lines = dict(line.split(":") for line in file)
-    return {name: int(lines[name].split()[0]) for name in ("Percpu", "VmallocUsed", "SUnreclaim")}
+def rules(plan=IPV4, protocols=(("-u", 53),), servers=("10.1.0.11", "10.1.0.12"), options=""):
+    """A service of each method and protocol, as `ipvsadm -R` takes them."""
+    return "".join(
+        f"-A {protocol} {with_port(plan.vip[method], port)} -s wlc {options}\n" + "".join(
+            f"-a {protocol} {with_port(plan.vip[method], port)} -r {with_port(server, port)} {word}\n" for server in servers)
+        for method, word in zip(METHODS, ("-m", "-i", "-g")) for protocol, port in protocols)
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def reloaded(balancer_name):
 
 def test_two_hundred_times_loaded_and_unloaded_under_traffic_leaves_nothing_behind(lab, balancer, balancer_name, reloaded):
     service = balancer.add_service("udp", VIP["masquerading"], 53)
-    flood = Flood(lab.client, service, lab.director.mac("eth0"), ports=50_000, first_port=10_000, gap=2_000_000)
+    flood, configuration = Flood(lab.client, service, lab.director.mac("eth0"), ports=50_000, first_port=10_000, gap=2_000_000), rules()
     try:
         for cycle in range(CYCLES):
             if balancer_name == "ip_vs":
@@ -42,7 +43,7 @@ def test_two_hundred_times_loaded_and_unloaded_under_traffic_leaves_nothing_behi
             if cycle == 20:
                 before = kernel_memory()
             module.load(balancer_name)
-            balancer.command("-R", stdin=RULES)
+            balancer.command("-R", stdin=configuration)
             if cycle % 10 == 0:
                 eventually(lambda: sum(inactive for _, inactive in balancer.counts(service).values()) > 10)
     finally:
@@ -60,13 +61,12 @@ def test_it_unloads_with_entries_of_every_kind_and_forgets_them(lab, balancer, b
     lab.tcp_programs()
     lab.udp_programs(53)
     clients = []
-    for cycle in range(5):
+    configuration = "".join(rules(plan, (("-t", 80), ("-u", 53)), [server.address_like(plan.client) for server in lab.servers], "-p 300")
+                            for plan in (IPV4, IPV6))
+    for _ in range(2):
+        balancer.command("-R", stdin=configuration)
         for plan in (IPV4, IPV6):
             for method in METHODS:
-                for protocol, port in (("tcp", 80), ("udp", 53)):
-                    service = balancer.add_service(protocol, plan.vip[method], port, "wlc", persistence=300)
-                    for server in lab.servers:
-                        balancer.add_server(service, server.address_like(plan.client), method)
                 clients.append(TcpClient(lab.client, plan.vip[method], 80))
                 assert clients[-1].ask("who").startswith("rs")
                 with UdpClient(lab.client, plan.vip[method], 53) as client:

@@ -3,10 +3,12 @@
 
 import time
 
-from lab import METHODS, VIP, Lab, eventually, patiently, whichever_method
+from lab import METHODS, VIP, Lab, either_family, eventually, patiently, several_processors, whichever_method
 from lab.flood import Flood
 from lab.ipvsadm import Ipvsadm
 from lab.programs import TcpClient, UdpClient
+
+pytestmark = several_processors
 
 
 @whichever_method
@@ -29,12 +31,13 @@ def test_two_directors_do_not_know_of_each_other(lab, balancer, method):
         other.close()
 
 
-def test_the_directors_namespace_is_deleted_under_traffic(lab, balancer):
+@either_family
+def test_the_directors_namespace_is_deleted_under_traffic(lab, balancer, plan):
     lab.tcp_programs(80)
-    services = [balancer.balance("udp", VIP[method], 53, lab.servers, method) for method in METHODS]
+    services = [balancer.balance("udp", plan.vip[method], 53, lab.servers, method) for method in METHODS]
     for method in METHODS:
-        balancer.balance("tcp", VIP[method], 80, lab.servers, method)
-    clients = [TcpClient(lab.client, VIP[method], 80) for method in METHODS for _ in range(3)]
+        balancer.balance("tcp", plan.vip[method], 80, lab.servers, method)
+    clients = [TcpClient(lab.client, plan.vip[method], 80) for method in METHODS for _ in range(3)]
     assert {client.ask("who") for client in clients} == {"rs1", "rs2", "rs3"}
     flood = Flood(lab.client, services[0], lab.director.mac("eth0"))
     try:
@@ -67,7 +70,7 @@ def test_a_device_is_deleted_under_traffic_and_its_successor_serves(lab, balance
 def test_services_come_and_go_under_traffic(lab, balancer, method):
     flood = Flood(lab.client, balancer.add_service("udp", VIP[method], 53, "wlc"), lab.director.mac("eth0"))
     try:
-        for round_number in range(15):
+        for round_number in range(6):
             balancer.flush()
             service = balancer.balance("udp", VIP[method], 53, lab.servers, method, ["rr", "wrr", "wlc"][round_number % 3])
             eventually(lambda: balancer.stats(service)[None].packets_in > 0)

@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
-from lab import VIP, Namespace, eventually, packet, whichever_method
+from lab import VIP, Namespace, eventually, packet, several_processors, whichever_method
+
+pytestmark = several_processors
 
 FILES = {"ip_vs": "-r--r--r--", "ip_vs_app": "-r--r--r--", "ip_vs_conn": "-r--r--r--", "ip_vs_conn_sync": "-r--r--r--",
          "ip_vs_stats": "-r--r--r--", "ip_vs_stats_percpu": "-r--r--r--", "ip_vs_status": "-r--r-----"}

@@ -2,15 +2,15 @@
 """SCTP: associations of the kernel's own implementation through the balancer, and packets that make none."""
 
 import hashlib
-import selectors
 import socket
 import threading
 
 import pytest
 
-from lab import VIP, either_family, eventually, namespace, packet, sysctl
+from lab import VIP, either_family, eventually, namespace, packet, patiently, sysctl
 from lab.address import family_of
 from lab.programs import pattern
+from lab.server import Reader
 
 PORT = 7000
 CONTENT = pattern(200_000)
@@ -22,41 +22,26 @@ def protocol():
     namespace.execute(["modprobe", "sctp"])
 
 
-class Echo:
+class Echo(Reader):
     """An SCTP server: it says its name to each association, then sends back what it receives."""
 
     def __init__(self, node, address, port):
+        super().__init__()
         self._name = node.name.encode()
-        self._selector = selectors.DefaultSelector()
-        self._stop, self._stopping = socket.socketpair()
         self._listener = sctp_socket(node, address)
         self._listener.bind((address, port))
         self._listener.listen(5)
-        for one in (self._stopping, self._listener):
-            self._selector.register(one, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self.wait_for(self._listener)
+        self.start()
 
-    def close(self):
-        self._stop.close()
-        self._thread.join()
-        self._stopping.close()
-        for key in list(self._selector.get_map().values()):
-            key.fileobj.close()
-        self._selector.close()
-
-    def _serve(self):
-        while True:
-            for key, _ in self._selector.select():
-                if key.fileobj is self._stopping:
-                    return
-                if key.fileobj is self._listener:
-                    association, _ = self._listener.accept()
-                    association.settimeout(20)
-                    association.sendall(self._name)
-                    self._selector.register(association, selectors.EVENT_READ)
-                else:
-                    self._answer(key.fileobj)
+    def readable(self, any_socket):
+        if any_socket is self._listener:
+            association, _ = self._listener.accept()
+            association.settimeout(patiently(20))
+            association.sendall(self._name)
+            self.wait_for(association)
+        else:
+            self._answer(any_socket)
 
     def _answer(self, association):
         try:
@@ -65,13 +50,12 @@ class Echo:
         except OSError:
             data = b""
         if not data:
-            self._selector.unregister(association)
-            association.close()
+            self.forget(association)
 
 
 def sctp_socket(node, address):
     made = node.socket(family_of(address), socket.SOCK_STREAM, socket.IPPROTO_SCTP)
-    made.settimeout(20)
+    made.settimeout(patiently(20))
     return made
 
 

@@ -115,7 +115,7 @@ def test_without_pmtu_disc_tunnels_are_fragmented_instead_of_answered(lab, balan
 
 def test_what_comes_out_of_a_tunnel_device_is_balanced_whatever_ignore_tunneled_says(lab, balancer, setting):
     # The setting marks the tunnel's packet; kernels whose tunnel devices take the mark off what they unwrap balance it nevertheless.
-    lab.director.ip("link set tunl0 up")
+    lab.director.ip("link add tunl0 type ipip", "link set tunl0 up")
     lab.director.sysctl(**{"net.ipv4.conf.tunl0.rp_filter": 0})
     client, server = lab.ghost_client(), lab.ghost_server()
     vip = VIP["masquerading"]

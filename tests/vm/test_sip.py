@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import VIP, CommandFailed, module, namespace, packet
+from lab import VIP, CommandFailed, module, packet
 from lab.programs import UdpClient
 
 NAT, PORT = VIP["masquerading"], 5060
@@ -20,11 +20,8 @@ def message(call_id, method="INVITE", field="Call-ID"):
 @pytest.fixture(scope="module", autouse=True)
 def engine(balancer_name, loaded_module):
     """C ip_vs has the engine in a module of its own."""
-    if balancer_name == "ip_vs":
-        namespace.execute(["modprobe", "ip_vs_pe_sip"])
-    yield
-    if module.loaded("ip_vs_pe_sip"):
-        namespace.execute(["rmmod", "ip_vs_pe_sip"])
+    with module.beside(balancer_name, "ip_vs_pe_sip"):
+        yield
 
 
 def serve(lab, *servers, scheduler="rr", options=()):

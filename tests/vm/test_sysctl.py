@@ -8,8 +8,10 @@ import threading
 
 import pytest
 
-from lab import Namespace, VIP, eventually, namespace, packet, sysctl
+from lab import VIP, Namespace, eventually, namespace, packet, several_processors, sysctl
 from lab.packet import ACK, FIN, SYN
+
+pytestmark = several_processors
 
 INT_MIN, INT_MAX = -2**31, 2**31 - 1
 MAX_SECONDS = INT_MAX // 250
@@ -88,19 +90,21 @@ def test_administrators_may_write_and_everybody_may_read():
     assert set(modes.values()) == {"-rw-r--r--"}, modes
 
 
-@pytest.mark.parametrize("name, text, value", ACCEPTED)
-def test_a_value_within_its_range_is_taken(plain, name, text, value):
+def test_a_value_within_its_range_is_taken(plain):
     with plain:
-        assert sysctl.write(name, text) == "ok"
-        assert sysctl.read(name) == f"{value}\n"
+        for name, text, value in ACCEPTED:
+            default = sysctl.read(name)
+            assert (name, text, sysctl.write(name, text)) == (name, text, "ok")
+            assert (name, text, sysctl.read(name)) == (name, text, f"{value}\n")
+            assert sysctl.write(name, default) == "ok" and sysctl.read(name) == default
 
 
-@pytest.mark.parametrize("name, text, why", REFUSED)
-def test_a_value_beyond_its_range_is_refused_and_changes_nothing(plain, name, text, why):
+def test_a_value_beyond_its_range_is_refused_and_changes_nothing(plain):
     with plain:
-        before = sysctl.read(name)
-        assert sysctl.write(name, text) == why
-        assert sysctl.read(name) == before
+        for name, text, why in REFUSED:
+            before = sysctl.read(name)
+            assert (name, text, sysctl.write(name, text)) == (name, text, why)
+            assert (name, sysctl.read(name)) == (name, before)
 
 
 def test_each_namespace_has_its_own_values(plain):

@@ -12,7 +12,6 @@ from lab.programs import TcpClient, UdpClient, pattern
 from lab.tunnels import GRE, GRE_CHECKSUM, GUE, GUE_CHECKSUM, IPIP
 
 PORT, CLIENT_PORT = 53, 40000
-ROUTER = {IPV4: "198.51.100.7", IPV6: "2001:db8:7::7"}  # somewhere on the way of a tunnel
 PAIRS = list(itertools.product((IPV4, IPV6), repeat=2))  # the family inside, the family outside
 FITS, IP_MTU = 1400, 14
 
@@ -68,7 +67,7 @@ def test_a_router_on_the_way_of_a_tunnel_makes_the_client_send_less(lab, balance
     client, server = served(lab, balancer, kind)
     large = request(IPV4, 1450)
     client.send(large)
-    server.send(tunnels.too_big(ROUTER[IPV4], IPV4.inside, server.receive(), FITS))
+    server.send(packet.too_big(IPV4.far_away, IPV4.inside, server.receive(), FITS))
     answer = client.receive()
     says_too_big(IPV4, answer)
     assert answer.quotes(large)
@@ -83,7 +82,7 @@ def test_a_router_on_the_way_of_a_tunnel_makes_the_client_send_less(lab, balance
 @dual_stack
 def test_the_client_is_told_the_right_size_at_once_whatever_ip_it_speaks(lab, balancer, kind):
     for inner, outer, large, client, server, arrived in each_pair(lab, balancer, kind, 1440):
-        server.send(tunnels.too_big(ROUTER[outer], outer.inside, arrived, FITS))
+        server.send(packet.too_big(outer.far_away, outer.inside, arrived, FITS))
         answer = client.receive()
         assert says_too_big(inner, answer) == FITS - header_of(outer) - kind.overhead, (inner, outer)
         assert answer.source == vip(inner) and answer.quotes(large)
@@ -94,7 +93,7 @@ def test_the_client_is_told_the_right_size_at_once_whatever_ip_it_speaks(lab, ba
 def test_an_error_that_quotes_no_more_than_eight_bytes_is_learned_from(lab, balancer, kind):
     client, server = served(lab, balancer, kind)
     client.send(request(IPV4, 1450))
-    server.send(tunnels.too_big(ROUTER[IPV4], IPV4.inside, server.receive(), FITS, quoting=28))
+    server.send(packet.too_big(IPV4.far_away, IPV4.inside, server.receive(), FITS, quoting=28))
     fits = FITS - 20 - kind.overhead
     eventually(lambda: told_about(client, request(IPV4, fits + 1)), fits)
 
@@ -113,7 +112,7 @@ def test_an_unreachable_server_is_reported_to_the_client(lab, balancer, kind):
     client.send(sent)
     outer = server.receive()
     for code in (1, 2, 3):
-        server.send(tunnels.error(ROUTER[IPV4], IPV4.inside, 3, code, outer))
+        server.send(packet.icmp_error(IPV4.far_away, IPV4.inside, 3, code, outer))
         answer = client.receive()
         assert answer.icmp_type_code == (3, code) and answer.transport_valid
         assert answer.source == vip(IPV4) and answer.quotes(sent)
@@ -124,7 +123,7 @@ def test_an_unreachable_server_is_reported_to_the_client(lab, balancer, kind):
 def test_an_unreachable_server_is_reported_in_the_clients_own_ip(lab, balancer):
     for inner, outer, sent, client, server, arrived in each_pair(lab, balancer, GUE, 100):
         kind, code = (1, 4) if outer.is_ipv6 else (3, 3)  # nobody takes GUE at its port
-        server.send(tunnels.error(ROUTER[outer], outer.inside, kind, code, arrived))
+        server.send(packet.icmp_error(outer.far_away, outer.inside, kind, code, arrived))
         answer = client.receive()
         within = {IPV4: (3, 3), IPV6: (1, 4)}
         between = {IPV4: (3, 1), IPV6: (1, 3)}
@@ -135,7 +134,7 @@ def test_an_unreachable_server_is_reported_in_the_clients_own_ip(lab, balancer):
 def test_an_error_with_a_wrong_checksum_is_not_believed(lab, balancer):
     client, server = served(lab, balancer, GUE)
     client.send(request(IPV4, 1450))
-    good = tunnels.too_big(ROUTER[IPV4], IPV4.inside, server.receive(), FITS)
+    good = packet.too_big(IPV4.far_away, IPV4.inside, server.receive(), FITS)
     server.send(good.but(payload=good.payload[:2] + b"\x12\x34" + good.payload[4:]))
     client.send(request(IPV4, 1450))
     assert len(server.receive()) == 1450 + 20 + GUE.overhead
@@ -147,8 +146,8 @@ def test_an_error_about_somebody_elses_tunnel_is_left_alone(lab, balancer):
     client.send(request(IPV4, 100))
     outer = server.receive()
     other = outer.but(payload=outer.payload[:2] + b"\x12\x34" + outer.payload[4:])  # another port
-    server.send(tunnels.error(ROUTER[IPV4], IPV4.inside, 3, packet.PORT_UNREACHABLE, other),
-                tunnels.error(ROUTER[IPV4], IPV4.inside, 3, packet.PORT_UNREACHABLE, outer))
+    server.send(packet.icmp_error(IPV4.far_away, IPV4.inside, 3, packet.PORT_UNREACHABLE, other),
+                packet.icmp_error(IPV4.far_away, IPV4.inside, 3, packet.PORT_UNREACHABLE, outer))
     client.receive()
     assert client.received() == []
 

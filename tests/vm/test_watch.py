@@ -4,7 +4,6 @@
 import http.client
 import json
 import os
-import pathlib
 import pty
 import re
 import signal
@@ -15,6 +14,7 @@ import pytest
 
 from lab import VIP, eventually, packet, sysctl
 from lab.flood import Flood
+from lab.kernel_setting import kernel_setting
 from lab.rvsctl import Rvsctl
 from lab.watcher import Watcher
 from test_permissions import NOBODY, OWN_USER_NAMESPACE
@@ -125,11 +125,8 @@ def test_of_many_drops_a_sample_is_told_and_how_many_were_not(lab, rvsctl):
 @pytest.fixture
 def short_queues():
     """Sockets that are made meanwhile queue little."""
-    path = pathlib.Path("/proc/sys/net/core/rmem_max")
-    before = path.read_text("ascii")
-    path.write_text("32768\n", "ascii")
-    yield
-    path.write_text(before, "ascii")
+    with kernel_setting("/proc/sys/net/core/rmem_max", 32768):
+        yield
 
 
 def test_a_slow_listener_is_told_that_it_missed_something_and_what_is_configured(lab, balancer, short_queues):

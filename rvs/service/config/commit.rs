@@ -4,14 +4,17 @@
 //! it was or as it is.
 
 use super::{
-    plan::{Origin, Plan, PlannedServer, Prepared},
-    Config, Detail, Identity, Removed, ServerRecord, ServiceRecord, Snapshot,
+    plan::{Origin, Plan, Prepared},
+    record::{ServerRecord, ServiceRecord},
+    Config, Detail,
 };
 use crate::{
     events::{self, Event, Group, Subject},
     sched::{Change, Cursor},
-    service::{places::Place, Draft, RealServer, Service, ServiceKey, ServiceSettings},
-    stats::{Meter, Totals},
+    service::{
+        identity::Identity, places::Place, Draft, Service, ServiceKey, ServiceSettings, Snapshot,
+    },
+    stats::Totals,
     sys::{rcu::Spare, Arc},
 };
 use core::mem;
@@ -43,7 +46,7 @@ impl Config {
         let Some(record) = self.services.get_mut(&key) else {
             return false;
         };
-        for planned in plan.servers.iter().filter(|planned| planned.is_edited) {
+        for planned in plan.servers().filter(|planned| planned.is_edited) {
             let server = &planned.server;
             record.provide_tracking(planned.settings, net);
             if matches!(planned.origin, Origin::Kept(_)) {
@@ -56,13 +59,14 @@ impl Config {
                 server.change(planned.settings);
             }
         }
-        for PlannedServer { server, drain, .. } in plan.servers.iter() {
-            if server.is_draining() != drain.is_some() {
-                server.set_draining(drain.is_some());
+        for planned in plan.servers() {
+            let (server, is_draining) = (&planned.server, planned.drain.is_some());
+            if server.is_draining() != is_draining {
+                server.set_draining(is_draining);
             }
         }
         let engine_before = record.settings.engine.filter(|_| !is_new);
-        record.publish(draft, spare, &plan.changes);
+        record.publish(draft, spare, plan.changes(&record.servers));
         record.settings = settings;
         record.fingerprint = plan.fingerprint;
         if let Some(identity) = plan.identity.take() {
@@ -73,7 +77,7 @@ impl Config {
         } else if plan.is_edited {
             self.announce_service(Event::ServiceChanged, key);
         }
-        self.replace_servers(key, plan.servers, old, new);
+        self.replace_servers(key, plan, old, new);
         engine_before != settings.engine
     }
 
@@ -107,7 +111,7 @@ impl Config {
     fn replace_servers(
         &mut self,
         key: ServiceKey,
-        planned: KVVec<PlannedServer>,
+        plan: Plan,
         mut old: KVVec<Option<ServerRecord>>,
         mut new: KVVec<ServerRecord>,
     ) {
@@ -120,13 +124,13 @@ impl Config {
             // There is room, here and below.
             let _ = old.push_within_capacity(Some(server));
         }
-        for planned in planned {
+        for planned in plan.into_servers() {
             let mut server = match planned.origin {
                 Origin::Kept(index) => old.get_mut(index).and_then(Option::take),
                 Origin::Returning | Origin::New => None,
             }
             .unwrap_or_else(|| {
-                let meter = take_back(&mut self.removed, record, &planned.server);
+                let meter = self.trash.take_back(record, &planned.server);
                 ServerRecord {
                     server: planned.server.clone(),
                     meter,
@@ -167,42 +171,19 @@ impl Config {
             }
             self.places.strike(server.place(key));
             let subject = Subject::ServerKey(key, server.server.endpoint);
-            self.retire(key, generation, server);
+            self.trash.keep(key, generation, server);
             events::emit(net, Event::ServerRemoved, subject);
         }
     }
 }
 
-/// The meter of a real server that a service gets, one that was removed until now or a new one.
-fn take_back(
-    removed: &mut KVVec<Removed>,
-    record: &mut ServiceRecord,
-    server: &Arc<RealServer>,
-) -> Meter {
-    let position = removed
-        .iter()
-        .position(|removed| Arc::ptr_eq(&removed.server, server));
-    let Some(removed) = position.and_then(|position| removed.remove(position).ok()) else {
-        return Meter::new(server.counters.totals());
-    };
-    // What it counted is in the sum of whoever it was removed from.
-    record.retired = record.retired.since(removed.counted);
-    if removed.generation == record.generation {
-        removed.meter
-    } else {
-        Meter::new(server.counters.totals())
-    }
-}
-
 impl ServiceRecord {
-    /// Publishes a draft; `changes` is what happened to the list of real servers.
-    fn publish(&self, draft: Draft, spare: Spare<Snapshot>, changes: &[Change]) {
+    /// Publishes a draft; `changes` is what happens to the list of real servers.
+    fn publish(&self, draft: Draft, spare: Spare<Snapshot>, changes: impl Iterator<Item = Change>) {
         let is_other_scheduler = self.settings.scheduler != draft.scheduler();
         let adapt = |cursor: Cursor, snapshot: &Snapshot| match snapshot.settings.scheduler {
             _ if is_other_scheduler => Cursor::default(),
-            Some(scheduler) => changes.iter().fold(cursor, |cursor, change| {
-                scheduler.after_change(cursor, *change, &snapshot.servers)
-            }),
+            Some(scheduler) => scheduler.after_changes(cursor, changes, snapshot.prepared),
             None => cursor,
         };
         self.service.publish(draft.finish(), spare, adapt);

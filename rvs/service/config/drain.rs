@@ -8,12 +8,12 @@ use super::{Config, Refusal, Transaction};
 use crate::{
     events::{self, Event, Subject},
     packet::Endpoint,
-    sched::{Candidate, Change},
+    sched::Candidate,
     service::{RealServer, ServiceKey},
     sys::{time, Arc},
 };
-use core::net::IpAddr;
-use kernel::prelude::*;
+use core::{cell::Cell, net::IpAddr, ptr};
+use kernel::{prelude::*, rbtree::RBTree};
 
 /// What becomes of connections that are left at the deadline. The numbers are those of the native
 /// family.
@@ -44,6 +44,8 @@ pub struct Drain {
     pub plan: DrainPlan,
     /// The tick at which it began.
     since: u32,
+    /// Whether what can go to other real servers at any time has gone.
+    pub has_moved: bool,
     /// Connections that were not over when they were last looked at.
     pub left: u32,
     /// Whether nothing is left to be done.
@@ -60,15 +62,87 @@ impl Drain {
     }
 }
 
-/// A real server that is being drained, and where it is configured.
-#[derive(Clone)]
+/// What is due for the unfinished connections of a real server that is being drained.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Due {
+    /// Nothing: some are active, of which there is a count; or nothing is left.
+    Nothing,
+    /// They are counted.
+    Count,
+    /// They are ended.
+    End(Leftovers),
+}
+
+/// A real server that is being drained.
 pub struct Draining {
-    /// Its service.
-    pub service: ServiceKey,
     /// The server.
     pub server: Arc<RealServer>,
     /// How far it has come.
     pub drain: Drain,
+    /// What is due.
+    pub due: Due,
+    counted: Cell<u32>,
+}
+
+impl Draining {
+    fn new(server: Arc<RealServer>, mut drain: Drain, now: u32) -> Self {
+        drain.left = match drain.is_done {
+            true => 0,
+            false => server.active(),
+        };
+        let due = match drain.ticks_left(now) {
+            _ if drain.is_done => Due::Nothing,
+            Some(0) => Due::End(drain.plan.leftovers),
+            _ if drain.left > 0 => Due::Nothing,
+            _ => Due::Count,
+        };
+        Self {
+            server,
+            drain,
+            due,
+            counted: Cell::new(0),
+        }
+    }
+
+    /// Counts a connection that is not over.
+    pub fn count_one(&self) {
+        self.counted.set(self.counted.get().saturating_add(1));
+    }
+
+    /// Notes that everything due is done.
+    pub fn conclude(&mut self) {
+        self.drain.has_moved = true;
+        match self.due {
+            Due::Nothing => return,
+            Due::Count => self.drain.left = self.counted.get(),
+            Due::End(_) => self.drain.left = 0,
+        }
+        self.drain.is_done = self.drain.left == 0;
+    }
+}
+
+/// Real servers that are being drained, found by themselves.
+pub struct Drains(RBTree<usize, Draining>);
+
+impl Drains {
+    fn key(server: &RealServer) -> usize {
+        ptr::from_ref(server).addr()
+    }
+
+    /// What is known of a real server, if it is one of them.
+    pub fn of(&self, server: &RealServer) -> Option<&Draining> {
+        self.0.get(&Self::key(server))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Draining> {
+        self.0.values()
+    }
+
+    /// As [`Drains::iter`].
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Draining> {
+        self.0.values_mut()
+    }
 }
 
 impl Transaction<'_> {
@@ -78,26 +152,21 @@ impl Transaction<'_> {
         key: ServiceKey,
         endpoint: Endpoint<IpAddr>,
         plan: DrainPlan,
-    ) -> Result<Arc<RealServer>, Refusal> {
+    ) -> Result<(), Refusal> {
         let mut drain = Drain {
             plan,
             since: time::jiffies(),
+            has_moved: false,
             left: 0,
             is_done: false,
         };
-        let plan = self.plan(key)?;
-        let index = plan.position(endpoint).ok_or(Refusal::NoSuchServer)?;
-        let change = Change::Removed {
-            index: plan.published_index(index),
-        };
-        let planned = plan.servers.get_mut(index).ok_or(ENOMEM)?;
-        let server = planned.server.clone();
-        drain.left = server.active();
-        if planned.drain.replace(drain).is_none() {
-            plan.changes.push(change, GFP_KERNEL_ACCOUNT)?;
-        }
-        self.config.remember_drain(key, endpoint)?;
-        Ok(server)
+        let planned = self.plan(key)?.server_mut(endpoint)?;
+        drain.left = planned.server.active();
+        planned.drain = Some(drain);
+        self.config
+            .drained
+            .try_create_and_insert(key, (), GFP_KERNEL_ACCOUNT)?;
+        Ok(())
     }
 
     /// Has a real server get new flows again. Sleeps.
@@ -106,76 +175,70 @@ impl Transaction<'_> {
         key: ServiceKey,
         endpoint: Endpoint<IpAddr>,
     ) -> Result<(), Refusal> {
-        let plan = self.plan(key)?;
-        let index = plan.position(endpoint).ok_or(Refusal::NoSuchServer)?;
-        let planned = plan.servers.get_mut(index).ok_or(ENOMEM)?;
+        let planned = self.plan(key)?.server_mut(endpoint)?;
         planned.drain.take().ok_or(Refusal::NotDraining)?;
-        plan.changes.push(Change::Edited, GFP_KERNEL_ACCOUNT)?;
         Ok(())
     }
 
-    /// Notes how far the draining of a real server has come, unless it was ended or begun anew meanwhile; and
-    /// removes the server if nothing is left and that was asked for. Sleeps.
-    pub fn note_drain(&mut self, draining: &Draining) -> Result<(), Refusal> {
-        let Draining {
-            service,
-            server,
-            drain,
-        } = draining;
-        let record = self.config.record_mut(*service)?;
-        let position = record.position(server.endpoint);
-        let entry = position.and_then(|position| record.servers.get_mut(position));
-        let entry = entry.ok_or(Refusal::NoSuchServer)?;
-        let is_same = |now: &Drain| now.since == drain.since;
-        if !Arc::ptr_eq(&entry.server, server) || !entry.drain.as_ref().is_some_and(is_same) {
-            return Ok(());
+    /// Notes how far draining has come, where it was not ended or begun anew meanwhile; and removes the real servers
+    /// that have nothing left, if that was asked for. Sleeps.
+    pub fn note_drains(&mut self, drains: &Drains) -> Result<(), Refusal> {
+        let mut done = KVVec::new();
+        let net = self.config.net;
+        for key in self.config.drained.keys() {
+            let Some(record) = self.config.services.get_mut(key) else {
+                continue;
+            };
+            for record in record.servers.iter_mut() {
+                let Some(now) = &mut record.drain else {
+                    continue;
+                };
+                let Some(Draining { server, drain, .. }) = drains.of(&record.server) else {
+                    continue;
+                };
+                if now.since != drain.since {
+                    continue;
+                }
+                if drain.is_done && !now.is_done {
+                    events::emit(net, Event::ServerDrained, Subject::Load(*key, server));
+                }
+                *now = *drain;
+                if drain.is_done && drain.plan.removes {
+                    done.push((*key, server.endpoint), GFP_KERNEL_ACCOUNT)?;
+                }
+            }
         }
-        entry.drain = Some(*drain);
-        if drain.is_done {
-            let subject = Subject::Load(*service, server);
-            events::emit(self.config.net, Event::ServerDrained, subject);
-        }
-        if drain.is_done && drain.plan.removes {
-            return self.remove_server(*service, server.endpoint);
+        for (key, endpoint) in done {
+            self.remove_server(key, endpoint)?;
         }
         Ok(())
     }
 }
 
 impl Config {
-    /// Notes where a real server is drained. Sleeps.
-    fn remember_drain(
-        &mut self,
-        key: ServiceKey,
-        endpoint: Endpoint<IpAddr>,
-    ) -> Result<(), Refusal> {
-        let is_it = |other: &(ServiceKey, Endpoint<IpAddr>)| *other == (key, endpoint);
-        if !self.drains.iter().any(is_it) {
-            self.drains.push((key, endpoint), GFP_KERNEL_ACCOUNT)?;
-        }
-        Ok(())
-    }
-
-    /// The real servers whose draining is not done.
-    pub fn drains(&mut self) -> Result<KVVec<Draining>, Refusal> {
-        let services = &self.services;
-        let find = |key: &ServiceKey, endpoint| {
-            let record = services.get(key)?.server(endpoint).ok()?;
-            let drain = record.drain.filter(|drain| !drain.is_done)?;
-            Some(Draining {
-                service: *key,
-                server: record.server.clone(),
-                drain,
-            })
-        };
-        self.drains
-            .retain(|(key, endpoint)| find(key, *endpoint).is_some());
-        let mut found = KVVec::with_capacity(self.drains.len(), GFP_KERNEL_ACCOUNT)?;
-        for (key, endpoint) in self.drains.iter() {
-            if let Some(draining) = find(key, *endpoint) {
-                found.push(draining, GFP_KERNEL_ACCOUNT)?;
+    /// The real servers that are being drained and with which something is still to be done, at the tick `now`. Sleeps.
+    pub fn drains(&mut self, now: u32) -> Result<Drains, Refusal> {
+        let mut found = RBTree::new();
+        let mut cursor = self.drained.cursor_front_mut();
+        while let Some(at) = cursor {
+            let (key, ()) = at.current();
+            let mut is_idle = true;
+            let record = self.services.get(key);
+            for record in record.iter().flat_map(|record| record.servers.iter()) {
+                let is_due = |drain: &Drain| !drain.is_done || drain.plan.removes;
+                if let Some(drain) = record.drain.filter(is_due) {
+                    let server = record.server.clone();
+                    let place = Drains::key(&server);
+                    let draining = Draining::new(server, drain, now);
+                    found.try_create_and_insert(place, draining, GFP_KERNEL_ACCOUNT)?;
+                    is_idle = false;
+                }
             }
+            cursor = match is_idle {
+                true => at.remove_current().0,
+                false => at.move_next(),
+            };
         }
-        Ok(found)
+        Ok(Drains(found))
     }
 }

@@ -1,61 +1,205 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A listing of the whole configuration, which is read in parts while it may
-//! change. What a part looks like is not said here.
+//! What listings show of the configuration, and its counters.
 
-use super::{view, Config, Detail, ServerView, ServiceView};
-use crate::service::ServiceKey;
+use super::{
+    drain::Drain,
+    record::{ServerRecord, ServiceRecord},
+    Config, Refusal,
+};
+use crate::{
+    events::{self, Event, Subject},
+    packet::Endpoint,
+    sched::Candidate,
+    service::{
+        identity::{Identity, Name},
+        ServerSettings, ServiceKey, ServiceSettings,
+    },
+    stats::{Shown, Totals},
+    sys::cpu::Cpu,
+};
+use core::net::IpAddr;
 
-/// What a listing of everything consists of: each service, and then its real servers.
-pub enum Item<'a> {
-    /// A service.
-    Service(ServiceView<'a>),
-    /// A real server of the service with this key.
-    Server(ServiceKey, ServerView<'a>),
+/// How much a listing shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// What is configured, but no counters: these take longest.
+    Brief,
+    /// Everything.
+    Full,
 }
 
-/// What comes next.
-pub struct Next {
-    /// The service, or else the first one behind it.
+impl Detail {
+    fn of<T>(self, read: impl FnOnce() -> T) -> Option<T> {
+        (self == Self::Full).then(read)
+    }
+}
+
+/// What a listing shows of a service.
+pub struct ServiceView<'a> {
+    /// What identifies it.
     pub key: ServiceKey,
-    /// How many of its real servers, if the service itself was shown already. They are counted from the
-    /// oldest: new ones stand before all others, so that they move none of those to come.
-    pub left: Option<usize>,
+    /// Settings.
+    pub settings: ServiceSettings,
+    /// Name and labels.
+    pub identity: &'a Identity,
+    /// See [`Transaction::mark`].
+    pub fingerprint: u64,
+    /// Counters and rates, if they were asked for.
+    pub stats: Option<Shown>,
+}
+
+/// What a listing shows of a real server.
+pub struct ServerView<'a> {
+    /// Address and port.
+    pub endpoint: Endpoint<IpAddr>,
+    /// Settings.
+    pub settings: ServerSettings,
+    /// Name and labels.
+    pub identity: &'a Identity,
+    /// How far it is drained, if it is.
+    pub drain: Option<Drain>,
+    /// It has reached its upper threshold, and not yet fallen below the lower one.
+    pub is_overloaded: bool,
+    /// Active connections.
+    pub active: u32,
+    /// Inactive connections.
+    pub inactive: u32,
+    /// Templates of persistent clients.
+    pub persistent: u32,
+    /// Counters and rates, if they were asked for.
+    pub stats: Option<Shown>,
+}
+
+impl ServiceRecord {
+    pub(super) fn view(&mut self, detail: Detail) -> ServiceView<'_> {
+        let stats = detail.of(|| Shown {
+            totals: self.totals().since(self.base),
+            rates: self.rates(),
+        });
+        ServiceView {
+            key: self.service.key,
+            settings: self.settings,
+            identity: &self.identity,
+            fingerprint: self.fingerprint,
+            stats,
+        }
+    }
+}
+
+impl ServerRecord {
+    pub(super) fn view(&mut self, detail: Detail) -> ServerView<'_> {
+        let Self {
+            server,
+            meter,
+            identity,
+            drain,
+        } = self;
+        let (active, total) = (server.active(), server.total());
+        ServerView {
+            endpoint: server.endpoint,
+            settings: server.settings(),
+            identity,
+            drain: *drain,
+            is_overloaded: server.is_overloaded(),
+            active,
+            inactive: total.saturating_sub(active),
+            persistent: server.templates(),
+            stats: detail.of(|| meter.read(server.counters.totals())),
+        }
+    }
 }
 
 impl Config {
-    /// Shows services in the order of their keys, each with its real servers behind it, newest first, from `from` on,
-    /// until `show` says no; then what it was shown last comes next. `None` at the end.
-    pub fn show_all(
+    /// Takes the present counters of a service and its real servers as 0.
+    pub fn zero_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
+        let record = self.record_mut(key)?;
+        record.zero();
+        events::emit(self.net, Event::Zeroed, Subject::ServiceKey(key));
+        Ok(())
+    }
+
+    /// Takes all present counters as 0.
+    pub fn zero_all(&mut self) {
+        for record in self.services.values_mut() {
+            record.zero();
+        }
+        self.base = self.totals();
+        events::emit(self.net, Event::Zeroed, Subject::Everything);
+    }
+
+    fn totals(&self) -> Totals {
+        self.services
+            .values()
+            .fold(self.retired, |sum, record| sum.plus(record.totals()))
+    }
+
+    /// Counters and rates of the namespace.
+    pub fn stats(&mut self) -> Shown {
+        let mut rates = Totals::default();
+        for record in self.services.values_mut() {
+            rates = rates.plus(record.rates());
+        }
+        Shown {
+            totals: self.totals().since(self.base),
+            rates,
+        }
+    }
+
+    /// What one CPU has counted, whatever was zeroed or removed since.
+    pub fn counted_on(&self, cpu: Cpu) -> Totals {
+        let mut sum = self.trash.counted_on(cpu);
+        for record in self.services.values().flat_map(|it| it.servers.iter()) {
+            sum = sum.plus(record.server.counters.of(cpu));
+        }
+        sum
+    }
+
+    /// Shows services in the order of their keys, from `from` on, until `show` says no.
+    pub fn show_services(
         &mut self,
-        mut from: Option<Next>,
+        from: Option<ServiceKey>,
         detail: Detail,
-        mut show: impl FnMut(Item<'_>) -> bool,
-    ) -> Option<Next> {
-        let mut cursor = match &from {
-            Some(next) => self.services.cursor_lower_bound_mut(&next.key),
+        mut show: impl FnMut(ServiceView<'_>) -> bool,
+    ) {
+        let mut cursor = match from {
+            Some(key) => self.services.cursor_lower_bound_mut(&key),
             None => self.services.cursor_front_mut(),
         };
         while let Some(mut at) = cursor {
-            let (key, record) = at.current_mut();
-            let key = *key;
-            let count = record.servers.len();
-            let begun = from.take().filter(|next| next.key == key);
-            let mut left = match begun.and_then(|next| next.left) {
-                Some(left) => left.min(count),
-                None if show(Item::Service(view(key, record, detail))) => count,
-                None => return Some(Next { key, left: None }),
-            };
-            let shown = count.saturating_sub(left);
-            for server in record.servers.iter_mut().skip(shown) {
-                if !show(Item::Server(key, server.view(detail))) {
-                    let left = Some(left);
-                    return Some(Next { key, left });
-                }
-                left = left.saturating_sub(1);
+            let (_, record) = at.current_mut();
+            if !show(record.view(detail)) {
+                return;
             }
             cursor = at.move_next();
         }
-        None
+    }
+
+    /// What to show of one service.
+    pub fn service(&mut self, key: ServiceKey) -> Result<ServiceView<'_>, Refusal> {
+        Ok(self.record_mut(key)?.view(Detail::Full))
+    }
+
+    /// The service of this name.
+    pub fn named(&self, name: &Name) -> Result<ServiceKey, Refusal> {
+        self.names.get(name).copied().ok_or(Refusal::NoSuchService)
+    }
+
+    /// Shows the real servers of a service, newest first, behind the first `skip`, until `show` says
+    /// no.
+    pub fn show_servers(
+        &mut self,
+        key: ServiceKey,
+        skip: usize,
+        detail: Detail,
+        mut show: impl FnMut(ServerView<'_>) -> bool,
+    ) -> Result<(), Refusal> {
+        let record = self.record_mut(key)?;
+        for server in record.servers.iter_mut().skip(skip) {
+            if !show(server.view(detail)) {
+                break;
+            }
+        }
+        Ok(())
     }
 }

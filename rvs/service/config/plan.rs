@@ -3,14 +3,19 @@
 //! A service as a transaction will leave it, and what that takes: all that
 //! can be refused is asked for here, before anything changes.
 
-use super::{drain::Drain, Config, Identity, Refusal, ServerRecord, ServiceRecord, Snapshot};
+use super::{
+    drain::Drain,
+    record::{ServerRecord, ServiceRecord},
+    Config, Refusal,
+};
 use crate::{
     packet::Endpoint,
     sched::Change,
     service::{
-        places::Place, Draft, RealServer, ServerSettings, Service, ServiceKey, ServiceSettings,
+        identity::Identity, places::Place, Draft, RealServer, ServerSettings, Service, ServiceKey,
+        ServiceSettings, Snapshot,
     },
-    sys::{rcu::Spare, Arc},
+    sys::{cpu, rcu::Spare, Arc},
 };
 use core::net::IpAddr;
 use kernel::{
@@ -47,9 +52,25 @@ pub(super) struct PlannedServer {
 }
 
 impl PlannedServer {
-    pub(super) fn place(&self, service: ServiceKey) -> Option<Place> {
+    fn place(&self, service: ServiceKey) -> Option<Place> {
         Place::of(service, self.server.endpoint, self.settings)
     }
+
+    /// The index in its record of a real server that the service has and keeps without a break.
+    fn stays(&self) -> Option<usize> {
+        match self.origin {
+            Origin::Kept(index) if !self.is_added => Some(index),
+            _ => None,
+        }
+    }
+}
+
+/// Where a plan finds what it knows of an address and port.
+struct Whereabouts {
+    /// The index of the real server that the service has there.
+    present: Option<usize>,
+    /// The index of the planned one, if it still is there.
+    planned: usize,
 }
 
 /// A service as it will be.
@@ -58,10 +79,9 @@ pub(super) struct Plan {
     pub(super) settings: Option<ServiceSettings>,
     /// They, or its name or labels, are given anew.
     pub(super) is_edited: bool,
-    /// Newest first.
-    pub(super) servers: KVVec<PlannedServer>,
-    /// What happens to the list, in order.
-    pub(super) changes: KVVec<Change>,
+    /// Oldest first, with gaps where some were taken out.
+    servers: KVVec<Option<PlannedServer>>,
+    index: RBTree<Endpoint<IpAddr>, Whereabouts>,
     /// Name and labels, if they change.
     pub(super) identity: Option<Identity>,
     pub(super) fingerprint: u64,
@@ -87,12 +107,22 @@ pub(super) struct Prepared {
 impl Plan {
     /// The present state of a service, as a plan. Sleeps.
     pub(super) fn of(record: Option<&ServiceRecord>) -> Result<Self, Refusal> {
-        let mut servers = KVVec::new();
         let present = record.map_or(&[][..], |record| &record.servers);
-        servers.reserve(present.len().saturating_add(1), GFP_KERNEL_ACCOUNT)?;
-        for (index, record) in (0..present.len()).zip(present) {
+        let mut plan = Self {
+            settings: record.map(|record| record.settings),
+            is_edited: false,
+            servers: KVVec::new(),
+            index: RBTree::new(),
+            identity: None,
+            fingerprint: 0,
+            operation: 0,
+            prepared: None,
+        };
+        let room = present.len().saturating_add(1);
+        plan.servers.reserve(room, GFP_KERNEL_ACCOUNT)?;
+        for (index, record) in (0..present.len()).zip(present).rev() {
             let ServerRecord { server, drain, .. } = record;
-            let planned = PlannedServer {
+            plan.add(PlannedServer {
                 server: server.clone(),
                 settings: server.settings(),
                 origin: Origin::Kept(index),
@@ -101,34 +131,112 @@ impl Plan {
                 drain: *drain,
                 identity: None,
                 is_entered: false,
-            };
-            servers.push(planned, GFP_KERNEL_ACCOUNT)?;
+            })?;
+            cpu::breathe();
         }
-        Ok(Self {
-            settings: record.map(|record| record.settings),
-            is_edited: false,
-            servers,
-            changes: KVVec::new(),
-            identity: None,
-            fingerprint: 0,
-            operation: 0,
-            prepared: None,
-        })
+        Ok(plan)
     }
 
-    pub(super) fn position(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
-        self.servers
-            .iter()
-            .position(|planned| planned.server.endpoint == endpoint)
+    /// Adds a real server that is newer than all others. Sleeps.
+    pub(super) fn add(&mut self, planned: PlannedServer) -> Result<(), Refusal> {
+        let endpoint = planned.server.endpoint;
+        let last = self.servers.len();
+        self.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        match self.index.get_mut(&endpoint) {
+            Some(known) => known.planned = last,
+            None => {
+                let known = Whereabouts {
+                    present: planned.stays(),
+                    planned: last,
+                };
+                self.index
+                    .try_create_and_insert(endpoint, known, GFP_KERNEL_ACCOUNT)?;
+            }
+        }
+        Ok(self.servers.push(Some(planned), GFP_KERNEL_ACCOUNT)?)
     }
 
-    /// Where packets would find the real server at `index`.
-    pub(super) fn published_index(&self, index: usize) -> usize {
-        let before = self.servers.iter().take(index);
+    fn position(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
+        let position = self.index.get(&endpoint)?.planned;
+        let planned = self.servers.get(position)?.as_ref()?;
+        (planned.server.endpoint == endpoint).then_some(position)
+    }
+
+    /// Whether there will be a real server at this address and port.
+    pub(super) fn has_server(&self, endpoint: Endpoint<IpAddr>) -> bool {
+        self.position(endpoint).is_some()
+    }
+
+    /// The real server that will be at this address and port.
+    pub(super) fn server_mut(
+        &mut self,
+        endpoint: Endpoint<IpAddr>,
+    ) -> Result<&mut PlannedServer, Refusal> {
+        let position = self.position(endpoint).ok_or(Refusal::NoSuchServer)?;
+        let planned = self.servers.get_mut(position).and_then(Option::as_mut);
+        planned.ok_or(Refusal::NoSuchServer)
+    }
+
+    /// Takes out the real server at this address and port.
+    pub(super) fn remove(&mut self, endpoint: Endpoint<IpAddr>) -> Result<(), Refusal> {
+        let position = self.position(endpoint).ok_or(Refusal::NoSuchServer)?;
+        let planned = self.servers.get_mut(position).and_then(Option::take);
+        planned.map(drop).ok_or(Refusal::NoSuchServer)
+    }
+
+    /// Takes out all real servers.
+    pub(super) fn clear(&mut self) {
+        self.servers.clear();
+    }
+
+    /// The index of the real server that the service has at this address and port.
+    pub(super) fn present(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
+        self.index.get(&endpoint)?.present
+    }
+
+    /// The real servers that will be, newest first.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &PlannedServer> {
+        self.servers.iter().rev().flatten()
+    }
+
+    /// As [`Plan::servers`], for good.
+    pub(super) fn into_servers(mut self) -> impl Iterator<Item = PlannedServer> {
+        core::iter::from_fn(move || self.servers.pop()).flatten()
+    }
+
+    /// What happens to the list of real servers that packets are given, which is that of `present` now: who goes,
+    /// from the end of the list on, so that the indices of the others stay; then who comes.
+    pub(super) fn changes<'p>(
+        &'p self,
+        present: &'p [ServerRecord],
+    ) -> impl Iterator<Item = Change> + 'p {
+        let is_listed = |record: &&ServerRecord| record.drain.is_none();
         let count_one = |count: usize, _| count.saturating_add(1);
-        before
-            .filter(|planned| planned.drain.is_none())
-            .fold(0, count_one)
+        let mut index = present.iter().filter(is_listed).fold(0, count_one);
+        let oldest_first = self.servers.iter().flatten();
+        let mut staying = oldest_first
+            .clone()
+            .filter(|planned| planned.stays().is_some())
+            .peekable();
+        let gone = present.iter().rev().filter_map(move |record| {
+            let is_it = |planned: &&PlannedServer| Arc::ptr_eq(&planned.server, &record.server);
+            let stays = staying.next_if(is_it);
+            if record.drain.is_some() {
+                return None;
+            }
+            index = index.saturating_sub(1);
+            let is_gone = stays.is_none_or(|planned| planned.drain.is_some());
+            is_gone.then_some(Change::Removed { index })
+        });
+        let come = oldest_first.filter_map(|planned| match planned.stays() {
+            _ if planned.drain.is_some() => None,
+            None => Some(Change::Added),
+            Some(index) => {
+                let was_drained = present.get(index).is_some_and(|it| it.drain.is_some());
+                (planned.is_edited || was_drained).then_some(Change::Edited)
+            }
+        });
+        Iterator::chain(gone, come)
     }
 
     /// Whether the service gives up the name that it has.
@@ -146,8 +254,9 @@ impl Plan {
             return Ok(());
         };
         self.check_names(config.services.get(&key))?;
+        self.servers.retain(|planned| planned.is_some());
         let mut servers = KVVec::with_capacity(self.servers.len(), GFP_KERNEL_ACCOUNT)?;
-        for planned in self.servers.iter_mut() {
+        for planned in self.servers.iter_mut().rev().flatten() {
             if planned.drain.is_none() {
                 servers.push(planned.server.clone(), GFP_KERNEL_ACCOUNT)?;
             }
@@ -180,6 +289,7 @@ impl Plan {
         };
         if let Some((service, _)) = &prepared.service {
             config.published.publish(service.clone())?;
+            config.take_in();
         }
         self.prepared = Some(prepared);
         Ok(())
@@ -187,7 +297,7 @@ impl Plan {
 
     /// Takes back what [`Plan::prepare`] did, as far as it got. Sleeps.
     pub(super) fn give_back(&mut self, key: ServiceKey, config: &mut Config) {
-        for planned in self.servers.iter().filter(|planned| planned.is_entered) {
+        for planned in self.servers().filter(|planned| planned.is_entered) {
             config.places.strike(planned.place(key));
         }
         let prepared = self.prepared.take();
@@ -202,11 +312,11 @@ impl Plan {
             let identity = planned.identity.as_ref();
             identity.is_some_and(|identity| identity.name.is_some())
         };
-        if !self.servers.iter().any(is_named) {
+        if !self.servers().any(is_named) {
             return Ok(());
         }
         let mut names: RBTree<&[u8], ()> = RBTree::new();
-        for planned in self.servers.iter() {
+        for planned in self.servers() {
             let present = match planned.origin {
                 Origin::Kept(index) => record.and_then(|record| record.servers.get(index)),
                 Origin::Returning | Origin::New => None,

@@ -7,12 +7,14 @@
 
 use super::{
     plan::{Origin, Plan, PlannedServer},
-    Config, Identity, Naming, Refusal,
+    Config, Refusal,
 };
 use crate::{
     packet::{Endpoint, Family},
-    sched::Change,
-    service::{identity::Name, Method, RealServer, ServerSettings, ServiceKey, ServiceSettings},
+    service::{
+        identity::{Identity, Name, Naming},
+        Method, RealServer, ServerSettings, ServiceKey, ServiceSettings,
+    },
     sys::{cpu, Arc},
 };
 use core::net::IpAddr;
@@ -187,8 +189,7 @@ impl<'c> Transaction<'c> {
     pub fn remove_service(&mut self, key: ServiceKey) -> Result<(), Refusal> {
         let plan = self.plan(key)?;
         plan.settings.take().ok_or(Refusal::NoSuchService)?;
-        plan.servers.clear();
-        plan.changes.clear();
+        plan.clear();
         plan.identity = None;
         self.has_removals = true;
         Ok(())
@@ -205,10 +206,11 @@ impl<'c> Transaction<'c> {
         if plan.settings.is_none() {
             return Err(Refusal::NoSuchService);
         }
-        if plan.position(endpoint).is_some() {
+        if plan.has_server(endpoint) {
             return Err(Refusal::ServerExists);
         }
-        let (server, origin) = self.find_server(key, endpoint, settings)?;
+        let present = plan.present(endpoint);
+        let (server, origin) = self.find_server(key, present, endpoint, settings)?;
         let planned = PlannedServer {
             server,
             settings,
@@ -219,36 +221,29 @@ impl<'c> Transaction<'c> {
             identity: Some(naming.apply(&Identity::default())?),
             is_entered: false,
         };
-        let plan = self.plan(key)?;
-        plan.changes.push(Change::Added, GFP_KERNEL_ACCOUNT)?;
-        plan.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        plan.servers
-            .insert_within_capacity(0, planned)
-            .map_err(|_| ENOMEM)?;
+        self.plan(key)?.add(planned)?;
         if settings.method == Method::Tunneling {
             self.need_hooks(Family::of(endpoint.addr));
         }
         Ok(())
     }
 
-    /// The real server at an address that is to be added: one that there is or was, or a new one. Sleeps.
+    /// The real server that is to be added at an address: the one that the service has there, at the index `present`
+    /// of its record; one that was removed; or a new one. Sleeps.
     fn find_server(
         &self,
         key: ServiceKey,
+        present: Option<usize>,
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(Arc<RealServer>, Origin), Refusal> {
         let config = &*self.config;
-        if let Some(record) = config.services.get(&key) {
-            let index = record.position(endpoint);
-            let present = index.and_then(|index| Some((index, record.servers.get(index)?)));
-            if let Some((index, present)) = present {
-                return Ok((present.server.clone(), Origin::Kept(index)));
-            }
+        if let Some(index) = present {
+            let record = config.record(key)?.servers.get(index).ok_or(ENOMEM)?;
+            return Ok((record.server.clone(), Origin::Kept(index)));
         }
-        let removed = config.removed_position(key, endpoint);
-        if let Some(removed) = removed.and_then(|position| config.removed.get(position)) {
-            return Ok((removed.server.clone(), Origin::Returning));
+        if let Some(removed) = config.trash.find(key, endpoint) {
+            return Ok((removed.clone(), Origin::Returning));
         }
         if !config.net.is_host_address(endpoint.addr) {
             return Err(Refusal::NotAHostAddress);
@@ -270,9 +265,7 @@ impl<'c> Transaction<'c> {
         if plan.settings.is_none() {
             return Err(Refusal::NoSuchService);
         }
-        let index = plan.position(endpoint).ok_or(Refusal::NoSuchServer)?;
-        plan.changes.push(Change::Edited, GFP_KERNEL_ACCOUNT)?;
-        let planned = plan.servers.get_mut(index).ok_or(ENOMEM)?;
+        let planned = plan.server_mut(endpoint)?;
         planned.settings = settings;
         planned.is_edited = true;
         if !naming.is_silent() {
@@ -286,8 +279,7 @@ impl<'c> Transaction<'c> {
                 (None, _) => &Identity::default(),
             };
             let identity = naming.apply(present)?;
-            let planned = self.plan(key)?.servers.get_mut(index).ok_or(ENOMEM)?;
-            planned.identity = Some(identity);
+            self.plan(key)?.server_mut(endpoint)?.identity = Some(identity);
         }
         if settings.method == Method::Tunneling {
             self.need_hooks(Family::of(endpoint.addr));
@@ -305,15 +297,7 @@ impl<'c> Transaction<'c> {
         if plan.settings.is_none() {
             return Err(Refusal::NoSuchService);
         }
-        let index = plan.position(endpoint).ok_or(Refusal::NoSuchServer)?;
-        let change = match plan.servers.get(index).map(|it| it.drain.is_some()) {
-            Some(true) => Change::Edited,
-            _ => Change::Removed {
-                index: plan.published_index(index),
-            },
-        };
-        plan.changes.push(change, GFP_KERNEL_ACCOUNT)?;
-        plan.servers.remove(index).map_err(|_| ENOMEM)?;
+        plan.remove(endpoint)?;
         self.has_removals = true;
         Ok(())
     }
@@ -349,7 +333,9 @@ impl<'c> Transaction<'c> {
             let operation = plan.operation;
             plan.prepare(*key, self.config)
                 .map_err(|refusal| Rejection { refusal, operation })?;
-            cpu::breathe();
+            if !cpu::breathe() {
+                return Err(Refusal::from(EINTR).into());
+            }
         }
         Ok(())
     }

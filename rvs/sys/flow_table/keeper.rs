@@ -276,8 +276,16 @@ impl<T: Entry> Keeper<T> {
         // period is over, the letters taken below are the last of them.
         let is_over = self.grace_period.is_some_and(GracePeriod::is_over);
         let table = self.table.clone();
+        let mut taken = 0u32;
+        let mut breathe = || {
+            taken = taken.wrapping_add(1);
+            if taken % BREATH == 0 {
+                cpu::breathe();
+            }
+        };
         for desk in table.desks() {
             desk.take_arrivals(|node| {
+                breathe();
                 // SAFETY: live and in our custody from here on, on no list.
                 unsafe {
                     self.entries = self.entries.saturating_add(1);
@@ -290,6 +298,7 @@ impl<T: Entry> Keeper<T> {
             // SAFETY: nothing is freed before the end of this function.
             unsafe {
                 desk.take_letters(|node| {
+                    breathe();
                     // An entry that has not arrived yet, or is buried, is on no list.
                     if self.take_off(node) {
                         let fate = decide(&node.as_ref().value, Occasion::Asked);

@@ -44,8 +44,8 @@ pub fn send(net: Net<'_>, route: Route, bytes: &[u8]) {
 
 impl Skb<'_> {
     /// Cuts everything behind the first `len` bytes off; one that stood for several segments is a single one
-    /// afterwards. Whatever covers it has to be summed up again: its checksum is taken for complete. `false` if
-    /// memory is out.
+    /// afterwards, and came in one piece. Whatever covers it has to be summed up again: its checksum is taken for
+    /// complete. `false` if memory is out.
     #[must_use]
     pub fn cut_to_one_segment(&mut self, len: usize) -> bool {
         let Ok(len) = u32::try_from(len) else {

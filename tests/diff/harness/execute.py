@@ -13,7 +13,7 @@ import time
 from lab.patience import patiently
 
 from . import counters, ipvs, model, wire
-from .addresses import DIRECTORS_OWN, NEIGHBOUR_NAMES
+from .addresses import DIRECTORS_OWN, GUE_PORT, NEIGHBOUR_NAMES
 from .normal import Context, normal
 
 
@@ -339,10 +339,16 @@ def ends_of(data):
 
 
 def flow_of(data):
-    """Source, its port, destination, its port, and protocol of a packet; of the inner one if it is tunneled by IPIP."""
+    """Source, its port, destination, its port, and protocol of a packet; of the inner one if it is tunneled."""
     at, protocol = (40, data[6]) if data[0] >> 4 == 6 else ((data[0] & 15) * 4, data[9])
     if protocol in (wire.IPIP, wire.IPV6):
         return flow_of(data[at:])
+    if protocol == wire.GRE:
+        has_checksum = data[at] & 0x80
+        return flow_of(data[at + (8 if has_checksum else 4):])
     source, destination = ends_of(data)
     sport, dport = struct.unpack_from("!HH", data, at)
+    if protocol == wire.UDP and dport == GUE_PORT:
+        words = data[at + 8] & 0x1F
+        return flow_of(data[at + 12 + 4 * words:])
     return source, sport, destination, dport, protocol

@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import struct
 
-from lab.packet import ACK, FIN, ICMP, IPIP, PSH, RST, SYN, TCP, UDP, Ipv4, checksum
+from lab.packet import ACK, FIN, ICMP, IPIP, PSH, RST, SYN, TCP, UDP, Ipv4, Packet, checksum
 
 ETHERNET = 14  # bytes of header
 IPV6, GRE, ESP, AH, ICMPV6, SCTP = 41, 47, 50, 51, 58, 132
@@ -29,15 +29,9 @@ def is_v6(address):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ipv6:
+class Ipv6(Packet):
     """An IPv6 packet. `protocol` is the next header of the fixed header: extension headers, if any, are part of `payload`."""
 
-    source: str
-    destination: str
-    protocol: int
-    payload: bytes
-    ttl: int = 64
-    tos: int = 0
     flow: int = 0
 
     def __bytes__(self):
@@ -46,9 +40,6 @@ class Ipv6:
 
     def __len__(self):
         return 40 + len(self.payload)
-
-    def but(self, **changes):
-        return dataclasses.replace(self, **changes)
 
 
 def ip(source, destination, protocol, payload, **fields):

@@ -484,6 +484,6 @@ pub fn scheduler(data: &[u8]) {
         let mut walks: Vec<Walk> = Vec::new();
         walks.resize(scheduler.walks_len(servers.len()), Walk::default());
         prepared = scheduler.prepare(&servers, &mut table, &mut walks);
-        cursor = scheduler.after_change(cursor, change, &servers);
+        cursor = scheduler.after_changes(cursor, [change], prepared);
     }
 }

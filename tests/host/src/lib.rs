@@ -32,6 +32,7 @@ pub mod defense {
 #[path = "../../../rvs/control"]
 pub mod control {
     pub mod attr;
+    pub mod line;
     pub mod policy;
     pub mod text;
     // Numbers under their UAPI names.
@@ -54,9 +55,12 @@ pub mod conn {
     pub mod wheel;
 }
 
-/// Services: of this room only what tunnels and names are like.
+/// Services: of this room only what keys, tunnels and names are like.
 #[path = "../../../rvs/service"]
 pub mod service {
+    // Keys as packets look for them are the table's.
+    #[allow(dead_code)]
+    pub mod key;
     pub mod naming;
     pub mod tunnel;
 }

@@ -9,14 +9,15 @@ from .balancer import Connection, Mark, RealServer, Service, Stats
 from .capture import Capture
 from .eventually import eventually
 from .ghost import Ghost
+from .marks import dual_stack, several_processors
 from .namespace import CommandFailed, Namespace
 from .patience import patiently
 from .programs import TcpPrograms, UdpPrograms
-from .topology import (CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, IPV6, METHODS, VIP, VIP6, Lab, Plan, dual_stack,
-                       either_family, whichever_method)
+from .topology import (CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, IPV6, METHODS, VIP, VIP6, Lab, Plan, either_family,
+                       whichever_method)
 
 __all__ = [
     "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "IPV4", "IPV6", "Lab",
     "METHODS", "Mark", "Namespace", "Plan", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "VIP6", "dual_stack",
-    "either_family", "eventually", "patiently", "whichever_method",
+    "either_family", "eventually", "patiently", "several_processors", "whichever_method",
 ]

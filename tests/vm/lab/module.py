@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The kernel modules under test: loading them, unloading them, and what they leave behind."""
 
+import contextlib
 import functools
 import os
 import pathlib
-import shutil
 import tempfile
 
 from .namespace import execute
@@ -14,7 +14,7 @@ RVS_KO = os.environ.get("RVS_KO", str(PROJECT / "rvs.ko"))
 
 _SCHEDULERS = "rr wrr lc wlc fo ovf lblc lblcr dh sh mh sed nq twos".split()
 _IP_VS = [*(f"ip_vs_{name}" for name in _SCHEDULERS), "ip_vs"]  # in the order in which they can be removed
-_ON_DEMAND = ["ip_vs_pe_sip", "ip_vs_ftp"]  # modules of C ip_vs that it, or somebody, may have loaded
+_ON_DEMAND = ["xt_ipvs", "ip_vs_pe_sip", "ip_vs_ftp"]  # modules of C ip_vs that it, or somebody, may have loaded
 
 
 def loaded(name):
@@ -32,13 +32,16 @@ def load(balancer, *parameters):
 
 @functools.cache
 def file():
-    """The module's file, where the guest reads it fast; what it needs from other modules is loaded."""
+    """The module's file, where the guest reads it fast, without what is for debuggers alone: a tenth of its size; what it needs from
+    other modules is loaded."""
     if not os.path.exists(RVS_KO):
         raise AssertionError(f"{RVS_KO} is missing; build it with: make")
     needed = execute(["modinfo", "-F", "depends", RVS_KO]).strip()
     if needed:
         execute(["modprobe", "-a", *needed.split(",")])
-    return shutil.copy(RVS_KO, tempfile.mkdtemp())
+    stripped = os.path.join(tempfile.mkdtemp(), "rvs.ko")
+    execute(["strip", "--strip-debug", "-o", stripped, RVS_KO])
+    return stripped
 
 
 def unload(balancer):
@@ -46,6 +49,16 @@ def unload(balancer):
     for name in _ON_DEMAND + _IP_VS if balancer == "ip_vs" else ["rvs"]:
         if loaded(name):
             execute(["rmmod", name])
+
+
+@contextlib.contextmanager
+def beside(balancer, name):
+    """A module that C ip_vs does not load by itself, for as long as the block lasts; rvs has everything in one."""
+    if balancer == "ip_vs":
+        execute(["modprobe", name])
+    yield
+    if loaded(name):
+        execute(["rmmod", name])
 
 
 def slab_caches(balancer):

@@ -29,8 +29,16 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
+@dataclasses.dataclass(frozen=True)
 class Packet:
     """What IPv4 and IPv6 packets have in common."""
+
+    source: str
+    destination: str
+    protocol: int
+    payload: bytes
+    ttl: int = 64
+    tos: int = 0
 
     @property
     def ports(self):
@@ -85,12 +93,6 @@ class Packet:
 class Ipv4(Packet):
     """An IPv4 packet without options. `offset` counts bytes; `valid` says whether a parsed header's checksum was right."""
 
-    source: str
-    destination: str
-    protocol: int
-    payload: bytes
-    ttl: int = 64
-    tos: int = 0
     identification: int = 0
     dont_fragment: bool = False
     more_fragments: bool = False
@@ -124,12 +126,6 @@ class Ipv4(Packet):
 class Ipv6(Packet):
     """An IPv6 packet; of extension headers it has at most a fragment header, and destination options (`options`, 8 bytes)."""
 
-    source: str
-    destination: str
-    protocol: int
-    payload: bytes
-    ttl: int = 64
-    tos: int = 0
     flow_label: int = 0
     identification: int = 0
     more_fragments: bool = False
@@ -216,10 +212,16 @@ def tcp(source, sport, destination, dport, flags, data=b"", seq=1000, ack=0, **f
     return _with_checksum(source, destination, TCP, header + data, 16, **fields)
 
 
-def icmp_error(source, destination, kind, code, about, rest=0, **fields):
-    """An ICMP error that quotes the packet `about`, header and first 64 bytes; `rest` is the header's second word."""
-    message = struct.pack("!BBHI", kind, code, 0, rest) + bytes(about)[:84]
+def icmp_error(source, destination, kind, code, about, rest=0, quoting=128, **fields):
+    """An ICMP error that quotes the first bytes of the packet `about`; `rest` is the header's second word."""
+    message = struct.pack("!BBHI", kind, code, 0, rest) + bytes(about)[:quoting]
     return _with_checksum(source, destination, ICMPV6 if ":" in source else ICMP, message, 2, **fields)
+
+
+def too_big(source, destination, about, mtu, **fields):
+    """The ICMP error by which a router wants packets of `mtu` bytes at most."""
+    kind, code = TOO_BIG_6 if ":" in source else (DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED)
+    return icmp_error(source, destination, kind, code, about, rest=mtu, **fields)
 
 
 def sctp(source, sport, destination, dport, *chunks, tag=0, **fields):

@@ -5,13 +5,12 @@ They run as threads of the test, on sockets that belong to the machine's namespa
 """
 
 import hashlib
-import selectors
 import socket
-import threading
 
 from .address import family_of
 from .namespace import abort
 from .patience import patiently
+from .server import Reader, TcpServer
 
 _CHUNK = 1 << 18
 
@@ -22,7 +21,7 @@ def pattern(size):
     return (block * (size // len(block) + 1))[:size]
 
 
-class TcpPrograms:
+class TcpPrograms(TcpServer):
     """A TCP server. A line from the client says what it wants:
 
     `who`: one line, the server's name. `put N`: N bytes follow; one line, their SHA-256. `get N`: the first N bytes of `pattern`.
@@ -30,34 +29,19 @@ class TcpPrograms:
     """
 
     def __init__(self, node, address, port):
-        self.name = node.name
-        self.connections = []
-        self._listener = node.socket(family_of(address), socket.SOCK_STREAM)
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self._listener.family == socket.AF_INET6:
-            self._listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        self._listener.bind((address, port))
-        self._listener.listen(512)
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        self._connections = []
+        super().__init__(node, address, port)
 
     def close(self):
         """Stop listening and cut every connection."""
-        _shut(self._listener)
-        self._thread.join()
-        for connection in self.connections:
+        super().close()
+        for connection in self._connections:
             abort(connection)
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+    def accepted(self, connection):
+        self._connections.append(connection)
 
-    def _serve(self, connection):
+    def serve(self, connection):
         try:
             stream = connection.makefile("rb")
             while (line := stream.readline()) and self._answer(connection, stream, line.decode().split()):
@@ -163,39 +147,19 @@ class TcpClient:
         return self._stream.read(1) == b""
 
 
-class UdpPrograms:
+class UdpPrograms(Reader):
     """A UDP server on several addresses. A datagram is answered by one with the server's name, a colon and the same bytes."""
 
     def __init__(self, node, addresses, port):
+        super().__init__()
         self.name = node.name
-        self.sockets = []
-        self._selector = selectors.DefaultSelector()
-        self._stop, self._stopping = socket.socketpair()
-        self._selector.register(self._stopping, selectors.EVENT_READ)
         for address in addresses:
             bound = node.socket(family_of(address), socket.SOCK_DGRAM)
             bound.bind((address, port))
-            self.sockets.append(bound)
-            self._selector.register(bound, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+            self.wait_for(bound)
+        self.start()
 
-    def close(self):
-        self._stop.close()
-        self._thread.join()
-        self._stopping.close()
-        self._selector.close()
-        for bound in self.sockets:
-            bound.close()
-
-    def _serve(self):
-        while True:
-            for key, _ in self._selector.select():
-                if key.fileobj is self._stopping:
-                    return
-                self._answer(key.fileobj)
-
-    def _answer(self, bound):
+    def readable(self, bound):
         try:
             data, sender = bound.recvfrom(65535)
             bound.sendto(f"{self.name}:".encode() + data, sender)

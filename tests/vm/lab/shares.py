@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests side by side that play one collection of scenarios: each takes the next file that no other has taken."""
 
+import os
 from itertools import groupby
 from pathlib import Path
 
 # The files that take longest come first, so that the guests end at about the same time.
-LONGEST = ["test_module.py", "test_conn_file.py", "test_ipvsadm_as_with_ip_vs.py", "test_rvsctl.py", "test_schedulers.py"]
+LONGEST = ["test_module.py", "test_tunnel_types.py", "test_tunnel_errors.py", "test_ipvsadm.py", "test_tcp_states.py", "test_ldirectord.py",
+           "test_expiry.py", "test_ipv6.py", "test_schedulers.py", "test_mtu.py", "test_apply.py", "test_defense.py"]
 
 
 def _rank(name):
@@ -21,9 +23,17 @@ def _taken(folder, name):
         return False
 
 
-def of(items, folder):
-    """The scenarios of the files that this guest gets, as the others leave them: a file is taken when its turn comes."""
-    files = [(path.name, list(scenarios)) for path, scenarios in groupby(items, lambda item: item.path)]
-    for name, scenarios in sorted(files, key=lambda file: _rank(file[0])):
+def of(items, folder, processors=os.cpu_count()):
+    """The scenarios of the files that this guest gets, as the others leave them: a file is taken when its turn comes.
+
+    Those for several processors are left to guests that have them, and come first there.
+    """
+    files = []
+    for path, scenarios in groupby(items, lambda item: item.path):
+        scenarios = list(scenarios)
+        wants_several = any(item.get_closest_marker("several_processors") for item in scenarios)
+        if processors > 1 or not wants_several:
+            files.append((not wants_several, _rank(path.name), path.name, scenarios))
+    for _, _, name, scenarios in sorted(files, key=lambda file: file[:3]):
         if _taken(folder, name):
             yield from scenarios

@@ -24,6 +24,7 @@ from . import namespace
 from .address import family_of
 from .capture import Capture
 from .ghost import Ghost
+from .marks import dual_stack
 from .namespace import Namespace
 from .programs import TcpPrograms, UdpPrograms
 
@@ -40,6 +41,7 @@ class Plan:
     inside: str
     ghost_client: str
     ghost_server: str
+    far_away: str  # a router somewhere on the way
     vip: dict  # by method
 
     @property
@@ -52,18 +54,15 @@ class Plan:
         return ":" in self.client
 
 
-IPV4 = Plan("IPv4", "10.0.0.2", "10.0.0.1", "10.1.0.1", "10.0.0.50", "10.1.0.50",
+IPV4 = Plan("IPv4", "10.0.0.2", "10.0.0.1", "10.1.0.1", "10.0.0.50", "10.1.0.50", "198.51.100.7",
             dict(zip(METHODS, ("192.0.2.1", "192.0.2.2", "192.0.2.3"))))
-IPV6 = Plan("IPv6", "2001:db8::2", "2001:db8::1", "2001:db8:1::1", "2001:db8::50", "2001:db8:1::50",
+IPV6 = Plan("IPv6", "2001:db8::2", "2001:db8::1", "2001:db8:1::1", "2001:db8::50", "2001:db8:1::50", "2001:db8:7::7",
             dict(zip(METHODS, ("2001:db8:2::1", "2001:db8:2::2", "2001:db8:2::3"))))
 VIP, VIP6 = IPV4.vip, IPV6.vip
 CLIENT, DIRECTOR_OUTSIDE, DIRECTOR_INSIDE = IPV4.client, IPV4.outside, IPV4.inside
 
 # Marks a scenario about what all methods have in common: one stands for all, so that the suite stays quick.
 whichever_method = pytest.mark.parametrize("method", ["direct-routing"])
-
-# Marks a scenario whose machines have IPv6 too.
-dual_stack = pytest.mark.dual_stack
 
 # Runs a scenario over either family, on a dual stack.
 either_family = pytest.mark.parametrize("plan", [pytest.param(plan, id=plan.name, marks=dual_stack) for plan in (IPV4, IPV6)])
@@ -219,7 +218,7 @@ class Lab:
         own = _owned_by_servers(IPV4)
         server.sysctl(**{"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.all.arp_ignore": 1,
                          "net.ipv4.conf.all.arp_announce": 2, "net.ipv4.icmp_ratelimit": 0})
-        server.ip("link set lo up", *(f"addr add {vip}/32 dev lo" for vip in own), "link set tunl0 up",
+        server.ip("link set lo up", *(f"addr add {vip}/32 dev lo" for vip in own), "link add tunl0 type ipip", "link set tunl0 up",
                   "link set eth0 up", f"addr add {server.address}/24 dev eth0", f"route add default via {DIRECTOR_INSIDE}",
                   f"route add 10.1.0.0/24 dev eth0 table {_AROUND_THE_DIRECTOR}",
                   f"route add default via {_ROUTER_INSIDE} table {_AROUND_THE_DIRECTOR}",
@@ -248,7 +247,8 @@ class Lab:
     def _server6(self, server, number):
         server.address6 = f"2001:db8:1::1{number}"
         own = _owned_by_servers(IPV6)
-        server.ip("link set ip6tnl0 up", "link set sit0 up", *(f"addr add {vip}/128 dev lo nodad" for vip in own),
+        server.ip("link add ip6tnl0 type ip6tnl mode any", "link add sit0 type sit", "link set ip6tnl0 up", "link set sit0 up",
+                  *(f"addr add {vip}/128 dev lo nodad" for vip in own),
                   f"addr add {server.address6}/64 dev eth0 nodad", f"addr add fe80::1{number}/64 dev eth0 nodad",
                   f"route add default via {IPV6.inside}",
                   f"route add 2001:db8:1::/64 dev eth0 table {_AROUND_THE_DIRECTOR}",

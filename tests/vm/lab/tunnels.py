@@ -2,7 +2,6 @@
 """Types of tunnels: how a balancer is told of them, what they put between two IP headers, and how a machine takes them."""
 
 import dataclasses
-import socket
 import struct
 
 from . import namespace, packet
@@ -109,20 +108,3 @@ def carried(outer):
     if outer.protocol == GRE_NUMBER:
         return packet.parse(Gre(outer).carried)
     return packet.parse(outer.payload)
-
-
-def error(source, destination, kind, code, about, rest=0, quoting=128):
-    """An ICMP error of either IP about the packet `about`, of which it quotes the first bytes."""
-    message = struct.pack("!BBHI", kind, code, 0, rest) + bytes(about)[:quoting]
-    pseudo = b""
-    if ":" in source:
-        ends = (socket.inet_pton(socket.AF_INET6, end) for end in (source, destination))
-        pseudo = struct.pack("!16s16sII", *ends, len(message), packet.ICMPV6)
-    message = message[:2] + struct.pack("!H", packet.checksum(pseudo + message)) + message[4:]
-    return packet.ip(source, destination, packet.ICMPV6 if pseudo else packet.ICMP, message)
-
-
-def too_big(source, destination, about, mtu, **settings):
-    """The ICMP error of either IP by which a router wants packets of `mtu` bytes at most."""
-    kind, code = (2, 0) if ":" in source else (packet.DESTINATION_UNREACHABLE, packet.FRAGMENTATION_NEEDED)
-    return error(source, destination, kind, code, about, rest=mtu, **settings)

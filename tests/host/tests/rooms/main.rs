@@ -36,6 +36,7 @@ mod sched_wlc;
 mod sched_wrr;
 mod sctp;
 mod server;
+mod service_key;
 mod settings;
 mod sip;
 mod siphash;

@@ -2,8 +2,10 @@
 
 //! Lines of the files below `/proc/net`, byte for byte as reference §9.1 has them, and as the tools scan them.
 
-use rvs_host_tests::control::text::{
-    AppLine, By, HexAddr, ProtocolName, Row, ServerLine, ServiceLine,
+use proptest::prelude::*;
+use rvs_host_tests::control::{
+    line::Line,
+    text::{AppLine, By, HexAddr, ProtocolName, Row, ServerLine, ServiceLine},
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -169,4 +171,34 @@ fn counters_are_hexadecimal_in_columns() {
         "      2A      1F4      190             9C40           1E8480\n"
     );
     assert_eq!(Row([u64::MAX; 5]).to_string().split_whitespace().count(), 5);
+}
+
+proptest! {
+    #[test]
+    fn a_line_is_put_together_as_the_formatter_would(
+        protocol: u8, addr: IpAddr, port: u16, number: u32, width in 0usize..12, text in "[A-Z_]{0,14}",
+    ) {
+        let mut line = Line::new();
+        line.text("of an earlier line", 20);
+        line.clear();
+        line.protocol(protocol);
+        line.byte(b' ');
+        line.place(addr, port);
+        line.byte(b' ');
+        line.text(&text, width);
+        line.decimal(number, width);
+        let expected = format!(
+            "{:<3} {} {port:04X} {text:<width$}{number:width$}", ProtocolName(protocol), HexAddr(addr)
+        );
+        prop_assert_eq!(line.bytes(), expected.as_bytes());
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_a_line_is_left_out() {
+    let mut line = Line::new();
+    for _ in 0..60 {
+        line.text("0123456789", 0);
+    }
+    assert_eq!(line.bytes(), "0123456789".repeat(51).as_bytes());
 }

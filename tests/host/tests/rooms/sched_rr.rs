@@ -3,7 +3,7 @@
 //! Round-robin.
 
 use proptest::prelude::*;
-use rvs_host_tests::sched::{Change, Cursor, Scheduler};
+use rvs_host_tests::sched::{Change, Cursor, Prepared, Scheduler};
 
 use crate::server::{picks, servers, Server};
 
@@ -11,6 +11,10 @@ const RR: Scheduler = Scheduler::RoundRobin;
 
 fn named(names: &str) -> Vec<Server> {
     names.chars().map(|name| Server::new(name, 1)).collect()
+}
+
+fn after(cursor: Cursor, change: Change) -> Cursor {
+    RR.after_changes(cursor, [change], Prepared::default())
 }
 
 #[test]
@@ -51,7 +55,7 @@ fn nobody_is_picked_when_nobody_is_available() {
 fn after_the_last_one_picked_is_removed_its_successor_is_next() {
     let mut cursor = Cursor::default();
     assert_eq!(picks(RR, &named("ABCD"), &mut cursor, 2), "AB");
-    let cursor = &mut RR.after_change(cursor, Change::Removed { index: 1 }, &named("ACD"));
+    let cursor = &mut after(cursor, Change::Removed { index: 1 });
     assert_eq!(picks(RR, &named("ACD"), cursor, 4), "CDAC");
 }
 
@@ -59,7 +63,7 @@ fn after_the_last_one_picked_is_removed_its_successor_is_next() {
 fn after_the_first_one_is_picked_and_removed_the_list_begins_anew() {
     let mut cursor = Cursor::default();
     assert_eq!(picks(RR, &named("ABC"), &mut cursor, 1), "A");
-    let cursor = &mut RR.after_change(cursor, Change::Removed { index: 0 }, &named("BC"));
+    let cursor = &mut after(cursor, Change::Removed { index: 0 });
     assert_eq!(picks(RR, &named("BC"), cursor, 3), "BCB");
 }
 
@@ -67,13 +71,13 @@ fn after_the_first_one_is_picked_and_removed_the_list_begins_anew() {
 fn a_new_server_at_the_head_is_reached_in_the_next_lap() {
     let mut cursor = Cursor::default();
     assert_eq!(picks(RR, &named("ABC"), &mut cursor, 2), "AB");
-    let cursor = &mut RR.after_change(cursor, Change::Added, &named("NABC"));
+    let cursor = &mut after(cursor, Change::Added);
     assert_eq!(picks(RR, &named("NABC"), cursor, 5), "CNABC");
 }
 
 #[test]
 fn a_new_server_is_first_if_nobody_was_picked_yet() {
-    let cursor = &mut RR.after_change(Cursor::default(), Change::Added, &named("NAB"));
+    let cursor = &mut after(Cursor::default(), Change::Added);
     assert_eq!(picks(RR, &named("NAB"), cursor, 3), "NAB");
 }
 
@@ -81,8 +85,18 @@ fn a_new_server_is_first_if_nobody_was_picked_yet() {
 fn an_edit_does_not_disturb_the_turns() {
     let mut cursor = Cursor::default();
     assert_eq!(picks(RR, &named("ABC"), &mut cursor, 2), "AB");
-    let cursor = &mut RR.after_change(cursor, Change::Edited, &named("ABC"));
+    let cursor = &mut after(cursor, Change::Edited);
     assert_eq!(picks(RR, &named("ABC"), cursor, 2), "CA");
+}
+
+#[test]
+fn of_many_changes_each_moves_the_turn() {
+    let mut cursor = Cursor::default();
+    assert_eq!(picks(RR, &named("ABCD"), &mut cursor, 3), "ABC");
+    let changes = [2, 0].map(|index| Change::Removed { index });
+    let changes = changes.into_iter().chain([Change::Added; 2]);
+    let cursor = &mut RR.after_changes(cursor, changes, Prepared::default());
+    assert_eq!(picks(RR, &named("NMBD"), cursor, 5), "DNMBD");
 }
 
 proptest! {
@@ -111,7 +125,7 @@ proptest! {
             match operation {
                 0 => {
                     list.insert(0, Server::new(names.next().unwrap(), 1));
-                    cursor = RR.after_change(cursor, Change::Added, &list);
+                    cursor = after(cursor, Change::Added);
                 }
                 1 if !list.is_empty() => {
                     let index = place.index(list.len());
@@ -119,7 +133,7 @@ proptest! {
                     if last == Some(removed.name) {
                         last = index.checked_sub(1).map(|before| list[before].name);
                     }
-                    cursor = RR.after_change(cursor, Change::Removed { index }, &list);
+                    cursor = after(cursor, Change::Removed { index });
                 }
                 _ if !list.is_empty() => {
                     let position = list.iter().position(|server| Some(server.name) == last);

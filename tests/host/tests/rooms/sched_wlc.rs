@@ -3,7 +3,7 @@
 //! Weighted least-connection.
 
 use proptest::prelude::*;
-use rvs_host_tests::sched::{Change, Cursor, Scheduler};
+use rvs_host_tests::sched::{Change, Cursor, Prepared, Scheduler};
 
 use crate::server::{picks, servers, Preparation, Server};
 
@@ -60,7 +60,8 @@ fn loads_of_millions_of_connections_at_the_greatest_weights_compare_exactly() {
 fn the_cursor_is_of_no_interest() {
     let cursor = Cursor::from_bits(0x1234_5678_9abc_def0);
     let servers = [Server::new('A', 1)];
-    assert_eq!(WLC.after_change(cursor, Change::Edited, &servers), cursor);
+    let after = WLC.after_changes(cursor, [Change::Edited], Prepared::default());
+    assert_eq!(after, cursor);
     assert_eq!(picks(WLC, &servers, &mut cursor.clone(), 3), "AAA");
 }
 

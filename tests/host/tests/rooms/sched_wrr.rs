@@ -74,7 +74,8 @@ fn any_change_begins_again_at_the_head_of_the_list() {
     ] {
         let mut cursor = Cursor::default();
         assert_eq!(picks(WRR, &before, &mut cursor, 2), "AB");
-        let cursor = &mut WRR.after_change(cursor, change, &after);
+        let cursor =
+            &mut WRR.after_changes(cursor, [change], Preparation::new(WRR, &after).prepared);
         assert_eq!(
             picks(WRR, &after, cursor, after.len()),
             after.iter().map(|server| server.name).collect::<String>()
@@ -92,15 +93,27 @@ fn a_change_keeps_the_threshold_in_step_with_the_new_weights() {
     );
     // Thresholds 5, 3, 1: 3 is one of them, and B reaches only the last.
     let after = weighted(&[('A', 6), ('B', 2)]);
-    let aligned = &mut WRR.after_change(cursor, Change::Edited, &after);
+    let aligned = &mut WRR.after_changes(
+        cursor,
+        [Change::Edited],
+        Preparation::new(WRR, &after).prepared,
+    );
     assert_eq!(picks(WRR, &after, aligned, 6), "AABAAA");
     // Threshold 1 only: 3 is too high and becomes 1.
     let after = weighted(&[('A', 2), ('B', 2)]);
-    let clamped = WRR.after_change(cursor, Change::Edited, &after);
+    let clamped = WRR.after_changes(
+        cursor,
+        [Change::Edited],
+        Preparation::new(WRR, &after).prepared,
+    );
     assert_eq!(picks(WRR, &after, &mut clamped.clone(), 4), "ABAB");
     // It does not come back when there is room for it again.
     let after = weighted(&[('A', 5), ('B', 1)]);
-    let clamped = &mut WRR.after_change(clamped, Change::Edited, &after);
+    let clamped = &mut WRR.after_changes(
+        clamped,
+        [Change::Edited],
+        Preparation::new(WRR, &after).prepared,
+    );
     assert_eq!(picks(WRR, &after, clamped, 4), "ABAA");
 }
 

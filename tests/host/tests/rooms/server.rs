@@ -311,7 +311,7 @@ proptest! {
             let preparation = Preparation::new(scheduler, &servers);
             let pick = preparation.pick_with(&servers, cursor, &Flow::default(), || random);
             prop_assert!(pick.is_none_or(|pick| pick.cursor == cursor));
-            prop_assert_eq!(scheduler.after_change(cursor, Change::Added, &servers), cursor);
+            prop_assert_eq!(scheduler.after_changes(cursor, [Change::Added], preparation.prepared), cursor);
         }
     }
 }

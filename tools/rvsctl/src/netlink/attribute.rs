@@ -203,6 +203,11 @@ impl<'a> Attributes<'a> {
         self.value(id).is_some()
     }
 
+    /// What an attribute holds.
+    pub fn bytes(&self, id: AttributeId) -> Option<&'a [u8]> {
+        self.value(id)
+    }
+
     /// Turns an absent attribute into an error that names it.
     pub fn require<T>(&self, id: AttributeId, value: Option<T>) -> Result<T, DecodeError> {
         value.ok_or_else(|| self.missing(id))

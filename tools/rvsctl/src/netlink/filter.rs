@@ -91,8 +91,11 @@ fn client_attributes(client: Client) -> impl Iterator<Item = Attribute> {
 }
 
 /// Reads the body of an answer that says how many entries there are.
-pub fn decode_count(body: &[u8]) -> Result<u64, DecodeError> {
-    Attributes::parse(&rvs::SET, body)?.require_u64(rvs::COUNT)
+/// How many entries were meant in the part of a pass that is over, and the cursor to go on with if it is not through.
+pub fn decode_count(body: &[u8]) -> Result<(u64, Option<Vec<u8>>), DecodeError> {
+    let answer = Attributes::parse(&rvs::SET, body)?;
+    let cursor = answer.bytes(rvs::CURSOR).map(<[u8]>::to_vec);
+    Ok((answer.require_u64(rvs::COUNT)?, cursor))
 }
 
 #[cfg(test)]

@@ -87,6 +87,7 @@ attribute_set! {
         SILENT "silent",
         EVENT "event" => event,
         EVENTS_LOST "events-lost",
+        CURSOR "cursor",
     }
 }
 

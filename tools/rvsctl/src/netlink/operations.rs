@@ -221,12 +221,7 @@ impl<T: Transport> Client<T> {
 
     /// How many connections the filter selects.
     pub fn count_connections(&mut self, filter: &ConnectionFilter) -> Result<u64, Error> {
-        self.get(
-            command::COUNT_CONNECTIONS,
-            &[encode_filter(filter)],
-            command::NEW_COUNT,
-            decode_count,
-        )
+        self.pass(command::COUNT_CONNECTIONS, &[encode_filter(filter)])
     }
 
     /// Ends the connections that the filter selects, `silent` without telling their ends. How many.
@@ -237,12 +232,23 @@ impl<T: Transport> Client<T> {
     ) -> Result<u64, Error> {
         let mut attributes = vec![encode_filter(filter)];
         attributes.extend(silent.then(|| Attribute::flag(rvs::SILENT)));
-        self.get(
-            command::KILL_CONNECTIONS,
-            &attributes,
-            command::NEW_COUNT,
-            decode_count,
-        )
+        self.pass(command::KILL_CONNECTIONS, &attributes)
+    }
+
+    /// Has the kernel pass over its connections, of which it does a part at a time. How many were meant.
+    fn pass(&mut self, command: u8, attributes: &[Attribute]) -> Result<u64, Error> {
+        let mut total = 0;
+        let mut cursor: Option<Vec<u8>> = None;
+        loop {
+            let mut attributes = attributes.to_vec();
+            attributes.extend(cursor.map(|cursor| Attribute::bytes(rvs::CURSOR, &cursor)));
+            let (count, next) = self.get(command, &attributes, command::NEW_COUNT, decode_count)?;
+            total += count;
+            if next.is_none() {
+                return Ok(total);
+            }
+            cursor = next;
+        }
     }
 
     /// What would become of the packet that opens a flow.

@@ -112,6 +112,24 @@ fn connections_are_counted_by_the_kernel() {
 }
 
 #[test]
+fn a_count_goes_on_where_the_kernel_stopped_until_it_is_through() {
+    let count = |count: u64| [&[12, 0, 14, 0][..], &count.to_ne_bytes()].concat();
+    let cursor = [&[28, 0, 21, 0][..], &[7; 24]].concat();
+    let answers = vec![
+        vec![
+            reply(2, command::NEW_COUNT, &[count(40), cursor.clone()].concat()),
+            ack(2),
+        ],
+        vec![reply(3, command::NEW_COUNT, &count(2)), ack(3)],
+    ];
+    let outcome = run("rvsctl conn list --count --state established", answers);
+    assert_eq!(outcome.requests, [command::COUNT_CONNECTIONS; 2]);
+    assert!(contains(&outcome.last, &cursor));
+    assert!(contains(&outcome.last, b"ESTABLISHED\0"));
+    assert_eq!(outcome.printed, "42\n");
+}
+
+#[test]
 fn a_sorted_listing_asks_for_all_and_shows_the_first() {
     let answer = vec![vec![entry(2, 3), entry(2, 1), entry(2, 2), done(2, 0, 0)]];
     let outcome = run("rvsctl conn list --sort client --limit 2 --json", answer);
