@@ -264,7 +264,13 @@ def test_a_person_is_asked_and_two_writers_do_not_overwrite_each_other(lab, bala
 SERVICES = 1000
 
 
-def test_a_change_in_a_thousand_services_is_one_small_transaction(balancer, rvsctl, tmp_path):
+def peak(lab, *words):
+    """Kilobytes that rvsctl holds at most."""
+    return int(lab.director.run("busybox", "time", "-f", "%M", "-o", "/dev/stdout", Rvsctl.tool, *words).split()[-1])
+
+
+def test_a_change_in_a_thousand_services_is_one_small_transaction(lab, balancer, rvsctl, tmp_path):
+    without_any = peak(lab, "export")
     file = tmp_path / "rvs.toml"
     servers = "".join(f'  {{ address = "10.1.0.{number}:8080", method = "masquerading" }},\n' for number in range(10, 20))
     file.write_text("".join(f'[[service]]\nname = "web{number}"\nprotocol = "tcp"\naddress = "192.0.{number // 250}.{number % 250}:80"\n'
@@ -276,6 +282,7 @@ def test_a_change_in_a_thousand_services_is_one_small_transaction(balancer, rvsc
     file.write_text(text[:at] + text[at:].replace("10.1.0.15:8080", "10.1.0.115:8080", 1))
     assert rvsctl.command("apply", str(file), "--yes").endswith("Add 1 server, remove 1 server.\n")
     assert rvsctl.command("diff", str(file)) == ""
+    assert peak(lab, "export") < without_any + 1000  # one service after the other
     assert len([line for line in balancer.command("-S", "-n").splitlines() if line.startswith("-a")]) == 10 * SERVICES
     # One operation that cannot be done undoes all the others.
     before = balancer.command("-S", "-n")

@@ -27,6 +27,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::CommandFactory;
 use clap_complete::{generate, Shell};
+use ratatui::crossterm::terminal;
 
 use crate::cli::{
     Cli, Color, Command, ConnCommand, MetricsArgs, ServerCommand, ServiceCommand, TimeoutCommand,
@@ -72,7 +73,9 @@ pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
         Color::Never => false,
         Color::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    Style { color }
+    let size = stream.is_terminal().then(terminal::size);
+    let columns = size.and_then(Result::ok).map(|(columns, _)| columns.into());
+    Style { color, columns }
 }
 
 /// Carries out what the command line says.

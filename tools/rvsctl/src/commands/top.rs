@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use super::{explained, service, Session};
 use crate::cli::TopArgs;
 use crate::error::{Attempt, Error, ExitStatus, Failure};
-use crate::model::{Pace, Reading};
+use crate::model::{Counted, Pace, Reading};
 use crate::netlink::{Client, Transport};
 use crate::output::services::{Figures, View};
 use crate::output::{json, services, totals};
@@ -42,9 +42,9 @@ fn read<T: Transport>(client: &mut Client<T>) -> Result<Reading, Failure> {
 
 /// Prints the rates over one interval.
 fn once<T: Transport>(session: &mut Session<'_, T>, arguments: &TopArgs) -> Result<(), Error> {
-    let earlier = read(&mut session.client)?;
+    let earlier = Counted::of(&read(&mut session.client)?);
     std::thread::sleep(arguments.interval);
-    let mut pace = Pace::between(&earlier, read(&mut session.client)?);
+    let mut pace = Pace::since(&earlier, read(&mut session.client)?);
     pace.services.retain_mut(|it| {
         let has_filter = |name: String| name.contains(&arguments.filter);
         let is_named = has_filter(services::title(&it.service));

@@ -25,7 +25,7 @@ pub use connection::Connection;
 pub use draining::{DrainPlan, Draining, Leftovers};
 pub use event::{Event, EventKind, Packet, Process, ServerLoad, Subject, Topic};
 pub use explanation::{Candidate, ChosenBy, Dropped, Explanation, Flow, Outcome, Way};
-pub use reading::{Pace, Reading};
+pub use reading::{Counted, Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
 pub use service::{Misfit, Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
 

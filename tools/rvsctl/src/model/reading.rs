@@ -38,25 +38,48 @@ fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<
     serializer.serialize_u64(time.as_millis() as u64)
 }
 
+/// The counters of a reading, to tell how fast they grow.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    totals: Statistics,
+    drops: Vec<DropReason>,
+    services: BTreeMap<ServiceKey, Statistics>,
+    servers: BTreeMap<(ServiceKey, Endpoint), Statistics>,
+}
+
+impl Counted {
+    pub fn of(reading: &Reading) -> Self {
+        let services = reading.services.iter();
+        let services = services.map(|it| (it.service.key, it.service.statistics));
+        let servers = reading.services.iter().flat_map(|it| {
+            let servers = it.servers.iter();
+            servers.map(|server| ((it.service.key, server.endpoint), server.statistics))
+        });
+        Self {
+            totals: reading.totals.statistics,
+            drops: reading.totals.drops.clone(),
+            services: services.collect(),
+            servers: servers.collect(),
+        }
+    }
+}
+
 impl Pace {
-    /// The later reading, with the rates between both. Rates of what was not there earlier, or was
+    /// A reading with the rates since an earlier one. Rates of what was not there earlier, or was
     /// zeroed meanwhile, are 0.
-    pub fn between(earlier: &Reading, later: Reading) -> Self {
+    pub fn since(earlier: &Counted, later: Reading) -> Self {
         let Reading {
             mut totals,
             mut services,
         } = later;
-        let interval = passed(&earlier.totals.statistics, &totals.statistics);
-        let drop_rates = drop_rates(&earlier.totals.drops, &totals.drops, interval);
-        set_rates(&mut totals.statistics, Some(&earlier.totals.statistics));
-        let old_services = statistics_of_services(earlier);
-        let old_servers = statistics_of_servers(earlier);
+        let interval = passed(&earlier.totals, &totals.statistics);
+        let drop_rates = drop_rates(&earlier.drops, &totals.drops, interval);
+        set_rates(&mut totals.statistics, Some(&earlier.totals));
         for ServiceWithServers { service, servers } in &mut services {
-            let old = old_services.get(&service.key).copied();
-            set_rates(&mut service.statistics, old);
+            set_rates(&mut service.statistics, earlier.services.get(&service.key));
             for server in servers {
-                let old = old_servers.get(&(service.key, server.endpoint)).copied();
-                set_rates(&mut server.statistics, old);
+                let key = (service.key, server.endpoint);
+                set_rates(&mut server.statistics, earlier.servers.get(&key));
             }
         }
         Self {
@@ -66,24 +89,6 @@ impl Pace {
             services,
         }
     }
-}
-
-fn statistics_of_services(reading: &Reading) -> BTreeMap<ServiceKey, &Statistics> {
-    let services = reading.services.iter();
-    services
-        .map(|it| (it.service.key, &it.service.statistics))
-        .collect()
-}
-
-fn statistics_of_servers(reading: &Reading) -> BTreeMap<(ServiceKey, Endpoint), &Statistics> {
-    let services = reading.services.iter();
-    services
-        .flat_map(|ServiceWithServers { service, servers }| {
-            servers
-                .iter()
-                .map(|server| ((service.key, server.endpoint), &server.statistics))
-        })
-        .collect()
 }
 
 /// The time between two readings; none where the kernel does not tell it.
@@ -169,7 +174,7 @@ mod tests {
 
     #[test]
     fn rates_are_the_increase_over_the_time_by_the_kernels_clock() {
-        let pace = Pace::between(&reading(), later());
+        let pace = Pace::since(&Counted::of(&reading()), later());
         assert_eq!(pace.interval, Duration::from_millis(500));
         assert_eq!(pace.totals.statistics.rates.packets_in, 600);
         assert_eq!(pace.totals.statistics.rates.connections, 0);
@@ -188,7 +193,7 @@ mod tests {
         let mut earlier = reading();
         earlier.services.remove(0);
         earlier.totals.statistics.counters.packets_in = u64::MAX;
-        let pace = Pace::between(&earlier, later());
+        let pace = Pace::since(&Counted::of(&earlier), later());
         assert_eq!(pace.totals.statistics.rates, Traffic::default());
         assert_eq!(
             pace.services[0].service.statistics.rates,
@@ -201,7 +206,7 @@ mod tests {
 
     #[test]
     fn no_time_and_odd_times_make_no_nonsense() {
-        let pace = Pace::between(&reading(), reading());
+        let pace = Pace::since(&Counted::of(&reading()), reading());
         assert_eq!(pace.totals.statistics.rates, Traffic::default());
         assert_eq!(per_second(0, u64::MAX, Duration::from_nanos(1)), u64::MAX);
         assert_eq!(per_second(10, 19, Duration::from_secs(2)), 5);

@@ -144,7 +144,15 @@ mod tests {
 
     fn printed(comparison: &Comparison, color: bool) -> String {
         let mut out = Vec::new();
-        print(&mut out, comparison, Style { color }).unwrap();
+        print(
+            &mut out,
+            comparison,
+            Style {
+                color,
+                ..Style::PLAIN
+            },
+        )
+        .unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::output::samples::{connection, fits};
 
-    const PLAIN: Style = Style { color: false };
+    const PLAIN: Style = Style::PLAIN;
     const USUAL: Columns = Columns { times: false };
 
     fn printed(connections: impl Iterator<Item = Connection>) -> String {

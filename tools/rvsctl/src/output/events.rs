@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::services::{method, server_notes, service_notes};
+use super::services::{method, server_notes, server_title, service_notes, title};
 use super::table::Style;
 use crate::model::{Event, EventKind, Family, Packet, ServerLoad, Subject, Timeouts};
 
@@ -72,14 +72,14 @@ fn words(event: &Event) -> String {
         },
         Subject::ServiceKey { service } => service.to_string(),
         Subject::Service { service } => {
-            let mut words = vec![format!("{} {}", service.key, service.scheduler)];
+            let mut words = vec![format!("{} {}", title(service), service.scheduler)];
             words.extend(service_notes(service));
             words.join(", ")
         }
         Subject::ServerKey { service, server } => format!("{service} {server}"),
         Subject::Server { service, server } => {
             let mut words = vec![
-                format!("{service} {} {}", server.endpoint, method(server)),
+                format!("{service} {} {}", server_title(server), method(server)),
                 format!("weight {}", server.weight),
             ];
             words.extend(server_notes(server));

@@ -212,7 +212,7 @@ mod tests {
             .map(|server| Candidate::of(server, told.server))
             .collect();
         let mut out = Vec::new();
-        print(&mut out, &flow(), told, &servers, Style { color: false }).unwrap();
+        print(&mut out, &flow(), told, &servers, Style::PLAIN).unwrap();
         let text = String::from_utf8(out).unwrap();
         fits(80, &text);
         text

@@ -16,8 +16,8 @@ pub mod totals;
 #[cfg(test)]
 pub mod samples {
     use crate::model::{
-        Connection, Endpoint, Family, ForwardingMethod, Pace, Protocol, Reading, ServiceKey,
-        ServiceWithServers, Totals,
+        Connection, Counted, Endpoint, Family, ForwardingMethod, Pace, Protocol, Reading,
+        ServiceKey, ServiceWithServers, Totals,
     };
     use crate::netlink::{decode, samples, ServerSettings};
     use crate::parse;
@@ -65,7 +65,7 @@ pub mod samples {
             totals: totals(),
             services: services(),
         };
-        Pace::between(&reading, reading.clone())
+        Pace::since(&Counted::of(&reading), reading)
     }
 
     pub fn totals() -> Totals {

@@ -70,7 +70,11 @@ pub fn print(
         note(&mut table, view, "  ", service_notes(service));
         for server in servers {
             table.row(server_row(server, view));
-            note(&mut table, view, "    ", server_notes(server));
+            let tunnel = server.tunnel.map(|tunnel| tunnel.to_string());
+            let tunnel = tunnel.filter(|words| !words.is_empty());
+            let tunnel = tunnel.map(|words| format!("in {words}"));
+            let notes = tunnel.into_iter().chain(server_notes(server)).collect();
+            note(&mut table, view, "    ", notes);
         }
     }
     table.print(out, style)?;
@@ -169,7 +173,7 @@ fn server_row(server: &Server, view: View) -> Vec<String> {
     match view.figures {
         Figures::Settings => vec![
             name,
-            method(server),
+            server.method.to_string(),
             server.weight.to_string(),
             server.active_connections.to_string(),
             server.inactive_connections.to_string(),
@@ -239,7 +243,7 @@ mod tests {
     fn printed(services: &[ServiceWithServers], figures: Figures, exact: bool) -> String {
         let mut out = Vec::new();
         let view = View { figures, exact };
-        print(&mut out, services, view, Style { color: false }).unwrap();
+        print(&mut out, services, view, Style::PLAIN).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -250,13 +254,14 @@ mod tests {
             server.persistent_connections = 0;
         }
         let expected = "\
-SERVICE / SERVER       SCHEDULER / METHOD                  WEIGHT  ACTIVE  INACTIVE
-tcp 192.0.2.10:80      wlc                                             24         6
-  10.0.0.1:8080        masquerading                             5      12         3
-  10.0.0.2:8080        direct-routing                           0      12         3
-udp 192.0.2.10:53      rr                                               0         0
-tcp [2001:db8::10]:80  rr                                              12         3
-  [2001:db8::2]:80     tunneling gue:6080 remote-checksum       1      12         3
+SERVICE / SERVER       SCHEDULER / METHOD  WEIGHT  ACTIVE  INACTIVE
+tcp 192.0.2.10:80      wlc                             24         6
+  10.0.0.1:8080        masquerading             5      12         3
+  10.0.0.2:8080        direct-routing           0      12         3
+udp 192.0.2.10:53      rr                               0         0
+tcp [2001:db8::10]:80  rr                              12         3
+  [2001:db8::2]:80     tunneling                1      12         3
+    (in gue:6080 remote-checksum)
 ";
         assert_eq!(printed(&services, Figures::Settings, false), expected);
     }

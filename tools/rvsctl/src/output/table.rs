@@ -66,7 +66,13 @@ impl Table {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let widths = Widths { columns };
+        let mut widths = Widths {
+            columns,
+            breaks: false,
+        };
+        if let Some(columns) = style.columns {
+            widths.fit(columns);
+        }
         writeln!(out, "{}", style.heading(&widths.line(&headings)))?;
         for row in &self.rows {
             match row {
@@ -81,12 +87,40 @@ impl Table {
 /// How wide the columns of a table are.
 pub struct Widths {
     columns: Vec<(usize, Align)>,
+    /// What follows a first cell that is wider than its column stands on a line of its own.
+    breaks: bool,
 }
 
+/// The first column has at least so much room.
+const NARROWEST: usize = 16;
+
 impl Widths {
+    /// Gives the first column what the others leave of so many, if all do not fit.
+    fn fit(&mut self, columns: usize) {
+        let whole: usize = self
+            .columns
+            .iter()
+            .map(|(width, _)| width + GAP.len())
+            .sum();
+        let excess = whole.saturating_sub(columns + GAP.len());
+        if let (Some((first, _)), 1..) = (self.columns.first_mut(), excess) {
+            self.breaks = true;
+            *first = first.saturating_sub(excess).max(NARROWEST);
+        }
+    }
+
     /// A row without blanks at its end. A cell wider than its column moves those after it.
     pub fn line(&self, cells: &[String]) -> String {
         let mut line = String::new();
+        if let (true, [first, rest @ ..], [(width, _), ..]) =
+            (self.breaks, cells, &self.columns[..])
+        {
+            if first.chars().count() > *width && !rest.is_empty() {
+                let blank = std::iter::once(String::new());
+                let rest: Vec<_> = blank.chain(rest.iter().cloned()).collect();
+                return format!("{first}\n{}", self.line(&rest));
+            }
+        }
         for (column, ((width, align), cell)) in self.columns.iter().zip(cells).enumerate() {
             if column > 0 {
                 line.push_str(GAP);
@@ -101,13 +135,23 @@ impl Widths {
     }
 }
 
-/// Whether text is highlighted.
+/// How things look where they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
+    /// Whether text is highlighted.
     pub color: bool,
+    /// Columns of the terminal, if it is one.
+    pub columns: Option<usize>,
 }
 
 impl Style {
+    /// Neither colours nor a terminal.
+    #[cfg(test)]
+    pub const PLAIN: Self = Self {
+        color: false,
+        columns: None,
+    };
+
     /// Bold.
     pub fn heading(self, text: &str) -> String {
         self.paint("1", text)
@@ -169,7 +213,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const PLAIN: Style = Style { color: false };
+    const PLAIN: Style = Style::PLAIN;
 
     fn printed(table: &Table, style: Style) -> String {
         let mut out = Vec::new();
@@ -198,7 +242,13 @@ bare
 
     #[test]
     fn only_the_heading_is_highlighted() {
-        let text = printed(&sample(), Style { color: true });
+        let text = printed(
+            &sample(),
+            Style {
+                color: true,
+                ..Style::PLAIN
+            },
+        );
         assert!(
             text.starts_with("\x1b[1mNAME       N\x1b[0m\na"),
             "{text:?}"
@@ -213,7 +263,13 @@ bare
             printed(&table, PLAIN).ends_with("bare\n  (a remark that is wider than the table)\n")
         );
         assert!(printed(&table, PLAIN).starts_with("NAME       N\n"));
-        let text = printed(&table, Style { color: true });
+        let text = printed(
+            &table,
+            Style {
+                color: true,
+                ..Style::PLAIN
+            },
+        );
         assert!(text.ends_with("\x1b[2m  (a remark that is wider than the table)\x1b[0m\n"));
     }
 
@@ -225,6 +281,25 @@ bare
             widths.line(&["much longer".into(), "3".into()]),
             "much longer     3"
         );
+    }
+
+    #[test]
+    fn in_a_terminal_that_is_too_narrow_long_names_stand_on_lines_of_their_own() {
+        let mut table = Table::new(&[("NAME", Align::Left), ("N", Align::Right)]);
+        table.row(vec!["a".into(), "1000".into()]);
+        table.row(vec!["a name of 25 characters..".into(), "2".into()]);
+        let of = |columns| {
+            let columns = Some(columns);
+            printed(&table, Style { columns, ..PLAIN })
+        };
+        let narrow = "\
+NAME                      N
+a                      1000
+a name of 25 characters..
+                          2
+";
+        assert_eq!(of(27), narrow);
+        assert_eq!(of(31), printed(&table, PLAIN));
     }
 
     #[test]

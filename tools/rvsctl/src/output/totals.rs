@@ -110,7 +110,7 @@ mod tests {
     use crate::model::Version;
     use crate::output::samples::{fits, totals};
 
-    const PLAIN: Style = Style { color: false };
+    const PLAIN: Style = Style::PLAIN;
 
     fn printed(totals: &Totals, all: bool) -> String {
         let mut out = Vec::new();

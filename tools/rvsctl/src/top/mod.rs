@@ -16,7 +16,7 @@ use ratatui::DefaultTerminal;
 
 use crate::error::{Error, Failure};
 use crate::interrupt::Interrupt;
-use crate::model::{Pace, Reading};
+use crate::model::{Counted, Pace, Reading};
 use draw::Surroundings;
 use state::{State, Wish};
 
@@ -58,8 +58,9 @@ pub fn run(
 ) -> Result<(), Error> {
     let is_over = Arc::new(AtomicBool::new(false));
     watch_for_end(is_over.clone())?;
-    let mut earlier = read()?;
-    let mut pace = Pace::between(&earlier, earlier.clone());
+    let first = read()?;
+    let mut earlier = Counted::of(&first);
+    let mut pace = Pace::since(&earlier, first);
     let mut state = State::new(options.interval.as_secs(), options.filter);
     let mut next = Instant::now() + FIRST_INTERVAL;
     let mut time = now();
@@ -80,8 +81,9 @@ pub fn run(
         }
         if Instant::now() >= next && !state.is_paused {
             let later = read()?;
-            pace = Pace::between(&earlier, later.clone());
-            earlier = later;
+            let counted = Counted::of(&later);
+            pace = Pace::since(&earlier, later);
+            earlier = counted;
             time = now();
             next = Instant::now() + Duration::from_secs(state.interval);
         }

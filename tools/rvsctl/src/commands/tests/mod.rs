@@ -60,7 +60,7 @@ fn run(line: &str, answers: Vec<Vec<Vec<u8>>>) -> Outcome {
     let mut session = Session {
         client,
         out: &mut out,
-        style: Style { color: false },
+        style: Style::PLAIN,
         netns: None,
     };
     let result = dispatch(&mut session, cli.command);

@@ -44,7 +44,7 @@ fn follow(
     let mut session = Session {
         client: Client::connect(Script::new(all), "RVS").unwrap(),
         out: &mut out,
-        style: Style { color: false },
+        style: Style::PLAIN,
         netns: None,
     };
     let result = watch::follow(
