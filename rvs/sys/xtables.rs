@@ -86,7 +86,7 @@ impl<M: Match> Registration<M> {
             ..Default::default()
         };
         for (to, from) in ops.name.iter_mut().zip(M::NAME.to_bytes()) {
-            *to = *from as _;
+            *to = *from;
         }
         let ops = KBox::pin(Opaque::new(ops), GFP_KERNEL)?;
         // SAFETY: complete operations with a name that ends with a zero; they stay where they are until

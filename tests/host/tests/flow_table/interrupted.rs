@@ -11,6 +11,7 @@ use std::{
 
 use proptest::prelude::*;
 use rvs_host_tests::sys::{
+    cpu::elsewhere,
     flow_table::Link,
     rcu::{read_lock, Held},
 };
@@ -141,7 +142,7 @@ fn interrupted_lookup(
         hash_of(key, Link::Forward, one_crowd),
         |flow, _| {
             flow.check();
-            (*between.borrow_mut())(&mut crowd.borrow_mut());
+            elsewhere(|| (*between.borrow_mut())(&mut crowd.borrow_mut()));
             (flow.forward == key).then_some(())
         },
         Held::from(&guard),
