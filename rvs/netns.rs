@@ -5,7 +5,12 @@
 //! next to nothing until its first service is configured, and has hooks only
 //! while there is one.
 
+mod active;
 mod drain;
+mod hooks;
+mod shared;
+
+pub use shared::Shared;
 
 use crate::{
     conn::{Account, Budget, Connection, Connections, Share},
@@ -13,193 +18,39 @@ use crate::{
     defense::{Defense, Guard},
     director::Balancer,
     events::{self, Event, Ledger, Subject},
-    packet::Family,
     proto::{self, TimeoutOutOfRange},
     service::{
         config::{Config, Refusal, Rejection, Transaction},
-        Assignment, Crowd, PlaceBook, PlaceEntry, ServiceEntry, ServiceKey, Services, Supply,
+        PlaceBook, PlaceEntry, ServiceEntry, ServiceKey, Services, Supply,
     },
-    settings::{ConnMax, Settings, Surroundings},
+    settings::Settings,
     stats::drops::Drops,
     sys::{
         flow_table::{Keeper, Memory},
-        ip::Reassembly6,
-        memory,
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
-        netfilter::{HookPoint, Hooks, PRIORITY_NAT_DST, PRIORITY_NAT_SRC},
         rcu::{self, Held},
-        slab,
         worker::Worker,
         Arc,
     },
     timeouts::Timeouts,
 };
+use active::Active;
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
     ops::{Deref, DerefMut},
     sync::atomic::{self, AtomicBool, Ordering},
 };
 use drain::Drainer;
+use hooks::BothHooks;
 use kernel::{
-    c_str, new_mutex,
+    new_mutex,
     prelude::*,
     sync::{lock::mutex::MutexGuard, Mutex},
 };
+use shared::new_settings;
 
-/// Our hooks: IPVS's priorities (reference §1.1), of which one does for both directions, since a
-/// packet's connection tells its direction.
-const HOOKS: [(HookPoint, i32); 3] = [
-    (HookPoint::LocalIn, PRIORITY_NAT_SRC - 1),
-    (HookPoint::Forward, PRIORITY_NAT_SRC),
-    (HookPoint::LocalOut, PRIORITY_NAT_DST + 2),
-];
-
-/// The hooks of a stack.
-type StackHooks<A> = Hooks<A, Balancer, 3>;
-
-/// What all namespaces share: the caches that entries come from.
-pub struct Shared {
-    connections4: Arc<Memory<Connection<Ipv4Addr>>>,
-    connections6: Arc<Memory<Connection<Ipv6Addr>>>,
-    services: Arc<Memory<ServiceEntry>>,
-    localities: Arc<Memory<Assignment>>,
-    places: Arc<Memory<PlaceEntry>>,
-    trusted_crowd: Arc<Crowd>,
-    other_crowd: Arc<Crowd>,
-    budget: Arc<Budget>,
-    initial_settings: Arc<Settings>,
-    owns_files: bool,
-}
-
-impl Shared {
-    /// The caches, as `/proc/slabinfo` names them; `owns_files` if the files of IPVS are
-    /// ours to make. Sleeps.
-    pub fn new(owns_files: bool) -> Result<Self> {
-        let connections4 = Memory {
-            nodes: slab::Cache::new(c_str!("rvs_conn"))?,
-            buckets: slab::Cache::new(c_str!("rvs_conn_bucket"))?,
-        };
-        let connections6 = Memory {
-            nodes: slab::Cache::new(c_str!("rvs_conn6"))?,
-            buckets: slab::Cache::new(c_str!("rvs_conn6_bucket"))?,
-        };
-        let services = Memory {
-            nodes: slab::Cache::new(c_str!("rvs_service"))?,
-            buckets: slab::Cache::new(c_str!("rvs_service_bucket"))?,
-        };
-        let localities = Memory {
-            nodes: slab::Cache::new(c_str!("rvs_locality"))?,
-            buckets: slab::Cache::new(c_str!("rvs_locality_bucket"))?,
-        };
-        let places = Memory {
-            nodes: slab::Cache::new(c_str!("rvs_place"))?,
-            buckets: slab::Cache::new(c_str!("rvs_place_bucket"))?,
-        };
-        Ok(Self {
-            connections4: Arc::new(connections4, GFP_KERNEL)?,
-            connections6: Arc::new(connections6, GFP_KERNEL)?,
-            services: Arc::new(services, GFP_KERNEL)?,
-            localities: Arc::new(localities, GFP_KERNEL)?,
-            places: Arc::new(places, GFP_KERNEL)?,
-            trusted_crowd: Arc::new(Crowd::new(Crowd::UNLIMITED), GFP_KERNEL)?,
-            other_crowd: Arc::new(Crowd::new(Crowd::LIMITED), GFP_KERNEL)?,
-            budget: Arc::new(Budget::new(memory::total()), GFP_KERNEL)?,
-            initial_settings: new_settings(true, ConnMax::MAX)?,
-            owns_files,
-        })
-    }
-}
-
-/// The hooks of a namespace, each family's while something of it is configured.
-struct BothHooks {
-    v4: Option<StackHooks<Ipv4Addr>>,
-    v6: Option<(StackHooks<Ipv6Addr>, Reassembly6)>,
-}
-
-impl BothHooks {
-    const NONE: Self = Self { v4: None, v6: None };
-
-    /// Registers the hooks of a family, if they are not there. Sleeps.
-    fn provide(&mut self, family: Family, balancer: &Arc<Balancer>, net: Net<'static>) -> Result {
-        let balancer = balancer.clone();
-        match family {
-            Family::V4 if self.v4.is_none() => {
-                self.v4 = Some(Hooks::register(balancer, net, HOOKS)?);
-            }
-            Family::V6 if self.v6.is_none() => {
-                let reassembly = Reassembly6::enable(net)?;
-                self.v6 = Some((Hooks::register(balancer, net, HOOKS)?, reassembly));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Hooks of a family exist only while there is a service of it, or a tunnel. Sleeps.
-    fn drop_idle(&mut self, config: &Config) {
-        if config.is_idle(Family::V4) {
-            self.v4 = None;
-        }
-        if config.is_idle(Family::V6) {
-            self.v6 = None;
-        }
-    }
-}
-
-/// What exists from a namespace's first service on.
-struct Active {
-    // In the order of their drops: nothing may find what goes next.
-    /// Taken away when the namespace is about to go.
-    drainer: Option<Worker<Drainer>>,
-    hooks: BothHooks,
-    config: Config,
-    balancer: Arc<Balancer>,
-}
-
-impl Active {
-    /// Carries out the transaction that `fill` makes. Whether it has removed and whether it has changed
-    /// something. Sleeps.
-    fn transact<E: From<Rejection>>(
-        &mut self,
-        net: Net<'static>,
-        fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), E>,
-    ) -> Result<Outcome, E> {
-        let Self {
-            hooks,
-            config,
-            balancer,
-            ..
-        } = self;
-        let mut transaction = Transaction::new(config);
-        fill(&mut transaction)?;
-        let outcome = Outcome {
-            has_removed: transaction.has_removals(),
-            has_changed: !transaction.is_empty(),
-        };
-        let families = [Family::V4, Family::V6].into_iter();
-        let provided = families
-            .filter(|family| transaction.needs_hooks(*family))
-            .try_for_each(|family| hooks.provide(family, balancer, net));
-        let committed = match provided {
-            Ok(()) => transaction.commit(),
-            Err(error) => {
-                drop(transaction);
-                Err(Rejection::from(Refusal::from(error)))
-            }
-        };
-        hooks.drop_idle(config);
-        committed?;
-        Ok(outcome)
-    }
-}
-
-/// What a transaction has done.
-struct Outcome {
-    has_removed: bool,
-    has_changed: bool,
-}
-
+/// What is changed under one lock.
 struct State {
     timeouts: proto::Timeouts,
     active: Option<Active>,
@@ -258,16 +109,6 @@ pub struct Netns {
     /// The balancer, for who meets packets elsewhere than in its hooks.
     published: rcu::Cell<Arc<Balancer>>,
     state: Pin<KBox<Mutex<State>>>,
-}
-
-/// The defaults of a namespace.
-fn new_settings(is_initial: bool, conn_max: i32) -> Result<Arc<Settings>> {
-    let settings = Settings::new(Surroundings {
-        is_initial,
-        conn_max,
-        free_buffer_pages: memory::free_buffer_pages(),
-    });
-    Ok(Arc::new(settings, GFP_KERNEL_ACCOUNT)?)
 }
 
 static ID: NetId<Shared> = NetId::new();

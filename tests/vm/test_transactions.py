@@ -82,7 +82,7 @@ def test_a_device_goes_while_a_transaction_runs(lab, writer):
     names = [f"short{number}" for number in range(3)]
     for name in names:
         lab.director.run("ip", "link", "add", name, "type", "dummy")
-    add, edit, *_ = phases(40_000).values()
+    add, edit, *_ = phases(25_000).values()
     long = threading.Thread(target=writer.apply, args=(add + edit,))
     long.start()
     for name in names:
