@@ -13,7 +13,7 @@ module = @scripts/module
 endif
 
 .PHONY: all module modules_install clean distclean rvsctl install uninstall toolroot kernel
-.PHONY: debug-kernel test test-host test-vm test-diff test-debug demo bench shell run fmt fmt-check lint rust-analyzer help
+.PHONY: debug-kernel test test-host test-vm test-diff test-debug demo demo-defense bench shell run fmt fmt-check lint rust-analyzer help
 
 all: module
 
@@ -68,6 +68,9 @@ test-debug:
 
 demo: module rvsctl
 	@qemu/run --tty --timeout 900 -- scripts/demo
+
+demo-defense: module
+	@qemu/run --tty --timeout 900 -- scripts/demo-defense
 
 bench: module rvsctl
 	@bench/run

@@ -10,15 +10,20 @@ CLIENT_PORT, PORT, SERVER_PORT = 40000, 53, 5353
 NAT = VIP["masquerading"]
 
 
-@pytest.fixture
-def masqueraded(lab, balancer):
-    """A flow between two ghosts through masquerading, one request old."""
-    client, server = lab.ghost_client(), lab.ghost_server()
-    service = balancer.add_service("udp", NAT, PORT, "rr")
+def masqueraded_flow(lab, balancer, plan):
+    """The ghosts at both ends of a flow through masquerading that is one request old."""
+    client, server = lab.ghost_client(plan), lab.ghost_server(plan)
+    vip = plan.vip["masquerading"]
+    service = balancer.add_service("udp", vip, PORT, "rr")
     balancer.add_server(service, server.address, "masquerading", port=SERVER_PORT)
-    client.send(packet.udp(client.address, CLIENT_PORT, NAT, PORT, b"request"))
+    client.send(packet.udp(client.address, CLIENT_PORT, vip, PORT, b"request"))
     server.receive()
     return client, server
+
+
+@pytest.fixture
+def masqueraded(lab, balancer):
+    return masqueraded_flow(lab, balancer, IPV4)
 
 
 def test_a_closed_port_of_a_masqueraded_server_is_reported_as_the_services(lab, balancer):

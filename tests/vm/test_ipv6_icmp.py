@@ -7,23 +7,17 @@ import pytest
 
 from lab import IPV6, VIP6, dual_stack, packet
 from lab.programs import UdpClient
+from test_icmp import CLIENT_PORT, PORT, SERVER_PORT, masqueraded_flow
 
 pytestmark = dual_stack
 
-CLIENT_PORT, PORT, SERVER_PORT = 40000, 53, 5353
 NAT = VIP6["masquerading"]
 
 
 @pytest.fixture
 def masqueraded(lab, balancer):
-    """A flow between two ghosts through masquerading, one request old."""
-    client, server = lab.ghost_client(IPV6), lab.ghost_server(IPV6)
     lab.offloads(False, [lab.director])  # its devices may be left to compute checksums
-    service = balancer.add_service("udp", NAT, PORT, "rr")
-    balancer.add_server(service, server.address, "masquerading", port=SERVER_PORT)
-    client.send(packet.udp(client.address, CLIENT_PORT, NAT, PORT, b"request"))
-    server.receive()
-    return client, server
+    return masqueraded_flow(lab, balancer, IPV6)
 
 
 def test_errors_from_the_servers_side_are_rewritten_for_the_client(masqueraded):

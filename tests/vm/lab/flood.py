@@ -22,11 +22,11 @@ class Flood:
     Each processor sends the same sequence of source ports, `ports` of them, again and again. `count` is how many packets each
     sends; 0 is without end. `gap` is the pause between two packets in nanoseconds; from 100,000 on it
     leaves the processor to others. With `sources`, as many addresses from `source` on take turns: there are as many flows as ports
-    and addresses have in their least common multiple.
+    and addresses have in their least common multiple. `more` are further words to the generator.
     """
 
     def __init__(self, node, service, towards, device="eth0", source=None, ports=10000, first_port=20000, count=0, gap=200_000,
-                 processors=os.cpu_count(), sources=1):
+                 processors=os.cpu_count(), sources=1, more=()):
         execute(["modprobe", "pktgen"])
         self._node, self._processors = node, processors
         for cpu in range(processors):
@@ -39,7 +39,7 @@ class Flood:
             self._write(f"kpktgend_{cpu}", "rem_device_all", f"add_device {generator}")
             self._write(generator, f"count {count}", "clone_skb 0", "pkt_size 64", f"delay {gap}", f"dst_mac {towards.hex(':')}", *ends,
                         f"udp_dst_min {service.port}", f"udp_dst_max {service.port}", f"udp_src_min {first_port}",
-                        f"udp_src_max {first_port + ports}")
+                        f"udp_src_max {first_port + ports}", *more)
         self._generators = [f"{device}@{cpu}" for cpu in range(processors)]
         self._start()
         eventually(lambda: self._has_sent() or not self._thread.is_alive(), within=20)
@@ -54,6 +54,10 @@ class Flood:
 
     def _has_sent(self):
         return all(re.search(r"pkts-sofar: [1-9]", self._node.read(f"/proc/net/pktgen/{name}")) for name in self._generators)
+
+    def sent(self):
+        """How many packets were sent until now."""
+        return sum(int(re.search(r"pkts-sofar: (\d+)", self._node.read(f"/proc/net/pktgen/{name}"))[1]) for name in self._generators)
 
     def wait(self):
         """Until `count` packets are sent."""
