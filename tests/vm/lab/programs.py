@@ -8,7 +8,7 @@ import hashlib
 import socket
 
 from .address import family_of
-from .namespace import abort
+from .namespace import abort, reset
 from .patience import patiently
 from .server import Reader, TcpServer
 
@@ -113,7 +113,7 @@ class TcpClient:
 
     def reset(self):
         """End the connection with RST instead of FIN."""
-        abort(self.socket)
+        reset(self.socket)
 
     def finish(self):
         """Send FIN; the other direction stays open."""
