@@ -76,13 +76,19 @@ impl<C: Columns> Contents for Listed<C> {
     }
 
     fn show(net: Net<'_>, place: Place, text: &mut Text<'_>) -> fmt::Result {
-        let Some(balancer) = Netns::of(net).ok().and_then(Netns::balancer) else {
-            return Ok(());
-        };
+        let balancer = || Netns::of(net).ok().and_then(Netns::balancer);
         match place {
             Place::Headings => text.write_bytes(C::HEADINGS.as_bytes()),
-            Place::V4(bucket) => show_bucket::<C, _>(&balancer.connections4, bucket, text),
-            Place::V6(bucket) => show_bucket::<C, _>(&balancer.connections6, bucket, text),
+            Place::V4(bucket) => {
+                if let Some(balancer) = balancer() {
+                    show_bucket::<C, _>(&balancer.connections4, bucket, text);
+                }
+            }
+            Place::V6(bucket) => {
+                if let Some(balancer) = balancer() {
+                    show_bucket::<C, _>(&balancer.connections6, bucket, text);
+                }
+            }
         }
         Ok(())
     }
