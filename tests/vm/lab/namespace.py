@@ -26,20 +26,19 @@ class CommandFailed(Exception):
         super().__init__(f"{' '.join(argv)}: status {self.status}: {(self.stderr or self.stdout).strip()}")
 
 
+def reset_when_closed(any_socket):
+    """Have TCP end the connection by RST instead of FIN."""
+    any_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def abort(any_socket):
     """Close a socket now, whoever waits for it; TCP resets the connection instead of waiting for an end that may be gone."""
     if any_socket.fileno() < 0:
         return
     if any_socket.type == socket.SOCK_STREAM:
+        reset_when_closed(any_socket)
         with contextlib.suppress(OSError):
             any_socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that is reading
-    reset(any_socket)
-
-
-def reset(any_socket):
-    """Close a socket that nobody waits for; TCP says so with RST alone, not with FIN before it."""
-    if any_socket.type == socket.SOCK_STREAM:
-        any_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     descriptor = any_socket.detach()
     if descriptor >= 0:  # else that thread closed it
         os.close(descriptor)

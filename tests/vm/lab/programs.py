@@ -8,7 +8,7 @@ import hashlib
 import socket
 
 from .address import family_of
-from .namespace import abort, reset
+from .namespace import abort, reset_when_closed
 from .patience import patiently
 from .server import Reader, TcpServer
 
@@ -112,8 +112,9 @@ class TcpClient:
         return self.socket.getsockname()[1]
 
     def reset(self):
-        """End the connection with RST instead of FIN."""
-        reset(self.socket)
+        """End the connection with RST alone; nobody may be reading."""
+        reset_when_closed(self.socket)
+        self.close()
 
     def finish(self):
         """Send FIN; the other direction stays open."""

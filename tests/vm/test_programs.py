@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Everyday programs through the balancer, by each method and family: iperf3 with all offloads on, a DNS server and its client."""
+
+import itertools
+import json
+
+from lab import IPV4, IPV6, METHODS, CommandFailed, dual_stack, eventually, namespace, patiently
+from lab.programs import TcpClient
+
+pytestmark = dual_stack
+
+IPERF, DNS = 5201, 53
+MEGABYTES, DATAGRAMS, DATAGRAM = 3 << 20, 300, 1000  # bytes, number, bytes
+LONG = "".join(f"{number:04}" for number in range(500))  # more than an answer over UDP may be without EDNS
+
+
+class Process:
+    """A program that runs until the lab is closed."""
+
+    def __init__(self, node, *command):
+        self._process = node.start(*command)
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait(patiently(20))
+
+
+def each_way():
+    return itertools.product(METHODS, (IPV4, IPV6))
+
+
+def is_served(node, address, port):
+    try:
+        TcpClient(node, address, port).close()
+        return True
+    except OSError:
+        return False
+
+
+class Iperf3:
+    """A server of iperf3 behind each virtual address, at an address of its own there: it answers UDP from where it is bound."""
+
+    def __init__(self, lab, balancer):
+        namespace.execute(["modprobe", "sctp"])
+        self._lab, self._balancer, self._services = lab, balancer, {}
+        for method, plan in each_way():
+            vip = plan.vip[method]
+            own = lab.rs1.address_like(vip) if method == "masquerading" else vip
+            lab.run_program(Process(lab.rs1, "iperf3", "--server", "--bind", own, "--port", IPERF, "--logfile", "/dev/null"))
+            eventually(lambda: is_served(lab.rs1, own, IPERF), within=20)
+            for protocol in ("tcp", "udp", "sctp"):
+                self._services[vip, protocol] = balancer.balance(protocol, vip, IPERF, [lab.rs1], method)
+
+    def run(self, plan, method, protocol, *options):
+        """What the client says at the end of a run, if it has no complaint, and what the balancer has counted."""
+        vip = plan.vip[method]
+        try:
+            report = self._lab.client.run("iperf3", "--json", "--client", vip, "--bind", plan.client, "--connect-timeout", 5000, *options)
+        except CommandFailed as failed:
+            raise AssertionError(failed.stdout) from None
+        return json.loads(report)["end"], self._balancer.stats(self._services[vip, protocol])[None]
+
+
+def test_iperf3_over_tcp_udp_and_sctp_arrives_whole_by_each_method(lab, balancer):
+    lab.offloads(True)
+    iperf = Iperf3(lab, balancer)
+    for method, plan in each_way():
+        way = method, plan.name
+        end, counted = iperf.run(plan, method, "tcp", "--bytes", MEGABYTES, "--bidir")
+        assert end["sum_received"]["bytes"] >= MEGABYTES * 0.9 and end["sum_received_bidir_reverse"]["bytes"] > 0, (way, end)
+        # Nobody has cut what the client's device was to cut.
+        assert counted.bytes_in >= MEGABYTES and counted.bytes_in > 3000 * counted.packets_in, (way, counted)
+
+        end, counted = iperf.run(plan, method, "udp", "--udp", "--bitrate", "4M", "--length", DATAGRAM, "--bytes", DATAGRAMS * DATAGRAM)
+        assert end["sum"]["packets"] >= DATAGRAMS and end["sum"]["lost_packets"] == 0, (way, end)
+        assert counted.packets_in >= end["sum"]["packets"] and counted.connections == 1, (way, counted)
+
+        end, counted = iperf.run(plan, method, "sctp", "--sctp", "--bytes", MEGABYTES // 8)
+        assert end["sum_received"]["bytes"] >= MEGABYTES // 8 * 0.9, (way, end)
+        assert counted.bytes_in >= MEGABYTES // 8 and counted.connections == 1, (way, counted)
+
+
+def test_names_are_asked_of_each_server_in_turn_over_udp_and_tcp(lab, balancer):
+    shared = [plan.vip[method] for method, plan in each_way() if method != "masquerading"]
+    for server in lab.servers:
+        listening = ["127.0.0.1", server.address, server.address6, *shared]
+        lab.run_program(Process(server, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+                                "--user=root", "--pid-file=", f"--port={DNS}", "--bind-interfaces",
+                                *(f"--listen-address={address}" for address in listening), f"--txt-record=who.example,{server.name}",
+                                *(f"--txt-record=long.example,{LONG[at:at + 250]}" for at in range(0, len(LONG), 250))))
+    for server in lab.servers:
+        eventually(lambda: is_served(server, "127.0.0.1", DNS), within=20)
+    for (method, plan), protocol in itertools.product(each_way(), ("udp", "tcp")):
+        balancer.balance(protocol, plan.vip[method], DNS, lab.servers, method)
+        question, times = ["dig", f"@{plan.vip[method]}", "+short", "who.example", "TXT"], len(lab.servers)
+        if protocol == "tcp":  # over which one client asks everything in one connection
+            answers = "".join(lab.client.run(*question, "+tcp") for _ in range(times))
+        else:
+            answers = lab.client.run(*question, *["who.example", "TXT"] * (times - 1))
+        assert sorted(answers.split()) == ['"rs1"', '"rs2"', '"rs3"'], (method, plan.name, protocol)
+    # An answer too long for a datagram: the client asks again over TCP, perhaps another server.
+    answer = lab.client.run("dig", f"@{IPV4.vip['masquerading']}", "+noedns", "+short", "long.example", "TXT")
+    assert len(answer.replace('"', "").replace("\n", "")) == len(LONG)
