@@ -111,13 +111,14 @@ fn list_table<A: Address>(
         if !cpu::breathe() {
             return false;
         }
-        if !has_listed && is_over(began) {
-            // Says only that the listing goes on: a part without any message would be the last.
-            has_listed = listing.push(cmd::NEW_COUNT, |message| {
-                write::u64_attr(message, top::COUNT, listed)
-            });
-        }
-        if has_listed && is_over(began) {
+        if is_over(began) {
+            if !has_listed {
+                // Says only that the listing goes on: a part without any message would be the last. Where it finds
+                // no room, there is one.
+                listing.push(cmd::NEW_COUNT, |message| {
+                    write::u64_attr(message, top::COUNT, listed)
+                });
+            }
             let [at, passed] = place.to_words();
             position.0 = [table, at, passed, listed, 0];
             return false;

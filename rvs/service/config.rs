@@ -85,6 +85,8 @@ pub struct Config {
     trash: Trash,
     /// Services with real servers that are being drained; some may be done with it, or gone.
     drained: RBTree<ServiceKey, ()>,
+    /// Drains begun so far.
+    drains_begun: u64,
     /// What removed services have counted.
     retired: Totals,
     /// The sum of all counters at the last zero.
@@ -116,6 +118,7 @@ impl Config {
             names: RBTree::new(),
             trash: Trash::new()?,
             drained: RBTree::new(),
+            drains_begun: 0,
             retired: Totals::default(),
             base: Totals::default(),
             next_generation: 0,

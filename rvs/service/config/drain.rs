@@ -44,6 +44,8 @@ pub struct Drain {
     pub plan: DrainPlan,
     /// The tick at which it began.
     since: u32,
+    /// Which of all that were begun in the namespace it is: several may begin in one tick.
+    number: u64,
     /// Whether what can go to other real servers at any time has gone.
     pub has_moved: bool,
     /// Connections that were not over when they were last looked at.
@@ -153,9 +155,11 @@ impl Transaction<'_> {
         endpoint: Endpoint<IpAddr>,
         plan: DrainPlan,
     ) -> Result<(), Refusal> {
+        self.config.drains_begun = self.config.drains_begun.wrapping_add(1);
         let mut drain = Drain {
             plan,
             since: time::jiffies(),
+            number: self.config.drains_begun,
             has_moved: false,
             left: 0,
             is_done: false,
@@ -196,7 +200,7 @@ impl Transaction<'_> {
                 let Some(Draining { server, drain, .. }) = drains.of(&record.server) else {
                     continue;
                 };
-                if now.since != drain.since {
+                if now.number != drain.number {
                     continue;
                 }
                 if drain.is_done && !now.is_done {

@@ -132,7 +132,9 @@ impl Plan {
                 identity: None,
                 is_entered: false,
             })?;
-            cpu::breathe();
+            if !cpu::breathe() {
+                return Err(EINTR.into());
+            }
         }
         Ok(plan)
     }
