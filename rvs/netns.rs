@@ -173,7 +173,6 @@ impl PerNet for Netns {
         // Waits for the job, which locks the state.
         drop(drainer);
         let mut state = self.lock();
-        self.published.clear();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
             active.config.forget_routes();
@@ -190,8 +189,8 @@ impl Drop for Netns {
         self.guard.retire();
         let active = self.lock().active.take();
         if active.is_some() {
-            // What was published lets go of the balancer in a callback: ours has to be the last reference.
-            rcu::wait_for_callbacks();
+            // Nobody reads it since `quiesce`. What is dropped last is the balancer's own reference.
+            drop(self.published.take());
             drop(active);
             rcu::wait_for_callbacks();
         }

@@ -155,8 +155,8 @@ pub trait PerNet: Send + Sync + 'static {
     /// Makes the value for a namespace, which outlives it. Sleeps.
     fn new(net: Net<'static>, shared: &Self::Shared) -> Result<KBox<Self>>;
 
-    /// The namespace is about to go: no new packet may reach the value when this returns. A grace
-    /// period passes between this and the drop. Sleeps.
+    /// The namespace is about to go: no new packet may reach the value when this returns, and [`of`] gives it to
+    /// nobody any more. A grace period passes between this and the drop. Sleeps.
     fn quiesce(&self);
 }
 

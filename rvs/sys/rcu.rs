@@ -9,8 +9,8 @@
 use super::bindings;
 use core::{
     marker::PhantomData,
-    mem::MaybeUninit,
-    ptr,
+    mem::{self, MaybeUninit},
+    ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, Ordering},
 };
 use kernel::{prelude::*, sync::rcu};
@@ -118,8 +118,19 @@ impl<T: Send + Sync + 'static> Cell<T> {
         unsafe { defer_drop(old) };
     }
 
+    /// Takes the value away at once: whoever has the cell alone has outlived its readers, who borrow it.
+    pub fn take(&mut self) -> Option<T> {
+        let old = NonNull::new(mem::replace(self.ptr.get_mut(), ptr::null_mut()))?;
+        // SAFETY: by the type invariants it came from `KBox::into_raw`, and out of the cell it is ours alone.
+        let boxed = unsafe { KBox::from_raw(old.as_ptr()) };
+        Some(KBox::into_inner(boxed).value)
+    }
+
     /// Takes the value away; it is dropped after a grace period.
     pub fn clear(&self) {
+        if self.ptr.load(Ordering::Relaxed).is_null() {
+            return;
+        }
         let old = self.ptr.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: as in `replace_with`.
         unsafe { defer_drop(old) };
