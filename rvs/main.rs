@@ -40,7 +40,12 @@ module! {
     authors: ["The rvs developers"],
     description: "Linux Virtual Server: a load balancer at layer 4",
     license: "GPL",
-    alias: ["net-pf-16-proto-16-family-IPVS", "net-pf-16-proto-16-family-RVS"],
+    alias: [
+        "net-pf-16-proto-16-family-IPVS",
+        "net-pf-16-proto-16-family-RVS",
+        "ipt_ipvs",
+        "ip6t_ipvs",
+    ],
     params: {
         conn_tab_bits: i32 {
             default: 12,
