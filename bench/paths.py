@@ -25,7 +25,6 @@ IP_HEADER_BYTES = 20
 IPV6_HEADER_BYTES = 40
 UDP_AND_GUE_BYTES = 12
 GRE_BYTES = 4
-_IN_TUNNEL = pktgen.PACKET_BYTES + IP_HEADER_BYTES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,7 @@ def _drop_in_local_in():
     lab.in_director("nft", rule)
 
 
-def _serve(method, servers, vip=lab.VIP):
+def _serve(method, servers, vip):
     return lambda: balancers.serve(method, servers, vip)
 
 
@@ -107,80 +106,106 @@ FLOORS = (
     ),
 )
 
-# Numbers of protocols are hexadecimal to tc.
-_EXITS = {
-    "direct": Exit(lab.TO_SERVERS, f"dst_mac {ANY_SERVER_MAC} dst_ip {lab.VIP} ip_proto udp dst_port {lab.VIP_PORT}"),
-    "masquerading": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto udp dst_port {lab.SERVER_PORT}"),
-    "tunneling": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto 4", _IN_TUNNEL),
-    "gue": Exit(
-        lab.TO_SERVERS,
-        f"dst_ip {ANY_SERVER} ip_proto udp dst_port {balancers.GUE_PORT}",
-        _IN_TUNNEL + UDP_AND_GUE_BYTES,
-    ),
-    "gre": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER} ip_proto 2f", _IN_TUNNEL + GRE_BYTES),
-}
 
-_EXITS6 = {
-    "direct": Exit(
-        lab.TO_SERVERS,
-        f"dst_mac {ANY_SERVER_MAC} dst_ip {lab.VIP6} ip_proto udp dst_port {lab.VIP_PORT}",
-        pktgen.PACKET6_BYTES,
-    ),
-    "masquerading": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER6} ip_proto udp dst_port {lab.SERVER_PORT}", pktgen.PACKET6_BYTES),
-    "tunneling": Exit(lab.TO_SERVERS, f"dst_ip {ANY_SERVER6} ip_proto 29", pktgen.PACKET6_BYTES + IPV6_HEADER_BYTES),
-}
+@dataclasses.dataclass(frozen=True)
+class _Family:
+    """What one IP version calls the same things."""
+
+    vip: str
+    servers: tuple[str, ...]
+    client: str
+    any_server: str
+    to_vip: pktgen.Destination
+    to_client: pktgen.Destination
+    bytes: int
+    header_bytes: int
+    inside: str
+    """Its number of protocol inside a tunnel, hexadecimal as all numbers of protocols are to tc."""
+    established: pktgen.Traffic
+    replies: pktgen.Traffic
+
+    def requests(self, method, traffic):
+        """Clients' packets to the service, by a forwarding method."""
+        return Path(method, traffic, self.to_vip, _serve(method, self.servers, self.vip), self._exit(method), balanced=True)
+
+    def answers(self):
+        """A real server's answers to established flows; there is one, so that those of every flow come from it."""
+        return Path(
+            "masquerading",
+            self.replies,
+            self.to_client,
+            _serve("masquerading", self.servers[:1], self.vip),
+            Exit(lab.TO_CLIENTS, f"src_ip {self.vip} dst_ip {self.client} ip_proto udp src_port {lab.VIP_PORT}", self.bytes),
+            balanced=True,
+            answers=(self.established, self.to_vip),
+        )
+
+    def _exit(self, method):
+        in_tunnel = self.bytes + self.header_bytes
+        match method:
+            case "direct":
+                to, length = f"dst_mac {ANY_SERVER_MAC} dst_ip {self.vip} ip_proto udp dst_port {lab.VIP_PORT}", self.bytes
+            case "masquerading":
+                to, length = f"dst_ip {self.any_server} ip_proto udp dst_port {lab.SERVER_PORT}", self.bytes
+            case "tunneling":
+                to, length = f"dst_ip {self.any_server} ip_proto {self.inside}", in_tunnel
+            case "gue":
+                to, length = f"dst_ip {self.any_server} ip_proto udp dst_port {balancers.GUE_PORT}", in_tunnel + UDP_AND_GUE_BYTES
+            case "gre":
+                to, length = f"dst_ip {self.any_server} ip_proto 2f", in_tunnel + GRE_BYTES
+        return Exit(lab.TO_SERVERS, to, length)
 
 
-def _requests(method, traffic):
-    return Path(method, traffic, TO_VIP, _serve(method, lab.SERVERS), _EXITS[method], balanced=True)
-
-
-def _requests6(method, traffic):
-    return Path(method, traffic, TO_VIP6, _serve(method, lab.SERVERS6, lab.VIP6), _EXITS6[method], balanced=True)
-
+_IPV4 = _Family(
+    vip=lab.VIP,
+    servers=lab.SERVERS,
+    client=lab.CLIENT,
+    any_server=ANY_SERVER,
+    to_vip=TO_VIP,
+    to_client=TO_CLIENT,
+    bytes=pktgen.PACKET_BYTES,
+    header_bytes=IP_HEADER_BYTES,
+    inside="4",
+    established=pktgen.ESTABLISHED,
+    replies=pktgen.REPLIES,
+)
+_IPV6 = _Family(
+    vip=lab.VIP6,
+    servers=lab.SERVERS6,
+    client=lab.CLIENT6,
+    any_server=ANY_SERVER6,
+    to_vip=TO_VIP6,
+    to_client=TO_CLIENT6,
+    bytes=pktgen.PACKET6_BYTES,
+    header_bytes=IPV6_HEADER_BYTES,
+    inside="29",
+    established=pktgen.ESTABLISHED6,
+    replies=pktgen.REPLIES6,
+)
 
 BALANCED = (
-    _requests("direct", pktgen.ESTABLISHED),
-    _requests("direct", pktgen.NEW),
-    _requests("masquerading", pktgen.ESTABLISHED),
-    _requests("masquerading", pktgen.NEW),
-    Path(
-        "masquerading",
-        pktgen.REPLIES,
-        TO_CLIENT,
-        # One real server, so that every flow's replies come from it.
-        _serve("masquerading", lab.SERVERS[:1]),
-        Exit(lab.TO_CLIENTS, f"src_ip {lab.VIP} dst_ip {lab.CLIENT} ip_proto udp src_port {lab.VIP_PORT}"),
-        balanced=True,
-        answers=(pktgen.ESTABLISHED, TO_VIP),
-    ),
-    _requests("tunneling", pktgen.ESTABLISHED),
-    _requests("tunneling", pktgen.NEW),
-    _requests("gue", pktgen.ESTABLISHED),
-    _requests("gre", pktgen.ESTABLISHED),
-    _requests6("direct", pktgen.ESTABLISHED6),
-    _requests6("direct", pktgen.NEW6),
-    _requests6("masquerading", pktgen.ESTABLISHED6),
-    _requests6("masquerading", pktgen.NEW6),
-    Path(
-        "masquerading",
-        pktgen.REPLIES6,
-        TO_CLIENT6,
-        _serve("masquerading", lab.SERVERS6[:1], lab.VIP6),
-        Exit(
-            lab.TO_CLIENTS,
-            f"src_ip {lab.VIP6} dst_ip {lab.CLIENT6} ip_proto udp src_port {lab.VIP_PORT}",
-            pktgen.PACKET6_BYTES,
-        ),
-        balanced=True,
-        answers=(pktgen.ESTABLISHED6, TO_VIP6),
-    ),
-    _requests6("tunneling", pktgen.ESTABLISHED6),
-    _requests6("tunneling", pktgen.NEW6),
+    _IPV4.requests("direct", pktgen.ESTABLISHED),
+    _IPV4.requests("direct", pktgen.NEW),
+    _IPV4.requests("masquerading", pktgen.ESTABLISHED),
+    _IPV4.requests("masquerading", pktgen.NEW),
+    _IPV4.answers(),
+    _IPV4.requests("tunneling", pktgen.ESTABLISHED),
+    _IPV4.requests("tunneling", pktgen.NEW),
+    _IPV4.requests("gue", pktgen.ESTABLISHED),
+    _IPV4.requests("gue", pktgen.NEW),
+    _IPV4.requests("gre", pktgen.ESTABLISHED),
+    _IPV4.requests("gre", pktgen.NEW),
+    _IPV6.requests("direct", pktgen.ESTABLISHED6),
+    _IPV6.requests("direct", pktgen.NEW6),
+    _IPV6.requests("masquerading", pktgen.ESTABLISHED6),
+    _IPV6.requests("masquerading", pktgen.NEW6),
+    _IPV6.answers(),
+    _IPV6.requests("tunneling", pktgen.ESTABLISHED6),
+    _IPV6.requests("tunneling", pktgen.NEW6),
 )
 
 BALANCERS = (balancers.IpVs.name, balancers.Rvs.name)
-METHODS = tuple(_EXITS)
+METHODS = tuple(dict.fromkeys(path.name for path in BALANCED))
 TRAFFIC = tuple(path.traffic.name for path in GENERATORS)
 FAMILIES = ("ipv4", "ipv6")
 SHORT = {"dr": "direct", "masq": "masquerading", "tun": "tunneling"}

@@ -76,12 +76,12 @@ def draw(rows, title):
         ticks.append((position, f"{LABELS[key[0]]}\n{key[1]}"))
     axes.set_yticks(*zip(*ticks))
     axes.invert_yaxis()
-    axes.margins(x=0.18)
+    axes.margins(x=0.18, y=0.01)
     axes.set_xlabel("director cost: instructions per packet, without the generator's")
     axes.set_title(title)
     shown = [balancer for balancer in NAMES if any(row.balancer == balancer for row in rows)]
     bars = [plot.Rectangle((0, 0), 1, 1, color=COLOURS[balancer]) for balancer in shown]
-    axes.legend(bars, [NAMES[balancer] for balancer in shown], loc="lower right")
+    axes.legend(bars, [NAMES[balancer] for balancer in shown], loc="upper right")  # where bars are short
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -103,7 +103,7 @@ def main(folder):
     print(conditions(raw), end="\n\n")
     print("\n".join(table(rows)))
     packets = "packets shared with the generator" if raw["shared_packets"] else "packets as from a network card"
-    figure = draw(rows, f"A packet's way through the director: Linux {raw['kernel']}, {packets}")
+    figure = draw(rows, f"A packet's way through the director\nLinux {raw['kernel']}, {packets}")
     for kind in ("svg", "png"):
         figure.savefig(os.path.join(folder, f"director-cost.{kind}"), dpi=150)
     unsteady = [row for row in rows if not row.steady]
