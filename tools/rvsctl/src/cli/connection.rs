@@ -61,8 +61,8 @@ pub struct ConnKillArgs {
     #[arg(long)]
     pub all: bool,
 
-    /// With --all: do not ask
-    #[arg(long, requires = "all")]
+    /// Do not ask, as is done with --all
+    #[arg(long)]
     pub yes: bool,
 
     /// Tell nobody: do not reset the ends of connections of TCP

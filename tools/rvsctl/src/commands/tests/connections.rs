@@ -159,6 +159,8 @@ fn killing_sends_the_filter_and_says_how_many_were_ended() {
     assert!(!contains(&outcome.last, &[4, 0, 18, 0]), "silent");
     assert!(!contains(&outcome.last, &[4, 0, 17, 0]), "all");
     assert_eq!(outcome.printed, "3 ended\n");
+    let outcome = run("rvsctl conn kill --client 203.0.113.7 --yes", answer());
+    assert_eq!(outcome.printed, "3 ended\n");
     let outcome = run("rvsctl conn kill --all --yes --silent --json", answer());
     assert!(contains(&outcome.last, &[4, 0, 18, 0]), "silent");
     assert!(contains(&outcome.last, &[4, 0, 17, 0]), "all");
@@ -168,11 +170,13 @@ fn killing_sends_the_filter_and_says_how_many_were_ended() {
 
 #[test]
 fn killing_needs_a_filter_or_all_and_all_a_yes_where_nobody_can_be_asked() {
-    let outcome = run("rvsctl conn kill", vec![]);
-    assert!(outcome.requests.is_empty());
-    let failure = outcome.failure();
-    assert_eq!(failure.status, ExitStatus::Usage);
-    assert!(failure.to_string().contains("--all"), "{failure}");
+    for command in ["rvsctl conn kill", "rvsctl conn kill --yes"] {
+        let outcome = run(command, vec![]);
+        assert!(outcome.requests.is_empty());
+        let failure = outcome.failure();
+        assert_eq!(failure.status, ExitStatus::Usage);
+        assert!(failure.to_string().contains("--all"), "{failure}");
+    }
     // The test runner's standard input may be a terminal; then it would ask.
     if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         return;
