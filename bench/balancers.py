@@ -23,8 +23,9 @@ SCHEDULER = "rr"
 UDP_TIMEOUT = 3600
 """Seconds. The guest's clock leaps ahead while it waits for a busy host; no connection may end because of that."""
 
-UNLOAD_ATTEMPTS = 300
-"""Tries to unload a module after the namespaces it served were deleted: their end takes the kernel a moment."""
+UNLOAD_ATTEMPTS = 3000
+"""Tries to unload a module after the namespaces it served were deleted: their end takes the kernel a moment,
+and C ip_vs with a million connections more than half a minute."""
 
 
 class BalancerFailed(Exception):
