@@ -13,7 +13,7 @@ import termios
 import pytest
 
 from lab import VIP, eventually, packet, sysctl
-from lab.flood import Flood
+from lab.flood import Flood, long_queues
 from lab.kernel_setting import kernel_setting
 from lab.rvsctl import Rvsctl
 from lab.watcher import Watcher
@@ -93,8 +93,10 @@ def test_servers_defences_tables_and_drops_are_told(lab, rvsctl):
 
         rvsctl.command("server", "set", "udp", f"{VIP['masquerading']}:53", server.address, "--upper-threshold", "0",
                        "--lower-threshold", "0")
-        flood = Flood(lab.client, service, lab.director.mac("eth0"), count=3000, ports=3000, gap=0)
-        flood.wait()
+        rvsctl.set_timeouts(0, 0, 60)
+        with long_queues():
+            flood = Flood(lab.client, service, lab.director.mac("eth0"), count=3000, ports=3000, gap=0)
+            flood.wait()
         resized = watch.until("table-resized")[-1]
         assert resized["family"] == "ipv4" and resized["slots"] >= 2 * resized["slots_before"] and resized["entries"] > 0
         flood.stop()
