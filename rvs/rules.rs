@@ -7,7 +7,7 @@
 use crate::{
     director::Balanced,
     netns::Netns,
-    packet::{transport, Address, Endpoint, Family, FlowKey, Fragment},
+    packet::{transport, Address, Family, Fragment},
     proto::Protocol,
     sys::{
         ip::Stack,
@@ -98,34 +98,25 @@ impl Options {
             return Some(false);
         }
         let (carrier, port) = Protocol::from_u8(header.protocol)?.carrier();
-        let (src_port, dst_port) = match port {
+        let ports = match port {
             Some(port) => (port, port),
             None if header.fragment == Fragment::Later => return None,
             None => transport::ports(bytes.get(header.len..)?.first_chunk()?),
         };
-        let flow = FlowKey {
-            protocol: carrier as u8,
-            src: Endpoint {
-                addr: header.src,
-                port: src_port,
-            },
-            dst: Endpoint {
-                addr: header.dst,
-                port: dst_port,
-            },
-        };
+        let flow = header.flow(carrier as u8, ports);
         let balancer = Netns::balancer_of(question.net, question.rcu)?;
         let connections = A::connections(balancer);
         let connection = connections.find_sent(&flow, question.rcu)?.get();
         let control_port = connection.controller().map(|control| control.virt.port);
-        let is_original = || Some(!question.is_tracked_answer()?);
         Some(
             self.allows(asks::SERVICE_PORT, connection.virt.port == self.port)
                 && self.allows(asks::CONTROL_PORT, control_port == Some(self.control_port))
                 && self.allows(asks::METHOD, connection.method as u8 == self.method)
                 && self.allows(asks::SERVICE_ADDR, self.is_addr(connection.virt.addr))
-                && (self.wanted & asks::ORIGINAL == 0
-                    || is_original().is_some_and(|is| self.allows(asks::ORIGINAL, is))),
+                && match question.is_tracked_answer() {
+                    Some(is_answer) => self.allows(asks::ORIGINAL, !is_answer),
+                    None => self.wanted & asks::ORIGINAL == 0,
+                },
         )
     }
 }

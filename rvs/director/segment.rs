@@ -5,8 +5,7 @@
 
 use crate::{
     packet::{
-        sctp, tcp, transport, udp, Address, Endpoint, FlowKey, Fragment, Header, IPPROTO_AH,
-        IPPROTO_ESP,
+        sctp, tcp, transport, udp, Address, FlowKey, Fragment, Header, IPPROTO_AH, IPPROTO_ESP,
     },
     proto::{
         sctp as sctp_machine,
@@ -110,7 +109,7 @@ impl<A: Address> Segment<A> {
             return None;
         }
         let bytes = skb.linear().get(header.len..)?;
-        let (src_port, dst_port) = transport::ports(bytes.first_chunk()?);
+        let ports = transport::ports(bytes.first_chunk()?);
         let (event, is_new, may_open) = match protocol {
             Protocol::Tcp => {
                 let flags = tcp::Flags::parse(bytes.first_chunk()?);
@@ -125,17 +124,7 @@ impl<A: Address> Segment<A> {
         };
         Some(Self {
             header,
-            flow: FlowKey {
-                protocol: header.protocol,
-                src: Endpoint {
-                    addr: header.src,
-                    port: src_port,
-                },
-                dst: Endpoint {
-                    addr: header.dst,
-                    port: dst_port,
-                },
-            },
+            flow: header.flow(header.protocol, ports),
             hash: 0,
             protocol,
             event,
@@ -175,14 +164,9 @@ impl<A: Address> Segment<A> {
 
     /// A packet without ports, which goes where the flow of another protocol goes.
     fn carried(header: Header<A>, protocol: Protocol, carrier: Protocol, port: u16) -> Self {
-        let end = |addr| Endpoint { addr, port };
         Self {
             header,
-            flow: FlowKey {
-                protocol: carrier as u8,
-                src: end(header.src),
-                dst: end(header.dst),
-            },
+            flow: header.flow(carrier as u8, (port, port)),
             hash: 0,
             protocol,
             event: Event::Any,

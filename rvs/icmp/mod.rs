@@ -114,19 +114,8 @@ fn read_flow<A: Balanced>(
     if !skb.pull(end) {
         return None;
     }
-    let (src_port, dst_port) = ports(skb.linear().get(ports_offset..)?.first_chunk()?);
-    let flow = FlowKey {
-        protocol: quoted.protocol,
-        src: Endpoint {
-            addr: quoted.src,
-            port: src_port,
-        },
-        dst: Endpoint {
-            addr: quoted.dst,
-            port: dst_port,
-        },
-    };
-    Some((quoted, flow, end))
+    let ports = ports(skb.linear().get(ports_offset..)?.first_chunk()?);
+    Some((quoted, quoted.flow(quoted.protocol, ports), end))
 }
 
 /// The network header that stands at `offset`.

@@ -192,6 +192,26 @@ pub struct Header<A> {
     pub fragment: Fragment,
 }
 
+impl<A: Copy> Header<A> {
+    /// The flow of a packet with these ports, the source's first. Its protocol is `protocol`, which may be one that
+    /// carries the packet's own.
+    #[inline]
+    #[must_use]
+    pub fn flow(&self, protocol: u8, (src_port, dst_port): (u16, u16)) -> FlowKey<A> {
+        FlowKey {
+            protocol,
+            src: Endpoint {
+                addr: self.src,
+                port: src_port,
+            },
+            dst: Endpoint {
+                addr: self.dst,
+                port: dst_port,
+            },
+        }
+    }
+}
+
 /// Which part of a packet this is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fragment {
