@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Listings of the netlink family IPVS that are read in parts while the configuration changes."""
 
+import contextlib
 import socket
 import struct
 
@@ -35,14 +36,19 @@ def numbers(part):
     return [struct.unpack("!I", attributes(one[DEST])[1][:4])[0] - 0x0A020000 for one in part]
 
 
+@contextlib.contextmanager
+def two_sockets(lab, family):
+    """Two sockets of the director for a family: one reads, one changes."""
+    with contextlib.ExitStack() as opened:
+        with lab.director:
+            sockets = [opened.enter_context(contextlib.closing(GenericNetlink(family))) for _ in range(2)]
+        yield sockets
+
+
 @pytest.fixture
 def ipvs(lab):
-    """Two sockets of the director: one reads, one changes."""
-    with lab.director:
-        sockets = GenericNetlink("IPVS"), GenericNetlink("IPVS")
-    yield sockets
-    for one in sockets:
-        one.close()
+    with two_sockets(lab, "IPVS") as sockets:
+        yield sockets
 
 
 def test_a_service_that_stays_is_listed_once_whatever_changes_between_the_parts(ipvs, balancer_name):
@@ -103,12 +109,8 @@ def test_a_listing_that_nobody_reads_to_its_end_holds_nothing_up(lab, balancer, 
 
 @pytest.fixture
 def native(lab):
-    """Two sockets of the director for the family RVS."""
-    with lab.director:
-        sockets = GenericNetlink("RVS"), GenericNetlink("RVS")
-    yield sockets
-    for one in sockets:
-        one.close()
+    with two_sockets(lab, "RVS") as sockets:
+        yield sockets
 
 
 def everything(part):
