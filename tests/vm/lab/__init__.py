@@ -11,7 +11,7 @@ from .eventually import eventually
 from .ghost import Ghost
 from .marks import dual_stack, several_processors
 from .namespace import CommandFailed, Namespace
-from .patience import patiently
+from .patience import in_that_time, patiently
 from .programs import TcpPrograms, UdpPrograms
 from .topology import (CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, IPV6, METHODS, VIP, VIP6, Lab, Plan, either_family,
                        whichever_method)
@@ -19,5 +19,5 @@ from .topology import (CLIENT, DIRECTOR_INSIDE, DIRECTOR_OUTSIDE, IPV4, IPV6, ME
 __all__ = [
     "CLIENT", "Capture", "CommandFailed", "Connection", "DIRECTOR_INSIDE", "DIRECTOR_OUTSIDE", "Ghost", "IPV4", "IPV6", "Lab",
     "METHODS", "Mark", "Namespace", "Plan", "RealServer", "Service", "Stats", "TcpPrograms", "UdpPrograms", "VIP", "VIP6", "dual_stack",
-    "either_family", "eventually", "patiently", "several_processors", "whichever_method",
+    "either_family", "eventually", "in_that_time", "patiently", "several_processors", "whichever_method",
 ]
