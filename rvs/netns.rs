@@ -52,6 +52,8 @@ use shared::new_settings;
 
 /// What is changed under one lock.
 struct State {
+    /// Taken away when the namespace is about to go.
+    files: Option<Files>,
     timeouts: proto::Timeouts,
     active: Option<Active>,
     /// How often the configuration has changed.
@@ -91,7 +93,6 @@ impl Drop for Leftovers<'_> {
 
 /// The load balancer of a namespace.
 pub struct Netns {
-    files: Option<Files>,
     guard: Arc<Guard>,
     ledger: Ledger,
     net: Net<'static>,
@@ -121,11 +122,6 @@ impl PerNet for Netns {
     }
 
     fn new(net: Net<'static>, shared: &Shared) -> Result<KBox<Self>> {
-        let state = State {
-            timeouts: proto::Timeouts::default(),
-            active: None,
-            generation: 0,
-        };
         let settings = if net.is_initial() {
             shared.initial_settings.clone()
         } else {
@@ -137,8 +133,13 @@ impl PerNet for Netns {
         } else {
             None
         };
-        let netns = Self {
+        let state = State {
             files,
+            timeouts: proto::Timeouts::default(),
+            active: None,
+            generation: 0,
+        };
+        let netns = Self {
             guard,
             ledger: Ledger::new()?,
             net,
@@ -166,34 +167,32 @@ impl PerNet for Netns {
 
     fn quiesce(&self) {
         self.is_quiesced.store(true, Ordering::Relaxed);
-        let drainer = {
+        let (files, drainer) = {
             let mut state = self.lock();
-            state.active.as_mut().and_then(|it| it.drainer.take())
+            let drainer = state.active.as_mut().and_then(|it| it.drainer.take());
+            (state.files.take(), drainer)
         };
-        // Waits for the job, which locks the state.
-        drop(drainer);
+        // Waits for readers and for the job, who lock the state.
+        drop((files, drainer));
         let mut state = self.lock();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
             active.config.forget_routes();
         }
     }
-}
 
-impl Drop for Netns {
-    /// Routes count in what the stacks of the namespace free right after this: all are released by then,
-    /// also those that hang on real servers that only a callback of RCU still refers to. Sleeps.
-    fn drop(&mut self) {
-        // Their readers, who are waited for, may be the last to have the balancer.
-        self.files = None;
+    fn dismiss(&mut self) -> bool {
         self.guard.retire();
         let active = self.lock().active.take();
-        if active.is_some() {
-            // Nobody reads it since `quiesce`. What is dropped last is the balancer's own reference.
-            drop(self.published.take());
-            drop(active);
-            rcu::wait_for_callbacks();
-        }
+        // Nobody reads it since `quiesce`. What is dropped last is the balancer's own reference.
+        drop(self.published.take());
+        active.is_some()
+    }
+
+    /// Routes count in what the stacks of the namespaces free right after this: all are released by then,
+    /// also those that hang on real servers that only a callback of RCU still refers to.
+    fn settle() {
+        rcu::wait_for_callbacks();
     }
 }
 
