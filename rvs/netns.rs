@@ -141,7 +141,7 @@ impl PerNet for Netns {
         };
         let netns = Self {
             guard,
-            ledger: Ledger::new()?,
+            ledger: Ledger::new(),
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -259,6 +259,7 @@ impl Netns {
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
+        self.ledger.open()?;
         let (table, keeper) =
             Keeper::with_table(self.service_memory.clone(), 1, ()).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
