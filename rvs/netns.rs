@@ -8,6 +8,7 @@
 mod active;
 mod drain;
 mod hooks;
+mod routes;
 mod shared;
 
 pub use shared::Shared;
@@ -38,16 +39,16 @@ use crate::{
 use active::Active;
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
-    ops::{Deref, DerefMut},
-    sync::atomic::{self, AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
 };
 use drain::Drainer;
 use hooks::BothHooks;
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::{lock::mutex::MutexGuard, Mutex},
+    sync::{lock::mutex::MutexGuard, Mutex, SetOnce},
 };
+use routes::RouteReleaser;
 use shared::new_settings;
 
 /// What is changed under one lock.
@@ -58,37 +59,6 @@ struct State {
     active: Option<Active>,
     /// How often the configuration has changed.
     generation: u64,
-}
-
-/// The state of a namespace while nobody else has it. Whoever lets go of it, does what those left to be done who could
-/// not wait.
-struct Locked<'a> {
-    // In the order of their drops.
-    guard: MutexGuard<'a, State>,
-    _leftovers: Leftovers<'a>,
-}
-
-impl Deref for Locked<'_> {
-    type Target = State;
-
-    fn deref(&self) -> &State {
-        &self.guard
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut State {
-        &mut self.guard
-    }
-}
-
-/// What is to be done when the state was let go of.
-struct Leftovers<'a>(&'a Netns);
-
-impl Drop for Leftovers<'_> {
-    fn drop(&mut self) {
-        self.0.forget_stale_routes();
-    }
 }
 
 /// The load balancer of a namespace.
@@ -105,8 +75,8 @@ pub struct Netns {
     settings: Arc<Settings>,
     /// The namespace is about to go: no packet will look for a route any more.
     is_quiesced: AtomicBool,
-    /// A device went while somebody had the state: routes over it may be left.
-    has_stale_routes: AtomicBool,
+    /// Lets go of routes over devices that went; made with what is [`Active`].
+    route_releaser: SetOnce<Worker<RouteReleaser>>,
     /// The balancer, for who meets packets elsewhere than in its hooks.
     published: rcu::Cell<Arc<Balancer>>,
     state: Pin<KBox<Mutex<State>>>,
@@ -158,7 +128,7 @@ impl PerNet for Netns {
             budget: shared.budget.clone(),
             settings,
             is_quiesced: AtomicBool::new(false),
-            has_stale_routes: AtomicBool::new(false),
+            route_releaser: SetOnce::new(),
             published: rcu::Cell::empty(),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
@@ -172,8 +142,11 @@ impl PerNet for Netns {
             let drainer = state.active.as_mut().and_then(|it| it.drainer.take());
             (state.files.take(), drainer)
         };
-        // Waits for readers and for the job, who lock the state.
+        // Waits for readers and for jobs, who lock the state.
         drop((files, drainer));
+        if let Some(releaser) = self.route_releaser.as_ref() {
+            releaser.stop();
+        }
         let mut state = self.lock();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
@@ -197,11 +170,12 @@ impl PerNet for Netns {
 }
 
 impl Watcher for Netns {
-    /// Called under RTNL, which all namespaces share: nobody who has the state of one is waited for.
+    /// Called under RTNL, which all namespaces share: the routes of what may be very many real servers are let go of
+    /// elsewhere, once for all devices that go until then.
     fn lost_device(net: Net<'_>) {
-        if let Ok(netns) = Netns::of(net) {
-            netns.has_stale_routes.store(true, Ordering::Relaxed);
-            netns.forget_stale_routes();
+        let _reading = rcu::read_lock();
+        if let Some(releaser) = Self::of(net).ok().and_then(|it| it.route_releaser.as_ref()) {
+            releaser.ask(0);
         }
     }
 }
@@ -218,28 +192,8 @@ impl Netns {
     }
 
     /// Locks the state. Sleeps.
-    fn lock(&self) -> Locked<'_> {
-        Locked {
-            guard: self.state.lock(),
-            _leftovers: Leftovers(self),
-        }
-    }
-
-    /// Lets go of routes if a device has gone, unless somebody has the state, who will do so.
-    fn forget_stale_routes(&self) {
-        // Either we find the state free, or who has it finds the mark after letting go of it.
-        atomic::fence(Ordering::SeqCst);
-        while self.has_stale_routes.load(Ordering::Relaxed) {
-            let Some(state) = self.state.try_lock() else {
-                return;
-            };
-            self.has_stale_routes.store(false, Ordering::Relaxed);
-            if let Some(active) = state.active.as_ref().filter(|_| !self.is_quiesced()) {
-                active.config.forget_routes();
-            }
-            drop(state);
-            atomic::fence(Ordering::SeqCst);
-        }
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 
     /// Whether the namespace is about to go: no packet looks for a route any more.
@@ -260,6 +214,10 @@ impl Netns {
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
         self.ledger.open()?;
+        if self.route_releaser.as_ref().is_none() {
+            let releaser = Worker::new(RouteReleaser::new(self.net))?;
+            self.route_releaser.populate(releaser);
+        }
         let (table, keeper) =
             Keeper::with_table(self.service_memory.clone(), 1, ()).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;
