@@ -6,6 +6,7 @@
 //! while there is one.
 
 mod active;
+mod collector;
 mod drain;
 mod hooks;
 mod routes;
@@ -36,12 +37,11 @@ use crate::{
     },
     timeouts::Timeouts,
 };
-use active::Active;
+use active::{Active, Jobs};
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicBool, Ordering},
 };
-use drain::Drainer;
 use hooks::BothHooks;
 use kernel::{
     new_mutex,
@@ -137,13 +137,13 @@ impl PerNet for Netns {
 
     fn quiesce(&self) {
         self.is_quiesced.store(true, Ordering::Relaxed);
-        let (files, drainer) = {
+        let (files, jobs) = {
             let mut state = self.lock();
-            let drainer = state.active.as_mut().and_then(|it| it.drainer.take());
-            (state.files.take(), drainer)
+            let jobs = state.active.as_mut().and_then(|it| it.jobs.take());
+            (state.files.take(), jobs)
         };
         // Waits for readers and for jobs, who lock the state.
-        drop((files, drainer));
+        drop((files, jobs));
         if let Some(releaser) = self.route_releaser.as_ref() {
             releaser.stop();
         }
@@ -247,7 +247,7 @@ impl Netns {
             self.settings.clone(),
         )?;
         let active = Active {
-            drainer: Some(Worker::new(Drainer::new(self.net))?),
+            jobs: Some(Jobs::new(self.net)?),
             hooks: BothHooks::NONE,
             config,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
@@ -332,6 +332,7 @@ impl Netns {
             let had_services = active.config.key_after(None).is_some();
             active.config.flush();
             active.hooks.drop_idle(&active.config);
+            active.remember_removed();
             if had_services {
                 state.generation = state.generation.wrapping_add(1);
             }
