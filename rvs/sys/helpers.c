@@ -271,7 +271,9 @@ void rvs_skb_pull(struct sk_buff *skb, unsigned int len)
 
 unsigned int rvs_ll_reserved_space(const struct dst_entry *dst)
 {
-	return LL_RESERVED_SPACE(dst->dev);
+	const struct net_device *dev = dst_dev_rcu(dst);
+
+	return LL_RESERVED_SPACE(dev);
 }
 
 bool rvs_net_is_of_initial_users(const struct net *net)
