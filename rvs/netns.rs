@@ -6,6 +6,7 @@
 //! while there is one.
 
 mod active;
+mod collector;
 mod drain;
 mod hooks;
 mod shared;
@@ -30,18 +31,16 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         rcu::{self, Held},
-        worker::Worker,
         Arc,
     },
     timeouts::Timeouts,
 };
-use active::Active;
+use active::{Active, Jobs};
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
     ops::{Deref, DerefMut},
     sync::atomic::{self, AtomicBool, Ordering},
 };
-use drain::Drainer;
 use hooks::BothHooks;
 use kernel::{
     new_mutex,
@@ -166,12 +165,12 @@ impl PerNet for Netns {
 
     fn quiesce(&self) {
         self.is_quiesced.store(true, Ordering::Relaxed);
-        let drainer = {
+        let jobs = {
             let mut state = self.lock();
-            state.active.as_mut().and_then(|it| it.drainer.take())
+            state.active.as_mut().and_then(|it| it.jobs.take())
         };
-        // Waits for the job, which locks the state.
-        drop(drainer);
+        // Waits for the jobs, which lock the state.
+        drop(jobs);
         let mut state = self.lock();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
@@ -289,7 +288,7 @@ impl Netns {
             self.settings.clone(),
         )?;
         let active = Active {
-            drainer: Some(Worker::new(Drainer::new(self.net))?),
+            jobs: Some(Jobs::new(self.net)?),
             hooks: BothHooks::NONE,
             config,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
@@ -374,6 +373,7 @@ impl Netns {
             let had_services = active.config.key_after(None).is_some();
             active.config.flush();
             active.hooks.drop_idle(&active.config);
+            active.remember_removed();
             if had_services {
                 state.generation = state.generation.wrapping_add(1);
             }

@@ -100,9 +100,9 @@ impl Netns {
     ) -> Result<(), Refusal> {
         self.change(|transaction| transaction.start_drain(key, endpoint, plan))?;
         let state = self.lock();
-        let drainer = state.active.as_ref().and_then(|it| it.drainer.as_ref());
-        if let Some(drainer) = drainer {
-            drainer.hurry();
+        let jobs = state.active.as_ref().and_then(|it| it.jobs.as_ref());
+        if let Some(jobs) = jobs {
+            jobs.drainer.hurry();
         }
         Ok(())
     }

@@ -166,7 +166,12 @@ impl Config {
     fn tidy(&mut self) {
         self.take_in();
         self.places.tidy();
-        self.trash.tidy();
+    }
+
+    /// Forgets removed real servers to which nothing has been bound for some time; `now` is the present tick.
+    /// Whether others are still remembered. Sleeps.
+    pub fn forget_removed(&mut self, now: u32) -> bool {
+        self.trash.forget_unused(now)
     }
 
     /// Whether there is a service of this key.

@@ -27,9 +27,16 @@ def part(text):
     return int(which), int(count)
 
 
+def pattern(text):
+    try:
+        return re.compile(text)
+    except re.PatternError as error:
+        raise argparse.ArgumentTypeError(f"not a regular expression: {error}") from error
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", default=[], metavar="PATTERN",
+    parser.add_argument("--only", action="append", type=pattern, default=[], metavar="PATTERN",
                         help="scenarios in whose name or rows this regular expression is found; may be repeated")
     parser.add_argument("--every", type=int, default=1, metavar="N",
                         help="only each Nth scenario, a cross-section in a fraction of the time")
@@ -53,7 +60,7 @@ def chosen(options):
         scenarios = one_for_each_row(scenarios)
     if not options.only:
         return scenarios
-    return [one for one in scenarios if any(re.search(text, part) for text in options.only for part in (one.name, one.covers))]
+    return [one for one in scenarios if any(wanted.search(part) for wanted in options.only for part in (one.name, one.covers))]
 
 
 def run(scenarios, options):

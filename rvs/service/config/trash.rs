@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Real servers that are no longer configured while connections are bound to
-//! them: they come back with these if they are configured again in time
+//! Real servers that are no longer configured: they come back with their
+//! connections and statistics if they are configured again in time
 //! (reference §5.5). What they and those before them have counted is kept.
 
 use super::record::{ServerRecord, ServiceRecord};
@@ -12,7 +12,7 @@ use crate::{
     sys::{
         cpu::{self, Cpu},
         rcu::GracePeriod,
-        Arc,
+        time, Arc,
     },
 };
 use core::net::IpAddr;
@@ -20,6 +20,9 @@ use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNodeReservation},
 };
+
+/// Ticks for which a real server to which nothing is bound is remembered.
+const MEMORY_TICKS: u32 = 120 * time::HZ;
 
 /// A real server that was removed.
 struct Removed {
@@ -30,12 +33,18 @@ struct Removed {
     counted: Totals,
     /// Packets that saw it configured may bind connections to it until this is over.
     readers: GracePeriod,
+    /// The tick at which it was first seen with nothing bound to it.
+    unused_since: Option<u32>,
 }
 
 impl Removed {
-    /// Whether no connection can come back to life with it.
-    fn is_forgotten(&self) -> bool {
-        self.readers.is_over() && self.server.is_unused()
+    /// Whether nothing has been bound to it for so long that it is to be forgotten; `now` is the tick of this look.
+    fn is_outlived(&mut self, now: u32) -> bool {
+        if !self.readers.is_over() || !self.server.is_unused() {
+            return false;
+        }
+        let since = *self.unused_since.get_or_insert(now);
+        now.wrapping_sub(since) >= MEMORY_TICKS
     }
 }
 
@@ -68,7 +77,7 @@ impl Trash {
         Some(&removed.server)
     }
 
-    /// Remembers a real server that a service had as long as something is bound to it. Sleeps.
+    /// Remembers a real server that a service had. Sleeps.
     pub(super) fn keep(&mut self, key: ServiceKey, generation: u64, record: ServerRecord) {
         let ServerRecord { server, meter, .. } = record;
         let Ok(reservation) = RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT) else {
@@ -83,6 +92,7 @@ impl Trash {
             server,
             meter,
             readers: GracePeriod::start(),
+            unused_since: None,
         };
         let displaced = self.removed.insert(reservation.into_node(place, removed));
         if let Some(displaced) = displaced {
@@ -110,18 +120,23 @@ impl Trash {
         }
     }
 
-    /// Lets go of those with which no connection can come back to life.
-    pub(super) fn tidy(&mut self) {
+    /// Lets go of those to which nothing has been bound for [`MEMORY_TICKS`]; `now` is the present tick. Whether
+    /// any are left. Sleeps.
+    pub(super) fn forget_unused(&mut self, now: u32) -> bool {
+        let mut is_any_left = false;
         let mut cursor = self.removed.cursor_front_mut();
         while let Some(mut at) = cursor {
             let (_, removed) = at.current_mut();
-            cursor = if removed.is_forgotten() {
+            cursor = if removed.is_outlived(now) {
                 forget(&mut self.forgotten, &removed.server);
                 at.remove_current().0
             } else {
+                is_any_left = true;
                 at.move_next()
             };
+            cpu::breathe();
         }
+        is_any_left
     }
 
     /// Lets go of all routes to them.

@@ -2,8 +2,8 @@
 """Keys, validation, edits, removal and revival of services and servers (section 5)."""
 
 from harness.addresses import CLIENT, DIRECTOR_INSIDE, FAMILIES, RS1, RS1_6, RS2, RS2_6, UNREACHABLE, V4, V6, VIP, VIP_6
-from harness.model import (BYPASS, DIRECT, GRE, GUE, LOCAL_NODE, NAT, TUNNEL, AddServer, AddService, Answer, DeleteServer, DeleteService,
-                           EditServer, EditService, Flush, FromClient, Look, Server, Service, Settle, Timeouts, UntilGone, Zero,
+from harness.model import (BYPASS, DIRECT, GRE, GUE, LOCAL_NODE, NAT, ONE_PACKET, TUNNEL, AddServer, AddService, Answer, DeleteServer,
+                           DeleteService, EditServer, EditService, Flush, FromClient, Look, Server, Service, Settle, Timeouts, UntilGone, Zero,
                            mark_service, scenario, sctp_service, tcp_service, udp_service)
 from harness.wire import ACK, SYN, tcp, udp
 
@@ -14,6 +14,7 @@ def _both(f):
     syn = tcp(f.CLIENT, 40000, f.VIP, 80, SYN)
     ack = tcp(f.CLIENT, 40000, f.VIP, 80, ACK)
     loaded = web.but(servers=(one, Server(f.RS2, 8080)))
+    dns, ask = udp_service(f.VIP, 53, Server(f.RS1), flags=ONE_PACKET), udp(f.CLIENT, 1, f.VIP, 53, b"a")
     return [
         scenario(f"services of one address and port differ by protocol over {f.word}", "§5.1 key",
                  [web, udp_service(f.VIP, 80), tcp_service(f.VIP, 81), tcp_service(f.VIP2, 80)]),
@@ -54,6 +55,9 @@ def _both(f):
         scenario(f"a removed server that returns finds its connections over {f.word}", "§5.5 NEW_DEST; §5.5 DEL_DEST", loaded,
                  FromClient(syn), Answer(SYN | ACK), FromClient(ack), Settle(), DeleteServer(web, Server(f.RS2, 8080)), FromClient(ack),
                  AddServer(web, Server(f.RS2, 8080)), FromClient(ack), Answer(ACK)),
+        scenario(f"a removed server that returns with nothing bound to it goes on counting over {f.word}", "§5.5 NEW_DEST", dns,
+                 FromClient(ask, ask), Settle(), DeleteServer(dns, dns.servers[0]), Settle(), AddServer(dns, dns.servers[0]),
+                 FromClient(ask), Settle(), DeleteService(dns), AddService(dns), FromClient(ask)),
         scenario(f"a removed server that returns by another method keeps its old connections over {f.word}", "§5.5 NEW_DEST; §5.4 SET_DEST",
                  web.but(servers=(one,)), FromClient(syn), DeleteServer(web, one), AddServer(web, one.but(method=DIRECT)),
                  FromClient(ack, tcp(f.CLIENT, 40001, f.VIP, 80, SYN)), alone=True),
