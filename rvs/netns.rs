@@ -150,14 +150,14 @@ impl PerNet for Netns {
         let mut state = self.lock();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
-            active.config.forget_routes();
+            active.config.forget_routes(|| true);
         }
     }
 
     fn dismiss(&mut self) -> bool {
         self.guard.retire();
         let active = self.lock().active.take();
-        // Nobody reads it since `quiesce`. What is dropped last is the balancer's own reference.
+        // Nobody reads it since the grace period after `quiesce`. What is dropped last is the balancer's own reference.
         drop(self.published.take());
         active.is_some()
     }
@@ -175,7 +175,7 @@ impl Watcher for Netns {
     fn lost_device(net: Net<'_>) {
         let _reading = rcu::read_lock();
         if let Some(releaser) = Self::of(net).ok().and_then(|it| it.route_releaser.as_ref()) {
-            releaser.ask(0);
+            releaser.ask(releaser.job().pause());
         }
     }
 }

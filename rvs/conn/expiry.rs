@@ -15,7 +15,7 @@ use crate::{
     sys::{
         flow_table::{Fate, Keeper, Occasion},
         time::jiffies,
-        worker::Job,
+        worker::{job_class, Job, JobClass},
         Arc,
     },
 };
@@ -143,6 +143,10 @@ impl<A: Address> Drop for Expiry<A> {
 }
 
 impl<A: Address> Job for Expiry<A> {
+    fn class() -> JobClass {
+        job_class!("rvs_expiry")
+    }
+
     fn run(&self) -> Option<u32> {
         let mut state = self.state.lock();
         let State {

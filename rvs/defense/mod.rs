@@ -17,7 +17,7 @@ use crate::{
         memory,
         net::Net,
         per_cpu, time,
-        worker::{Job, Worker},
+        worker::{job_class, Job, JobClass, Worker},
         Arc,
     },
 };
@@ -146,6 +146,10 @@ struct Watch {
 }
 
 impl Job for Watch {
+    fn class() -> JobClass {
+        job_class!("rvs_defense")
+    }
+
     fn run(&self) -> Option<u32> {
         // What modes become is within their range.
         let _ = self.defense.update();

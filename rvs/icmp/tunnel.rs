@@ -122,7 +122,7 @@ impl<A: Balanced> TunnelError<A> {
         told: u32,
         context: Context<'_>,
     ) -> Option<u32> {
-        // A server that was removed keeps no route.
+        // For a server that was removed no route is kept anew.
         connection.available_server()?;
         let route = Path::of(connection).route(context).ok();
         let known = match (route, told) {

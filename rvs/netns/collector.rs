@@ -4,10 +4,12 @@
 //! to them for some time: no change of the configuration pays for it.
 
 use super::Netns;
+use crate::service::config::Look;
 use crate::sys::{
+    cpu,
     net::Net,
     time::{self, HZ},
-    worker::Job,
+    worker::{job_class, Job, JobClass},
 };
 
 /// Ticks between two looks at the removed real servers: half of the time for which an unused one is remembered
@@ -27,9 +29,24 @@ impl Collector {
 }
 
 impl Job for Collector {
+    fn class() -> JobClass {
+        job_class!("rvs_collector")
+    }
+
     fn run(&self) -> Option<u32> {
         let netns = Netns::of(self.net).ok()?;
-        let is_left = netns.read_config(|config| config.forget_removed(time::jiffies()))?;
-        is_left.then_some(LOOK_TICKS)
+        let now = time::jiffies();
+        let mut place = None;
+        loop {
+            let look = netns.read_config(|config| config.forget_removed(now, place))?;
+            place = match look {
+                Look::Further(place) => Some(place),
+                Look::Done { is_any_left } => return is_any_left.then_some(LOOK_TICKS),
+            };
+            cpu::breathe();
+            if netns.is_quiesced() {
+                return None;
+            }
+        }
     }
 }

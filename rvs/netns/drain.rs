@@ -16,7 +16,13 @@ use crate::{
         },
         ServiceKey,
     },
-    sys::{cpu, flow_table::Lent, net::Net, time, worker::Job},
+    sys::{
+        cpu,
+        flow_table::Lent,
+        net::Net,
+        time,
+        worker::{job_class, Job, JobClass},
+    },
 };
 use core::net::IpAddr;
 
@@ -40,6 +46,10 @@ impl Drainer {
 }
 
 impl Job for Drainer {
+    fn class() -> JobClass {
+        job_class!("rvs_drainer")
+    }
+
     fn run(&self) -> Option<u32> {
         let netns = Netns::of(self.net).ok()?;
         let balancer = netns.balancer()?;

@@ -15,6 +15,7 @@ mod trash;
 mod view;
 
 pub use transaction::{NewServer, Rejection, Transaction};
+pub use trash::Look;
 pub use view::{Detail, ServerView, ServiceView};
 
 use super::{
@@ -168,10 +169,10 @@ impl Config {
         self.places.tidy();
     }
 
-    /// Forgets removed real servers to which nothing has been bound for some time; `now` is the present tick.
-    /// Whether others are still remembered. Sleeps.
-    pub fn forget_removed(&mut self, now: u32) -> bool {
-        self.trash.forget_unused(now)
+    /// Forgets some of the removed real servers to which nothing has been bound for some time, from a place on;
+    /// `now` is the present tick.
+    pub fn forget_removed(&mut self, now: u32, from: Option<trash::Place>) -> Look {
+        self.trash.forget_unused(now, from)
     }
 
     /// Whether there is a service of this key.
@@ -260,15 +261,17 @@ impl Config {
         }
     }
 
-    /// Lets go of all routes to real servers, configured or only remembered. Sleeps.
-    pub fn forget_routes(&self) {
-        for record in self.services.values() {
-            for server in record.servers.iter() {
-                server.server.forget_routes();
-                cpu::breathe();
+    /// Lets go of all routes to real servers, configured or only remembered, as long as `goes_on` says so. Sleeps.
+    pub fn forget_routes(&self, goes_on: impl Fn() -> bool) {
+        let records = self.services.values().flat_map(|it| it.servers.iter());
+        let configured = records.map(|record| &*record.server);
+        for server in Iterator::chain(configured, self.trash.servers()) {
+            if !goes_on() {
+                return;
             }
+            server.forget_routes();
+            cpu::breathe();
         }
-        self.trash.forget_routes();
     }
 
     /// The key of the first service, or of the first behind another.

@@ -19,7 +19,7 @@ use crate::{
         random,
         rcu::{Cell, Held},
         time::{self, jiffies},
-        worker::{Job, Worker},
+        worker::{job_class, Job, JobClass, Worker},
         Arc,
     },
 };
@@ -432,6 +432,10 @@ impl Drop for Sweeper {
 }
 
 impl Job for Sweeper {
+    fn class() -> JobClass {
+        job_class!("rvs_sweeper")
+    }
+
     fn run(&self) -> Option<u32> {
         let mut state = self.state.lock();
         let State { keeper, swept } = &mut *state;

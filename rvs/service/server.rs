@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! A real server: where it is, how packets get there, how busy it is. It
-//! outlives its configuration as long as connections are bound to it.
+//! outlives its configuration as long as connections are bound to it, and some
+//! minutes more.
 
 use super::{
     tunnel::{AtomicTunnel, Tunnel},

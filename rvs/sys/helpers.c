@@ -156,9 +156,11 @@ void *rvs_net_generic(const struct net *net, unsigned int id)
 	return net_generic(net, id);
 }
 
-void rvs_init_delayed_work(struct delayed_work *work, work_func_t func)
+void rvs_init_delayed_work(struct delayed_work *work, work_func_t func,
+			   const char *name, struct lock_class_key *key)
 {
 	INIT_DELAYED_WORK(work, func);
+	lockdep_init_map(&work->work.lockdep_map, name, key, 0);
 }
 
 int rvs_xt_register_match(struct xt_match *match)

@@ -157,7 +157,7 @@ impl<S> NetId<S> {
 /// 5. The values are dropped, which waits for nothing, and the namespaces go on without them.
 ///
 /// The kernel carries them out in a single worker for all namespaces of the machine, while nobody can make one if somebody
-/// wants to register operations such as these: what has to be waited for, all of a batch wait for together.
+/// wants to register operations such as these: callbacks of RCU, all of a batch wait for together.
 pub trait PerNet: Send + Sync + 'static {
     /// What the values of all namespaces share.
     type Shared: Send + Sync;
@@ -303,7 +303,7 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
 ///
 /// As for [`init`], once, before [`exit_batch`].
 unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
-    // SAFETY: the kernel passes a valid namespace whose `init` has run or failed; the slot is null
+    // SAFETY: the kernel passes a valid namespace whose `init` has run; the slot is null
     // or holds its box.
     let slot = unsafe { &*slot::<T>(net) };
     let value = slot.load(Ordering::Acquire);

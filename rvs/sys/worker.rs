@@ -7,10 +7,37 @@
 
 use super::bindings;
 use core::pin::Pin;
-use kernel::{prelude::*, types::Opaque};
+use kernel::{prelude::*, sync::LockClassKey, types::Opaque};
+
+/// By what the lock checker knows a kind of job: some take locks under which others are waited for.
+pub struct JobClass {
+    name: &'static CStr,
+    key: Pin<&'static LockClassKey>,
+}
+
+impl JobClass {
+    /// A class of this name.
+    pub const fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> Self {
+        Self { name, key }
+    }
+}
+
+/// The class of jobs with this name, one for each place at which it stands.
+macro_rules! job_class {
+    ($name:literal) => {
+        $crate::sys::worker::JobClass::new(
+            ::kernel::c_str!($name),
+            ::kernel::sync::static_lock_class!(),
+        )
+    };
+}
+pub(crate) use job_class;
 
 /// What a [`Worker`] does.
 pub trait Job: Send + Sync + 'static {
+    /// The class of all jobs of this kind.
+    fn class() -> JobClass;
+
     /// Runs once; gives the ticks after which it wants to run again, `None` to wait until it is
     /// asked.
     fn run(&self) -> Option<u32>;
@@ -46,8 +73,16 @@ impl<J: Job> Worker<J> {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        // SAFETY: the item does not move from here on (it is pinned) and is not in use yet.
-        unsafe { bindings::rvs_init_delayed_work(inner.work.get(), Some(run::<J>)) };
+        let JobClass { name, key } = J::class();
+        // SAFETY: the item does not move from here on (it is pinned) and is not in use yet; name and key are static.
+        unsafe {
+            bindings::rvs_init_delayed_work(
+                inner.work.get(),
+                Some(run::<J>),
+                name.as_char_ptr(),
+                key.as_ptr().cast(),
+            );
+        }
         Ok(Self { inner })
     }
 

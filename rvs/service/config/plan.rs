@@ -28,7 +28,7 @@ use kernel::{
 pub(super) enum Origin {
     /// The service has it, at this index.
     Kept(usize),
-    /// It was removed earlier and connections are bound to it.
+    /// It was removed earlier and is remembered, perhaps with connections that are bound to it.
     Returning,
     /// Nobody knows it.
     New,

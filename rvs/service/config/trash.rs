@@ -24,6 +24,23 @@ use kernel::{
 /// Ticks for which a real server to which nothing is bound is remembered.
 const MEMORY_TICKS: u32 = 120 * time::HZ;
 
+/// How many removed real servers one look is at.
+const AT_ONCE: usize = 1024;
+
+/// Where a real server was configured.
+pub type Place = (ServiceKey, Endpoint<IpAddr>);
+
+/// How far a look at the removed real servers has come.
+pub enum Look {
+    /// It goes on at this place.
+    Further(Place),
+    /// It has come to the end.
+    Done {
+        /// Whether any are still remembered.
+        is_any_left: bool,
+    },
+}
+
 /// A real server that was removed.
 struct Removed {
     generation: u64,
@@ -51,7 +68,7 @@ impl Removed {
 /// See the module's description.
 pub(super) struct Trash {
     /// At most one for a place in a service: whoever is configured there again is taken from here.
-    removed: RBTree<(ServiceKey, Endpoint<IpAddr>), Removed>,
+    removed: RBTree<Place, Removed>,
     /// What each CPU counted for real servers that are forgotten.
     forgotten: KVVec<Totals>,
 }
@@ -80,6 +97,8 @@ impl Trash {
     /// Remembers a real server that a service had. Sleeps.
     pub(super) fn keep(&mut self, key: ServiceKey, generation: u64, record: ServerRecord) {
         let ServerRecord { server, meter, .. } = record;
+        // A packet that saw it configured may keep one more.
+        server.forget_routes();
         let Ok(reservation) = RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT) else {
             // It is only not found again: its connections end by their timeouts.
             forget(&mut self.forgotten, &server);
@@ -120,38 +139,47 @@ impl Trash {
         }
     }
 
-    /// Lets go of those to which nothing has been bound for [`MEMORY_TICKS`]; `now` is the present tick. Whether
-    /// any are left. Sleeps.
-    pub(super) fn forget_unused(&mut self, now: u32) -> bool {
-        let mut is_any_left = false;
-        let mut cursor = self.removed.cursor_front_mut();
-        while let Some(mut at) = cursor {
+    /// Lets go of those to which nothing has been bound for [`MEMORY_TICKS`], from a place on; `now` is the present
+    /// tick.
+    pub(super) fn forget_unused(&mut self, now: u32, from: Option<Place>) -> Look {
+        let mut cursor = match &from {
+            Some(place) => self.removed.cursor_lower_bound_mut(place),
+            None => self.removed.cursor_front_mut(),
+        };
+        for _ in 0..AT_ONCE {
+            let Some(mut at) = cursor else {
+                break;
+            };
             let (_, removed) = at.current_mut();
             cursor = if removed.is_outlived(now) {
                 forget(&mut self.forgotten, &removed.server);
                 at.remove_current().0
             } else {
-                is_any_left = true;
                 at.move_next()
             };
-            cpu::breathe();
         }
-        is_any_left
-    }
-
-    /// Lets go of all routes to them.
-    pub(super) fn forget_routes(&self) {
-        for removed in self.removed.values() {
-            removed.server.forget_routes();
+        match cursor {
+            Some(at) => Look::Further(*at.current().0),
+            None => Look::Done {
+                is_any_left: self.removed.keys().next().is_some(),
+            },
         }
     }
 
-    /// What one CPU has counted for them, and for all that were forgotten.
+    /// Those that are remembered.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &RealServer> {
+        self.removed.values().map(|removed| &*removed.server)
+    }
+
+    /// What one CPU has counted for them, and for all that were forgotten. Sleeps.
     pub(super) fn counted_on(&self, cpu: Cpu) -> Totals {
         let forgotten = self.forgotten.get(cpu.number() as usize).copied();
-        let sum = |sum: Totals, removed: &Removed| sum.plus(removed.server.counters.of(cpu));
-        let removed = self.removed.values();
-        removed.fold(forgotten.unwrap_or_default(), sum)
+        let mut sum = forgotten.unwrap_or_default();
+        for server in self.servers() {
+            sum = sum.plus(server.counters.of(cpu));
+            cpu::breathe();
+        }
+        sum
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         ServerSettings, ServiceKey, ServiceSettings,
     },
     stats::{Shown, Totals},
-    sys::cpu::Cpu,
+    sys::cpu::{self, Cpu},
 };
 use core::net::IpAddr;
 
@@ -146,11 +146,12 @@ impl Config {
         }
     }
 
-    /// What one CPU has counted, whatever was zeroed or removed since.
+    /// What one CPU has counted, whatever was zeroed or removed since. Sleeps.
     pub fn counted_on(&self, cpu: Cpu) -> Totals {
         let mut sum = self.trash.counted_on(cpu);
         for record in self.services.values().flat_map(|it| it.servers.iter()) {
             sum = sum.plus(record.server.counters.of(cpu));
+            cpu::breathe();
         }
         sum
     }

@@ -17,7 +17,7 @@ use crate::sys::{
 /// does not arrive, or if it is no packet of the route's stack. Never sleeps.
 pub fn send(net: Net<'_>, route: Route, bytes: &[u8]) {
     let stack = route.stack();
-    // The stack believes the header: its lengths lie within the packet, and it fits the field that tells it.
+    // The stack believes the length of the header, and that the packet's fits the field in which it is written.
     let (Some(header_len), Ok(len)) = (stack.header_of(bytes), u16::try_from(bytes.len())) else {
         return;
     };
@@ -37,7 +37,7 @@ pub fn send(net: Net<'_>, route: Route, bytes: &[u8]) {
         return;
     }
     // SAFETY: a fresh packet that nobody else has, with its network header in one piece at `data`. What follows needs no
-    // more: no control block but an empty one, no socket, no hook. It is given to the stack at the end.
+    // more: no control block but an empty one, no socket. It is given to the stack at the end.
     let mut skb = unsafe { Skb::from_ptr(skb) };
     skb.mark_balanced();
     skb.untrack();
