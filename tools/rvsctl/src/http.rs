@@ -3,13 +3,16 @@
 //! unfinished keeps others waiting for longer than he is given.
 
 use std::convert::Infallible;
-use std::io;
+use std::future::Future;
+use std::io::{self, BufWriter, Write};
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{Either, Full};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,7 +20,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{signal, SignalKind};
-use tokio::sync::Semaphore;
+use tokio::sync::{mpsc, Semaphore};
 
 /// Within this time a client has sent its request.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
@@ -27,21 +30,35 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 const CLIENTS: usize = 16;
 /// How long to wait when no client can be taken, because the process has no descriptors left.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Bytes of a part of a long answer.
+const PART: usize = 32 * 1024;
+/// Parts that wait to be sent.
+const WAITING: usize = 2;
 
 /// What a request is answered with.
-#[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
     pub media_type: &'static str,
-    pub body: String,
+    pub body: Body,
 }
+
+/// What is in an answer.
+pub enum Body {
+    Text(String),
+    /// Written while it is sent.
+    Written(Writing),
+}
+
+/// Writes a body, and may block. Its error breaks the connection off, so that nobody takes a part for
+/// the whole.
+pub type Writing = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
 impl Answer {
     pub fn text(status: u16, body: String) -> Self {
         Self {
             status,
             media_type: "text/plain; charset=utf-8",
-            body,
+            body: Body::Text(body),
         }
     }
 }
@@ -52,6 +69,25 @@ pub fn serve(
     listener: TcpListener,
     answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
 ) -> io::Result<()> {
+    serve_until(asked_to_end(), listener, answer)
+}
+
+/// Waits for the signals that ask a process to end.
+async fn asked_to_end() -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn serve_until(
+    end: impl Future<Output = io::Result<()>>,
+    listener: TcpListener,
+    answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -59,14 +95,10 @@ pub fn serve(
         .build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
-            () = take_clients(&listener, Arc::new(answer)) => {}
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = take_clients(&listener, Arc::new(answer)) => Ok(()),
+            end = end => end,
         }
-        Ok(())
     })
 }
 
@@ -114,7 +146,7 @@ async fn talk<A: Fn(&str) -> Answer + Send + Sync + 'static>(
 async fn respond<A: Fn(&str) -> Answer + Send + Sync + 'static>(
     request: &Request<Incoming>,
     answer: Arc<A>,
-) -> Response<Full<Bytes>> {
+) -> Response<Either<Full<Bytes>, Parts>> {
     let answer = if matches!(*request.method(), Method::GET | Method::HEAD) {
         let path = request.uri().path().to_string();
         let answered = tokio::task::spawn_blocking(move || answer(&path)).await;
@@ -122,12 +154,61 @@ async fn respond<A: Fn(&str) -> Answer + Send + Sync + 'static>(
     } else {
         Answer::text(405, "there is only GET\n".to_string())
     };
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    let mut response = Response::new(match answer.body {
+        Body::Text(text) => Either::Left(Full::new(Bytes::from(text))),
+        Body::Written(write) => Either::Right(Parts::written(write)),
+    });
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let media_type = hyper::header::HeaderValue::from_static(answer.media_type);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response
+}
+
+/// A body that is sent part by part.
+struct Parts(mpsc::Receiver<io::Result<Bytes>>);
+
+impl Parts {
+    /// What `write` writes, which it does no faster than the client reads.
+    fn written(write: Writing) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::task::spawn_blocking(move || {
+            let mut out = BufWriter::with_capacity(PART, Sender(&sender));
+            if let Err(error) = write(&mut out).and_then(|()| out.flush()) {
+                // When the client is gone, nobody needs to know.
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        Self(receiver)
+    }
+}
+
+impl hyper::body::Body for Parts {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let part = self.0.poll_recv(context);
+        part.map(|part| part.map(|part| part.map(Frame::data)))
+    }
+}
+
+/// Where the parts are written to; it fails when the client is gone.
+struct Sender<'a>(&'a mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for Sender<'_> {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(part)));
+        sent.map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -138,10 +219,22 @@ mod tests {
     use super::*;
 
     fn server() -> SocketAddr {
+        server_of(|path| Answer::text(200, format!("at {path}\n")))
+    }
+
+    fn server_of(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        std::thread::spawn(|| serve(listener, |path| Answer::text(200, format!("at {path}\n"))));
+        // Not until a signal: that of another test reaches everybody in the process.
+        std::thread::spawn(|| serve_until(std::future::pending(), listener, answer));
         address
+    }
+
+    fn written(write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Answer {
+        Answer {
+            body: Body::Written(Box::new(write)),
+            ..Answer::text(200, String::new())
+        }
     }
 
     fn ask(address: SocketAddr, request: &str) -> String {
@@ -173,6 +266,54 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
         let answer = ask(address, "nonsense\r\n\r\n");
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+
+    #[test]
+    fn a_long_answer_is_sent_in_parts_while_it_is_written() {
+        // More than what waits, and the buffers of the sockets.
+        const LINES: usize = 1_000_000;
+        let address = server_of(|_| {
+            written(|out| (0..LINES).try_for_each(|line| writeln!(out, "{line:>15}")))
+        });
+        let answer = ask(address, "GET / HTTP/1.1\r\nHost: y\r\n\r\n");
+        assert!(answer.contains("transfer-encoding: chunked\r\n"));
+        assert!(answer.ends_with("\r\n0\r\n\r\n"));
+        let answer = ask(address, "GET / HTTP/1.0\r\n\r\n");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body.len(), LINES * 16);
+        assert!(body.ends_with(&format!("{:>15}\n", LINES - 1)));
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_finished_does_not_look_whole() {
+        let address = server_of(|_| {
+            written(|out| {
+                out.write_all(b"a part\n")?;
+                Err(io::Error::other("no more"))
+            })
+        });
+        let answer = ask(address, "GET / HTTP/1.1\r\nHost: y\r\n\r\n");
+        assert!(!answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn the_writing_of_an_answer_ends_when_the_client_goes() {
+        let (sender, ended) = std::sync::mpsc::channel();
+        let address = server_of(move |_| {
+            let sender = sender.clone();
+            written(move |out| {
+                let error = std::iter::repeat(()).find_map(|()| writeln!(out, "more").err());
+                sender.send(error.map(|error| error.kind())).unwrap();
+                Ok(())
+            })
+        });
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: y\r\n\r\n")
+            .unwrap();
+        stream.read_exact(&mut [0; 100]).unwrap();
+        drop(stream);
+        assert_eq!(ended.recv(), Ok(Some(io::ErrorKind::BrokenPipe)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use crate::error::{Error, ExitStatus, Failure};
 
 /// Whether there is a terminal to ask on.
-pub fn can_ask() -> bool {
+fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 

@@ -80,8 +80,9 @@ pub fn kill<T: Transport>(
     if is_open && !arguments.all {
         return Err(undirected().into());
     }
-    if is_open && !arguments.yes && !confirm::can_ask() {
-        return Err(unasked().into());
+    if is_open && !arguments.yes {
+        let loss = "`conn kill --all` ends every connection";
+        confirm::require_terminal(loss, "conn kill --all", true)?;
     }
     let mut filter = session.find_connections(&arguments.filter.0)?;
     if is_open && !arguments.yes {
@@ -102,14 +103,6 @@ pub fn kill<T: Transport>(
 fn undirected() -> Failure {
     Failure::new(ExitStatus::Usage, "nothing says which connections to end")
         .tip("name a filter, such as `--client 203.0.113.7`, or `--all` for every one")
-}
-
-fn unasked() -> Failure {
-    Failure::new(
-        ExitStatus::Usage,
-        "`conn kill --all` ends every connection, and there is no terminal to ask on",
-    )
-    .tip("`rvsctl conn kill --all --yes` does not ask")
 }
 
 /// Where connections are shown.

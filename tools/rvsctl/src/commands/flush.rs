@@ -9,10 +9,10 @@ pub fn flush<T: Transport>(session: &mut Session<'_, T>, yes: bool) -> Result<()
     if !yes {
         confirm::require_terminal("flush removes every service", "flush", true)?;
         let found = service::read(session, None)?;
-        let servers: usize = found.iter().map(|service| service.servers.len()).sum();
         let question = format!(
-            "Remove all services ({}) and their real servers ({servers})?",
-            found.len()
+            "Remove all services ({}) and their real servers ({})?",
+            found.len(),
+            found.server_count()
         );
         confirm::ask(&question, "nothing was removed")?;
     }

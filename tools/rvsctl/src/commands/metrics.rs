@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use super::{connected, explained, service, Session};
 use crate::cli::{Cli, MetricsArgs};
 use crate::error::{Attempt, Error, ExitStatus, Failure};
-use crate::http::{self, Answer};
+use crate::http::{self, Answer, Body};
 use crate::netlink::{Client, Transport};
 use crate::netns;
 use crate::output::metrics::{self, Reading, MEDIA_TYPE};
@@ -19,24 +19,19 @@ pub fn print<T: Transport>(
     session: &mut Session<'_, T>,
     arguments: &MetricsArgs,
 ) -> Result<(), Error> {
-    let text = scrape(&mut session.client, arguments)?;
-    Ok(session.out.write_all(text.as_bytes())?)
+    let reading = read(&mut session.client, arguments)?;
+    Ok(metrics::encode(reading, session.out)?)
 }
 
 /// The figures as they are now.
-fn scrape<T: Transport>(
-    client: &mut Client<T>,
-    arguments: &MetricsArgs,
-) -> Result<String, Failure> {
-    let reading = Reading {
+fn read<T: Transport>(client: &mut Client<T>, arguments: &MetricsArgs) -> Result<Reading, Failure> {
+    Ok(Reading {
         info: explained(client.info(), Attempt::ShowInfo)?,
         totals: explained(client.totals(), Attempt::ShowStatistics)?,
         services: service::read_all(client)?,
         limit: arguments.limit,
         keys: arguments.labels.clone(),
-    };
-    metrics::encode(reading)
-        .map_err(|_| Failure::new(ExitStatus::Refused, "the figures cannot be written"))
+    })
 }
 
 /// Serves the figures to whoever asks for them, until the process is asked to end. The address is that of
@@ -47,12 +42,12 @@ pub fn serve(cli: &Cli, arguments: &MetricsArgs, address: SocketAddr) -> Result<
         netns::enter(name)?;
     }
     // Whoever may not read the figures is told so now, and not by every scrape.
-    scrape(&mut connected()?, arguments)?;
+    read(&mut connected()?, arguments)?;
     let address = listener.local_addr().unwrap_or(address);
     eprintln!("the figures are at http://{address}{PATH}");
     let arguments = arguments.clone();
     http::serve(listener, move |path| {
-        answer(path, || scrape(&mut connected()?, &arguments))
+        answer(path, || read(&mut connected()?, &arguments))
     })
     .map_err(|error| cannot_listen(address, &error).into())
 }
@@ -63,15 +58,15 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
 }
 
 /// What is answered to a request for a path.
-fn answer(path: &str, scrape: impl FnOnce() -> Result<String, Failure>) -> Answer {
+fn answer(path: &str, read: impl FnOnce() -> Result<Reading, Failure>) -> Answer {
     if path != PATH {
         return Answer::text(404, format!("there is only {PATH}\n"));
     }
-    match scrape() {
-        Ok(body) => Answer {
+    match read() {
+        Ok(reading) => Answer {
             status: 200,
             media_type: MEDIA_TYPE,
-            body,
+            body: Body::Written(Box::new(|out| metrics::encode(reading, out))),
         },
         Err(failure) => Answer::text(503, format!("{failure}\n")),
     }
@@ -80,25 +75,53 @@ fn answer(path: &str, scrape: impl FnOnce() -> Result<String, Failure>) -> Answe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Info, Version};
+    use crate::output::samples;
+
+    fn reading() -> Reading {
+        Reading {
+            info: Info {
+                version: Version(0x100),
+                connection_table_slots: 0,
+                generation: None,
+            },
+            totals: samples::totals(),
+            services: samples::services().into_iter().collect(),
+            limit: 100,
+            keys: Vec::new(),
+        }
+    }
+
+    /// The body as it is sent.
+    fn sent(answer: Answer) -> String {
+        match answer.body {
+            Body::Text(text) => text,
+            Body::Written(write) => {
+                let mut out = Vec::new();
+                write(&mut out).unwrap();
+                String::from_utf8(out).unwrap()
+            }
+        }
+    }
 
     #[test]
     fn only_the_path_of_the_figures_has_something() {
-        let found = answer(PATH, || Ok("rvs_services 3\n".to_string()));
+        let found = answer(PATH, || Ok(reading()));
         assert_eq!((found.status, found.media_type), (200, MEDIA_TYPE));
-        assert_eq!(found.body, "rvs_services 3\n");
+        assert!(sent(found).contains("\nrvs_services 3\n"));
         for path in ["/", "/metrics/", "/metrics?x", "//metrics", "/etc/passwd"] {
-            let missing = answer(path, || panic!("{path} was scraped"));
+            let missing = answer(path, || panic!("{path} was read"));
             assert_eq!(missing.status, 404, "{path}");
         }
     }
 
     #[test]
-    fn a_scrape_that_fails_says_why() {
+    fn figures_that_cannot_be_read_are_an_answer_that_says_why() {
         let failure = || Failure::new(ExitStatus::NotLoaded, "the module rvs is not loaded");
         let answer = answer(PATH, || Err(failure().tip("load it")));
         assert_eq!(answer.status, 503);
         assert_eq!(
-            answer.body,
+            sent(answer),
             "the module rvs is not loaded\n  tip: load it\n"
         );
     }

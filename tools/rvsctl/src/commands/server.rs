@@ -86,14 +86,10 @@ pub fn list<T: Transport>(session: &mut Session<'_, T>, arguments: &ListArgs) ->
     if !arguments.format.json {
         return service::print(session, &found, arguments);
     }
-    let servers: Vec<_> = found
-        .iter()
-        .flat_map(|service| {
-            service.servers.iter().map(|server| ServerOfService {
-                service: service.service.key,
-                server,
-            })
-        })
-        .collect();
-    Ok(json::print(session.out, &servers)?)
+    let servers = found.iter().flat_map(|it| {
+        let service = it.service.key;
+        let servers = it.servers.into_iter();
+        servers.map(move |server| ServerOfService { service, server })
+    });
+    Ok(json::print_array(session.out, servers)?)
 }

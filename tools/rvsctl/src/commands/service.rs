@@ -5,8 +5,8 @@ use super::checks::{check_all_ports, check_mask, check_one_packet, check_option}
 use super::{explained, performed, Session};
 use crate::cli::{ListArgs, NewNamingArgs, ServiceChange, ServiceOptions};
 use crate::error::{Attempt, Error, ExitStatus, Failure};
-use crate::model::{Netmask, Server, Service, ServiceFlags, ServiceKey, ServiceWithServers};
-use crate::netlink::{Client, ServiceSettings, Transport};
+use crate::model::{Listing, Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
+use crate::netlink::{self, Client, ServiceSettings, Transport};
 use crate::output::services::{Figures, View};
 use crate::output::{json, services};
 
@@ -126,7 +126,7 @@ pub fn list<T: Transport>(session: &mut Session<'_, T>, arguments: &ListArgs) ->
 /// Prints services as a table, or says that there are none.
 pub fn print<T>(
     session: &mut Session<'_, T>,
-    found: &[ServiceWithServers],
+    found: &Listing,
     arguments: &ListArgs,
 ) -> Result<(), Error> {
     if found.is_empty() {
@@ -142,59 +142,51 @@ pub fn print<T>(
         figures,
         exact: arguments.exact,
     };
-    Ok(services::print(session.out, found, view, session.style)?)
+    let style = session.style;
+    Ok(services::print(session.out, found.iter(), view, style)?)
 }
 
-/// One service or all with their servers, sorted by key.
+/// One service or all with their servers.
 pub fn read<T: Transport>(
     session: &mut Session<'_, T>,
     key: Option<&ServiceKey>,
-) -> Result<Vec<ServiceWithServers>, Failure> {
+) -> Result<Listing, Failure> {
     let client = &mut session.client;
-    match key {
-        Some(key) => {
-            let service = explained(client.service(key), Attempt::ListService(key))?;
-            let servers = servers_of(client, &service)?;
-            Ok(vec![ServiceWithServers { service, servers }])
-        }
-        None => read_all(client),
-    }
+    let Some(key) = key else {
+        return read_all(client);
+    };
+    let attempt = Attempt::ListService(key);
+    let service = explained(client.service(key), attempt)?;
+    let servers = explained(client.servers(key), attempt)?;
+    let found = ServiceWithServers { service, servers };
+    Ok(Listing::from_iter([found]))
 }
 
-/// All services with their servers, sorted by key.
-pub fn read_all<T: Transport>(client: &mut Client<T>) -> Result<Vec<ServiceWithServers>, Failure> {
-    let mut found = explained(client.configuration(), Attempt::ListServices)?;
+/// All services with their servers.
+pub fn read_all<T: Transport>(client: &mut Client<T>) -> Result<Listing, Failure> {
+    let mut found = Listing::default();
+    let read = client.configuration(|service| {
+        found.add(service);
+        Ok::<_, netlink::Error>(())
+    });
+    explained(read, Attempt::ListServices)?;
     if found.is_empty() {
-        found = read_each(client)?;
-    }
-    found.sort_by_key(|it| it.service.key);
-    for it in &mut found {
-        it.servers.sort_by_key(|server| server.endpoint);
+        return read_each(client);
     }
     Ok(found)
 }
 
 /// All services with their servers from a kernel that does not list them at once. One that goes away
 /// meanwhile is left out.
-fn read_each<T: Transport>(client: &mut Client<T>) -> Result<Vec<ServiceWithServers>, Failure> {
-    let mut found = Vec::new();
+fn read_each<T: Transport>(client: &mut Client<T>) -> Result<Listing, Failure> {
+    let mut found = Listing::default();
     for service in explained(client.services(), Attempt::ListServices)? {
-        match servers_of(client, &service) {
-            Ok(servers) => found.push(ServiceWithServers { service, servers }),
+        let servers = client.servers(&service.key);
+        match explained(servers, Attempt::ListService(&service.key)) {
+            Ok(servers) => found.add(ServiceWithServers { service, servers }),
             Err(failure) if failure.status == ExitStatus::NotFound => {}
             Err(failure) => return Err(failure),
         }
     }
     Ok(found)
-}
-
-/// The servers of a service, sorted by address.
-fn servers_of<T: Transport>(
-    client: &mut Client<T>,
-    service: &Service,
-) -> Result<Vec<Server>, Failure> {
-    let attempt = Attempt::ListService(&service.key);
-    let mut servers = explained(client.servers(&service.key), attempt)?;
-    servers.sort_by_key(|server| server.endpoint);
-    Ok(servers)
 }

@@ -35,7 +35,7 @@ pub fn top<T: Transport>(session: &mut Session<'_, T>, arguments: &TopArgs) -> R
 /// All figures now.
 fn read<T: Transport>(client: &mut Client<T>) -> Result<Reading, Failure> {
     Ok(Reading {
-        services: service::read_all(client)?,
+        services: service::read_all(client)?.iter().collect(),
         totals: explained(client.totals(), Attempt::ShowStatistics)?,
     })
 }
@@ -66,7 +66,7 @@ fn once<T: Transport>(session: &mut Session<'_, T>, arguments: &TopArgs) -> Resu
     };
     Ok(services::print(
         session.out,
-        &pace.services,
+        pace.services.iter(),
         view,
         session.style,
     )?)

@@ -126,7 +126,7 @@ fn own(kind: EventKind, subject: Subject) -> Event {
 
 /// Prints what is configured.
 fn list<T: Transport>(session: &mut Session<'_, T>, printer: &mut Printer) -> Result<(), Error> {
-    for found in service::read(session, None)? {
+    for found in service::read(session, None)?.iter() {
         let key = found.service.key;
         let service = Box::new(found.service);
         let present = own(EventKind::SERVICE_PRESENT, Subject::Service { service });

@@ -9,6 +9,8 @@ mod connection;
 mod draining;
 mod event;
 mod explanation;
+mod listing;
+mod packed;
 mod reading;
 mod scheduler;
 mod service;
@@ -25,6 +27,7 @@ pub use connection::Connection;
 pub use draining::{DrainPlan, Draining, Leftovers};
 pub use event::{Event, EventKind, Packet, Process, ServerLoad, Subject, Topic};
 pub use explanation::{Candidate, ChosenBy, Dropped, Explanation, Flow, Outcome, Way};
+pub use listing::Listing;
 pub use reading::{Counted, Pace, Reading};
 pub use scheduler::{SchedulerOption, OPTIONS, SCHEDULERS};
 pub use service::{Misfit, Netmask, Service, ServiceFlags, ServiceKey, ServiceWithServers};
@@ -80,14 +83,14 @@ pub struct Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let port = match self.port {
-            0 => "any".to_string(),
-            port => port.to_string(),
-        };
-        f.pad(&match self.address {
-            IpAddr::V4(address) => format!("{address}:{port}"),
-            IpAddr::V6(address) => format!("[{address}]:{port}"),
-        })
+        match self.address {
+            IpAddr::V4(address) => write!(f, "{address}:")?,
+            IpAddr::V6(address) => write!(f, "[{address}]:")?,
+        }
+        match self.port {
+            0 => f.write_str("any"),
+            port => write!(f, "{port}"),
+        }
     }
 }
 
@@ -283,10 +286,10 @@ pub struct Server {
 
 /// A real server with the service it belongs to, for listings of servers alone.
 #[derive(Debug, Serialize)]
-pub struct ServerOfService<'a> {
+pub struct ServerOfService {
     pub service: ServiceKey,
     #[serde(flatten)]
-    pub server: &'a Server,
+    pub server: Server,
 }
 
 /// Why packets were dropped, and how many.
@@ -363,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_server_has_its_documented_json() {
-        let services = samples::services();
+        let mut services = samples::services();
         let expected = json!({
             "service": {"protocol": "tcp", "address": "192.0.2.10", "port": 80},
             "name": null,
@@ -397,7 +400,7 @@ mod tests {
         });
         let server = ServerOfService {
             service: services[0].service.key,
-            server: &services[0].servers[0],
+            server: services[0].servers.remove(0),
         };
         assert_eq!(to_value(server).unwrap(), expected);
     }

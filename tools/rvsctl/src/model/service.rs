@@ -84,10 +84,10 @@ impl ServiceKey {
 impl fmt::Display for ServiceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Endpoint { protocol, endpoint } => f.pad(&format!("{protocol} {endpoint}")),
+            Self::Endpoint { protocol, endpoint } => write!(f, "{protocol} {endpoint}"),
             Self::Fwmark { fwmark, family } => match family {
-                Family::Ipv4 => f.pad(&format!("mark {fwmark}")),
-                Family::Ipv6 => f.pad(&format!("mark {fwmark} --ipv6")),
+                Family::Ipv4 => write!(f, "mark {fwmark}"),
+                Family::Ipv6 => write!(f, "mark {fwmark} --ipv6"),
             },
         }
     }

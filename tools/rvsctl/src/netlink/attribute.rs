@@ -7,8 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{
-    parse_string, parse_u16, parse_u16_be, parse_u32, parse_u64, parse_u8, Emitable, Nla,
-    NlasIterator, NLA_F_NESTED,
+    Emitable, Nla, NLA_ALIGNTO, NLA_F_NESTED, NLA_HEADER_SIZE, NLA_TYPE_MASK,
 };
 
 use super::numbers::{AttributeId, AttributeSet, AF_INET, AF_INET6};
@@ -135,6 +134,17 @@ pub fn encode(attributes: &[Attribute]) -> Vec<u8> {
     bytes
 }
 
+/// Few containers have more attributes.
+const USUAL: usize = 24;
+
+/// Number and value of the attribute that `bytes` begin with.
+fn first(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (kind, _) = rest.split_first_chunk()?;
+    let value = bytes.get(NLA_HEADER_SIZE..u16::from_ne_bytes(*length).into())?;
+    Some((u16::from_ne_bytes(*kind) & NLA_TYPE_MASK, value))
+}
+
 /// The attributes of one received container. Attributes this program does not know are skipped,
 /// and the `NLA_F_NESTED` flag may be set or not.
 #[derive(Debug)]
@@ -146,16 +156,17 @@ pub struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     /// Splits `bytes` into attributes. A length that leaves the buffer is an error.
     pub fn parse(set: &'static AttributeSet, bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut found = Vec::new();
-        let mut position = 0;
-        for attribute in NlasIterator::new(bytes) {
-            let attribute = attribute.map_err(|error| {
-                DecodeError::Malformed(format!("in {}, at byte {position}: {error}", set.name))
+        let mut found = Vec::with_capacity(USUAL);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (kind, value) = first(rest).ok_or_else(|| {
+                let (name, position) = (set.name, bytes.len() - rest.len());
+                let reason = "no attribute fits into what is left";
+                DecodeError::Malformed(format!("in {name}, at byte {position}: {reason}"))
             })?;
-            let start = position + netlink_packet_core::NLA_HEADER_SIZE;
-            let end = position + usize::from(attribute.length());
-            found.push((attribute.kind(), &bytes[start..end]));
-            position = end.next_multiple_of(netlink_packet_core::NLA_ALIGNTO);
+            found.push((kind, value));
+            let taken = (NLA_HEADER_SIZE + value.len()).next_multiple_of(NLA_ALIGNTO);
+            rest = rest.get(taken..).unwrap_or_default();
         }
         Ok(Self { set, found })
     }
@@ -170,7 +181,9 @@ impl<'a> Attributes<'a> {
 
     /// As in the kernel, the last of several equal attributes counts.
     fn value(&self, id: AttributeId) -> Option<&'a [u8]> {
-        self.values(id).last()
+        let mut found = self.found.iter();
+        let last = found.rfind(|(number, _)| *number == id.number);
+        last.map(|(_, value)| *value)
     }
 
     fn missing(&self, id: AttributeId) -> DecodeError {
@@ -188,14 +201,22 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    fn read<T>(
-        &self,
-        id: AttributeId,
-        parse: impl Fn(&[u8]) -> Result<T, netlink_packet_core::DecodeError>,
-    ) -> Result<Option<T>, DecodeError> {
-        self.value(id)
-            .map(|value| parse(value).map_err(|error| self.unreadable(id, error)))
-            .transpose()
+    /// Exactly `N` bytes, if the attribute is there.
+    fn array<const N: usize>(&self, id: AttributeId) -> Result<Option<[u8; N]>, DecodeError> {
+        let Some(value) = self.value(id) else {
+            return Ok(None);
+        };
+        let array = value.try_into().map_err(|_| {
+            let reason = format!("expected {N} bytes, received {}", value.len());
+            self.unreadable(id, reason)
+        })?;
+        Ok(Some(array))
+    }
+
+    fn text(&self, id: AttributeId, value: &[u8]) -> Result<String, DecodeError> {
+        let text = value.strip_suffix(&[0]).unwrap_or(value);
+        let text = std::str::from_utf8(text).map_err(|error| self.unreadable(id, error))?;
+        Ok(text.to_string())
     }
 
     /// Whether an attribute is there that says all by that.
@@ -214,39 +235,38 @@ impl<'a> Attributes<'a> {
     }
 
     pub fn u8(&self, id: AttributeId) -> Result<Option<u8>, DecodeError> {
-        self.read(id, parse_u8)
+        Ok(self.array(id)?.map(u8::from_ne_bytes))
     }
 
     /// Host byte order.
     pub fn u16(&self, id: AttributeId) -> Result<Option<u16>, DecodeError> {
-        self.read(id, parse_u16)
+        Ok(self.array(id)?.map(u16::from_ne_bytes))
     }
 
     /// Network byte order.
     pub fn be16(&self, id: AttributeId) -> Result<Option<u16>, DecodeError> {
-        self.read(id, parse_u16_be)
+        Ok(self.array(id)?.map(u16::from_be_bytes))
     }
 
     /// Host byte order.
     pub fn u32(&self, id: AttributeId) -> Result<Option<u32>, DecodeError> {
-        self.read(id, parse_u32)
+        Ok(self.array(id)?.map(u32::from_ne_bytes))
     }
 
     /// Host byte order.
     pub fn u64(&self, id: AttributeId) -> Result<Option<u64>, DecodeError> {
-        self.read(id, parse_u64)
+        Ok(self.array(id)?.map(u64::from_ne_bytes))
     }
 
     /// UTF-8, with or without its terminating NUL.
     pub fn string(&self, id: AttributeId) -> Result<Option<String>, DecodeError> {
-        self.read(id, parse_string)
+        let text = self.value(id).map(|value| self.text(id, value));
+        text.transpose()
     }
 
     /// Every occurrence of a text that may come several times.
     pub fn strings(&self, id: AttributeId) -> Result<Vec<String>, DecodeError> {
-        self.values(id)
-            .map(|value| parse_string(value).map_err(|error| self.unreadable(id, error)))
-            .collect()
+        self.values(id).map(|value| self.text(id, value)).collect()
     }
 
     /// Up to the terminating NUL; what is not UTF-8 is replaced.
@@ -279,10 +299,7 @@ impl<'a> Attributes<'a> {
 
     /// Exactly `N` bytes.
     pub fn require_bytes<const N: usize>(&self, id: AttributeId) -> Result<[u8; N], DecodeError> {
-        let value = self.require(id, self.value(id))?;
-        value.try_into().map_err(|_| {
-            self.unreadable(id, format!("expected {N} bytes, received {}", value.len()))
-        })
+        self.require(id, self.array(id)?)
     }
 
     /// An address of family `af`: IPv4 in the first four of 4 or 16 bytes, IPv6 in 16.
@@ -301,9 +318,15 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// What a container may have inside.
+    fn set_of(&self, id: AttributeId) -> Result<&'static AttributeSet, DecodeError> {
+        id.nested
+            .ok_or_else(|| self.unreadable(id, "it is not a container"))
+    }
+
     /// The attributes inside a container.
     pub fn require_nest(&self, id: AttributeId) -> Result<Attributes<'a>, DecodeError> {
-        self.nests(id)?.pop().ok_or_else(|| self.missing(id))
+        Attributes::parse(self.set_of(id)?, self.require(id, self.value(id))?)
     }
 
     /// The containers inside a container that numbers them; none if it is absent.
@@ -311,9 +334,7 @@ impl<'a> Attributes<'a> {
         let Some(value) = self.value(id) else {
             return Ok(Vec::new());
         };
-        let Some(set) = id.nested else {
-            return Err(self.unreadable(id, "it is not a container"));
-        };
+        let set = self.set_of(id)?;
         let entries = Attributes::parse(set, value)?.found.into_iter();
         entries
             .map(|(_, value)| Attributes::parse(set, value))
@@ -322,9 +343,7 @@ impl<'a> Attributes<'a> {
 
     /// Every occurrence of a container that may come several times.
     pub fn nests(&self, id: AttributeId) -> Result<Vec<Attributes<'a>>, DecodeError> {
-        let Some(set) = id.nested else {
-            return Err(self.unreadable(id, "it is not a container"));
-        };
+        let set = self.set_of(id)?;
         self.values(id)
             .map(|value| Attributes::parse(set, value))
             .collect()

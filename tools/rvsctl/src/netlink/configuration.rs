@@ -35,19 +35,16 @@ fn misplaced(server: &Server) -> Error {
 }
 
 impl<T: Transport> Client<T> {
-    /// All services with their servers, in the kernel's order; servers in the order in which they were
-    /// added. `ip_vs` lists nothing here.
-    pub fn configuration(&mut self) -> Result<Vec<ServiceWithServers>, Error> {
-        let mut found = Vec::new();
-        self.read_configuration(&[], |service| {
-            found.push(service);
-            Ok::<_, Error>(())
-        })?;
-        Ok(found)
+    /// Hands each service with its servers to `each` as it arrives, so that many of them need no memory:
+    /// in the kernel's order, servers in the order in which they were added. `ip_vs` lists nothing here.
+    pub fn configuration<E: From<Error>>(
+        &mut self,
+        each: impl FnMut(ServiceWithServers) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.read_configuration(&[], each)
     }
 
-    /// Hands each service with its servers, all without their counters, to `each` as it arrives, so
-    /// that many of them need no memory.
+    /// As [`Client::configuration`], all without their counters.
     pub fn brief_configuration<E: From<Error>>(
         &mut self,
         each: impl FnMut(ServiceWithServers) -> Result<(), E>,
@@ -120,7 +117,12 @@ pub mod tests {
             .collect();
         answer.push(done(2, 0, 0));
         let script = Script::new(vec![vec![family_reply(), ack(1)], answer]);
-        Client::connect(script, "RVS").unwrap().configuration()
+        let mut found = Vec::new();
+        Client::connect(script, "RVS")?.configuration(|service| {
+            found.push(service);
+            Ok::<_, Error>(())
+        })?;
+        Ok(found)
     }
 
     fn other() -> ServiceKey {

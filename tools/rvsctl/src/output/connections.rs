@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The connection table, printed while it is read: its length is not bounded, memory is.
 
+use std::fmt;
 use std::io::{self, Write};
 
-use super::table::{Align, Column, Style, Table, Widths};
+use super::table::{Align, Cells, Column, Style, Widths};
 use crate::model::Connection;
 
 const COLUMNS: [Column; 6] = [
@@ -30,12 +31,23 @@ impl Columns {
         [&COLUMNS, times].concat()
     }
 
-    fn row(self, connection: &Connection) -> Vec<String> {
-        let mut row = row(connection);
-        if self.times {
-            row.extend([connection.age, connection.idle].map(elapsed));
+    fn add(self, cells: &mut Cells, connection: &Connection) {
+        cells.push(connection.protocol);
+        cells.push(connection.client);
+        match connection.fwmark() {
+            Some(mark) => cells.push(format_args!("mark {mark}")),
+            None => cells.push(connection.r#virtual),
         }
-        row
+        cells.push(connection.server);
+        match connection.is_template() {
+            true => cells.push("TEMPLATE"),
+            false => cells.push(&connection.state),
+        }
+        cells.push(expiry(connection.expires));
+        if self.times {
+            cells.push(elapsed(connection.age));
+            cells.push(elapsed(connection.idle));
+        }
     }
 }
 
@@ -47,8 +59,10 @@ pub struct Printer<'a> {
     out: &'a mut dyn Write,
     style: Style,
     columns: Columns,
-    sample: Vec<Vec<String>>,
-    widths: Option<Widths>,
+    widths: Widths,
+    sample: Vec<Cells>,
+    /// The row that is printed, once the sample is.
+    row: Option<Cells>,
 }
 
 impl<'a> Printer<'a> {
@@ -57,31 +71,35 @@ impl<'a> Printer<'a> {
             out,
             style,
             columns,
+            widths: Widths::new(&columns.headings()),
             sample: Vec::new(),
-            widths: None,
+            row: None,
         }
     }
 
     pub fn print(&mut self, connection: &Connection) -> io::Result<()> {
-        let row = self.columns.row(connection);
-        match &self.widths {
-            Some(widths) => writeln!(self.out, "{}", widths.line(&row)),
-            None => {
-                self.sample.push(row);
-                if self.sample.len() == SAMPLE {
-                    self.print_sample()?;
-                }
-                Ok(())
-            }
+        if let Some(row) = &mut self.row {
+            row.clear();
+            self.columns.add(row, connection);
+            return self.widths.print(self.out, row);
         }
+        let mut row = Cells::default();
+        self.columns.add(&mut row, connection);
+        self.widths.hold(&row);
+        self.sample.push(row);
+        if self.sample.len() == SAMPLE {
+            self.print_sample()?;
+        }
+        Ok(())
     }
 
     fn print_sample(&mut self) -> io::Result<()> {
-        let mut table = Table::new(&self.columns.headings());
+        self.widths.fit(self.style);
+        self.widths.print_heading(self.out, self.style)?;
         for row in self.sample.drain(..) {
-            table.row(row);
+            self.widths.print(self.out, &row)?;
         }
-        self.widths = Some(table.print(self.out, self.style)?);
+        self.row = Some(Cells::default());
         Ok(())
     }
 
@@ -90,39 +108,27 @@ impl<'a> Printer<'a> {
         if !self.sample.is_empty() {
             self.print_sample()?;
         }
-        Ok(self.widths.is_some())
+        Ok(self.row.is_some())
     }
 }
 
-fn row(connection: &Connection) -> Vec<String> {
-    let service = match connection.fwmark() {
-        Some(mark) => format!("mark {mark}"),
-        None => connection.r#virtual.to_string(),
-    };
-    let state = match connection.is_template() {
-        true => "TEMPLATE".to_string(),
-        false => connection.state.clone(),
-    };
-    vec![
-        connection.protocol.to_string(),
-        connection.client.to_string(),
-        service,
-        connection.server.to_string(),
-        state,
-        expiry(connection.expires),
-    ]
-}
-
 /// Minutes and seconds that have passed.
-fn elapsed(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1000;
-    format!("{}:{:02}", seconds / 60, seconds % 60)
+fn elapsed(milliseconds: u64) -> Clock {
+    Clock(milliseconds / 1000)
 }
 
 /// Minutes and seconds, rounded up: an entry that is there has not expired.
-fn expiry(milliseconds: u32) -> String {
-    let seconds = milliseconds.div_ceil(1000);
-    format!("{}:{:02}", seconds / 60, seconds % 60)
+fn expiry(milliseconds: u32) -> Clock {
+    Clock(milliseconds.div_ceil(1000).into())
+}
+
+/// Seconds, shown as minutes and seconds.
+struct Clock(u64);
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{:02}", self.0 / 60, self.0 % 60)
+    }
 }
 
 #[cfg(test)]
@@ -209,7 +215,7 @@ ip     198.51.100.0:any    mark 7         10.0.0.1:any   TEMPLATE        5:00
             (899_250, "15:00"),
             (7_200_000, "120:00"),
         ] {
-            assert_eq!(expiry(milliseconds), expected);
+            assert_eq!(expiry(milliseconds).to_string(), expected);
         }
     }
 }

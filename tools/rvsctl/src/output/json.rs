@@ -3,11 +3,20 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Prints one value, indented, with a line end.
 pub fn print(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}
+
+/// Prints an array, indented, of values that are made as they are printed.
+pub fn print_array(
+    out: &mut dyn Write,
+    values: impl Iterator<Item = impl Serialize>,
+) -> io::Result<()> {
+    serde_json::Serializer::pretty(&mut *out).collect_seq(values)?;
     writeln!(out)
 }
 

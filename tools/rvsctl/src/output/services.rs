@@ -2,10 +2,12 @@
 //! Services with their real servers below them, as a table: what they are set to, what they
 //! counted, or how fast.
 
+use std::borrow::Borrow;
+use std::fmt;
 use std::io::{self, Write};
 
 use super::number::short;
-use super::table::{Align, Column, Style, Table};
+use super::table::{Align, Cells, Column, Style, Widths};
 use crate::model::{Identity, Netmask, Server, Service, ServiceFlags, ServiceWithServers, Traffic};
 
 /// Which figures are shown.
@@ -53,55 +55,93 @@ const RATES: [Column; 6] = [
     ("BYTE/S OUT", Align::Right),
 ];
 
-/// Prints services in the order given.
-pub fn print(
+impl View {
+    fn columns(self) -> &'static [Column] {
+        match self.figures {
+            Figures::Settings => &SETTINGS,
+            Figures::Counters => &COUNTERS,
+            Figures::Rates => &RATES,
+        }
+    }
+}
+
+/// Prints services in the order given. They are gone through twice: the widths of the columns are
+/// known only after the last row.
+pub fn print<S: Borrow<ServiceWithServers>>(
     out: &mut dyn Write,
-    services: &[ServiceWithServers],
+    services: impl Iterator<Item = S> + Clone,
     view: View,
     style: Style,
 ) -> io::Result<()> {
-    let mut table = match view.figures {
-        Figures::Settings => Table::new(settings_columns(services)),
-        Figures::Counters => Table::new(&COUNTERS),
-        Figures::Rates => Table::new(&RATES),
-    };
-    for ServiceWithServers { service, servers } in services {
-        table.row(service_row(service, servers, view));
-        note(&mut table, view, "  ", service_notes(service));
-        for server in servers {
-            table.row(server_row(server, view));
-            let tunnel = server.tunnel.map(|tunnel| tunnel.to_string());
-            let tunnel = tunnel.filter(|words| !words.is_empty());
-            let tunnel = tunnel.map(|words| format!("in {words}"));
-            let notes = tunnel.into_iter().chain(server_notes(server)).collect();
-            note(&mut table, view, "    ", notes);
-        }
+    let mut widths = Widths::new(view.columns());
+    let mut is_bound = false;
+    for it in services.clone() {
+        is_bound |= has_persistence(it.borrow());
+        each_row(it.borrow(), view, |row| {
+            if let Row::Cells(cells) = row {
+                widths.hold(cells);
+            }
+            Ok(())
+        })?;
     }
-    table.print(out, style)?;
+    if view.figures == Figures::Settings && !is_bound {
+        widths.drop_last();
+    }
+    widths.fit(style);
+    widths.print_heading(out, style)?;
+    for it in services {
+        each_row(it.borrow(), view, |row| match row {
+            Row::Cells(cells) => widths.print(out, cells),
+            Row::Note(text) => writeln!(out, "{}", style.aside(&text)),
+        })?;
+    }
     Ok(())
 }
 
-/// The last column is there only if there is persistence.
-fn settings_columns(services: &[ServiceWithServers]) -> &'static [Column] {
-    let bound = services
-        .iter()
-        .any(|ServiceWithServers { service, servers }| {
-            let templates = |server: &Server| server.persistent_connections != 0;
-            service.is_persistent() || servers.iter().any(templates)
-        });
-    let count = if bound {
-        SETTINGS.len()
-    } else {
-        SETTINGS.len() - 1
-    };
-    &SETTINGS[..count]
+/// Whether the last column of the settings has something to show.
+fn has_persistence(ServiceWithServers { service, servers }: &ServiceWithServers) -> bool {
+    let templates = |server: &Server| server.persistent_connections != 0;
+    service.is_persistent() || servers.iter().any(templates)
 }
 
-/// Adds remarks among the settings.
-fn note(table: &mut Table, view: View, indent: &str, words: Vec<String>) {
-    if view.figures == Figures::Settings && !words.is_empty() {
-        table.note(format!("{indent}({})", words.join(", ")));
+/// A line about a service or server.
+enum Row<'a> {
+    Cells(&'a Cells),
+    /// Remarks on the row above it, across the columns.
+    Note(String),
+}
+
+/// Hands the lines about a service and its servers to `each`.
+fn each_row(
+    ServiceWithServers { service, servers }: &ServiceWithServers,
+    view: View,
+    mut each: impl FnMut(Row<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut cells = Cells::default();
+    add_service(&mut cells, service, servers, view);
+    each(Row::Cells(&cells))?;
+    if let Some(note) = note(view, "  ", service_notes(service)) {
+        each(Row::Note(note))?;
     }
+    for server in servers {
+        cells.clear();
+        add_server(&mut cells, server, view);
+        each(Row::Cells(&cells))?;
+        let tunnel = server.tunnel.map(|tunnel| tunnel.to_string());
+        let tunnel = tunnel.filter(|words| !words.is_empty());
+        let tunnel = tunnel.map(|words| format!("in {words}"));
+        let notes = tunnel.into_iter().chain(server_notes(server)).collect();
+        if let Some(note) = note(view, "    ", notes) {
+            each(Row::Note(note))?;
+        }
+    }
+    Ok(())
+}
+
+/// Remarks among the settings, if there are any.
+fn note(view: View, indent: &str, words: Vec<String>) -> Option<String> {
+    let is_shown = view.figures == Figures::Settings && !words.is_empty();
+    is_shown.then(|| format!("{indent}({})", words.join(", ")))
 }
 
 /// What a service has besides its scheduler.
@@ -146,41 +186,40 @@ pub fn server_notes(server: &Server) -> Vec<String> {
     words.chain(labels(&server.identity)).collect()
 }
 
-fn service_row(service: &Service, servers: &[Server], view: View) -> Vec<String> {
-    let name = title(service);
+fn add_service(cells: &mut Cells, service: &Service, servers: &[Server], view: View) {
+    cells.push(titled(&service.key, &service.identity));
     match view.figures {
         Figures::Settings => {
-            let sum = |count: fn(&Server) -> u32| {
-                let sum: u64 = servers.iter().map(|server| u64::from(count(server))).sum();
-                sum.to_string()
-            };
-            vec![
-                name,
-                service.scheduler.clone(),
-                String::new(),
-                sum(|server| server.active_connections),
-                sum(|server| server.inactive_connections),
-                sum(|server| server.persistent_connections),
-            ]
+            cells.push(&service.scheduler);
+            cells.push("");
+            let counts: [fn(&Server) -> u32; 3] = [
+                |server| server.active_connections,
+                |server| server.inactive_connections,
+                |server| server.persistent_connections,
+            ];
+            for count in counts {
+                let counts = servers.iter().map(|server| u64::from(count(server)));
+                cells.push(counts.sum::<u64>());
+            }
         }
-        Figures::Counters => traffic_row(name, &service.statistics.counters, view),
-        Figures::Rates => traffic_row(name, &service.statistics.rates, view),
+        Figures::Counters => add_traffic(cells, &service.statistics.counters, view),
+        Figures::Rates => add_traffic(cells, &service.statistics.rates, view),
     }
 }
 
-fn server_row(server: &Server, view: View) -> Vec<String> {
-    let name = format!("  {}", server_title(server));
+fn add_server(cells: &mut Cells, server: &Server, view: View) {
+    let title = titled(&server.endpoint, &server.identity);
+    cells.push(format_args!("  {title}"));
     match view.figures {
-        Figures::Settings => vec![
-            name,
-            server.method.to_string(),
-            server.weight.to_string(),
-            server.active_connections.to_string(),
-            server.inactive_connections.to_string(),
-            server.persistent_connections.to_string(),
-        ],
-        Figures::Counters => traffic_row(name, &server.statistics.counters, view),
-        Figures::Rates => traffic_row(name, &server.statistics.rates, view),
+        Figures::Settings => {
+            cells.push(server.method);
+            cells.push(server.weight);
+            cells.push(server.active_connections);
+            cells.push(server.inactive_connections);
+            cells.push(server.persistent_connections);
+        }
+        Figures::Counters => add_traffic(cells, &server.statistics.counters, view),
+        Figures::Rates => add_traffic(cells, &server.statistics.rates, view),
     }
 }
 
@@ -194,19 +233,30 @@ pub fn method(server: &Server) -> String {
 
 /// What a service is, and what it is called.
 pub fn title(service: &Service) -> String {
-    called(service.key.to_string(), &service.identity)
+    titled(&service.key, &service.identity).to_string()
 }
 
 /// Where a server is, and what it is called.
 pub fn server_title(server: &Server) -> String {
-    called(server.endpoint.to_string(), &server.identity)
+    titled(&server.endpoint, &server.identity).to_string()
 }
 
-fn called(address: String, identity: &Identity) -> String {
-    match &identity.name {
-        Some(name) => format!("{address} ({name})"),
-        None => address,
+/// An address and a name.
+struct Titled<'a, A>(&'a A, Option<&'a str>);
+
+impl<A: fmt::Display> fmt::Display for Titled<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(address, name) = self;
+        address.fmt(f)?;
+        match name {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
     }
+}
+
+fn titled<'a, A>(address: &'a A, identity: &'a Identity) -> Titled<'a, A> {
+    Titled(address, identity.name.as_deref())
 }
 
 fn labels(identity: &Identity) -> impl Iterator<Item = String> + '_ {
@@ -214,24 +264,19 @@ fn labels(identity: &Identity) -> impl Iterator<Item = String> + '_ {
     labels.map(|(key, value)| format!("{key}={value}"))
 }
 
-fn traffic_row(name: String, traffic: &Traffic, view: View) -> Vec<String> {
-    let figures = [
+fn add_traffic(cells: &mut Cells, traffic: &Traffic, view: View) {
+    for figure in [
         traffic.connections,
         traffic.packets_in,
         traffic.packets_out,
         traffic.bytes_in,
         traffic.bytes_out,
-    ];
-    let figure = |number: u64| {
-        if view.exact {
-            number.to_string()
-        } else {
-            short(number)
+    ] {
+        match view.exact {
+            true => cells.push(figure),
+            false => cells.push(short(figure)),
         }
-    };
-    std::iter::once(name)
-        .chain(figures.into_iter().map(figure))
-        .collect()
+    }
 }
 
 #[cfg(test)]
@@ -243,7 +288,7 @@ mod tests {
     fn printed(services: &[ServiceWithServers], figures: Figures, exact: bool) -> String {
         let mut out = Vec::new();
         let view = View { figures, exact };
-        print(&mut out, services, view, Style::PLAIN).unwrap();
+        print(&mut out, services.iter(), view, Style::PLAIN).unwrap();
         String::from_utf8(out).unwrap()
     }
 

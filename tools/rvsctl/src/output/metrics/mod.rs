@@ -6,6 +6,7 @@
 mod labels;
 
 use std::fmt;
+use std::io::{self, Write};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{text, DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -13,7 +14,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use self::labels::{label, of_server, of_service, Chosen, Labels};
-use crate::model::{Info, Server, Service, ServiceWithServers, Totals, Traffic};
+use crate::model::{Info, Listing, Server, Service, ServiceWithServers, Totals, Traffic};
 
 /// Media type of what [`encode`] gives.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -23,20 +24,40 @@ pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; chars
 pub struct Reading {
     pub info: Info,
     pub totals: Totals,
-    pub services: Vec<ServiceWithServers>,
+    pub services: Listing,
     /// Services and servers beyond so many have no series of their own.
     pub limit: usize,
     /// Keys of the labels of services and servers that every series of theirs has.
     pub keys: Vec<String>,
 }
 
-/// The text of a scrape.
-pub fn encode(reading: Reading) -> Result<String, fmt::Error> {
+/// Writes the text of a scrape while it is made.
+pub fn encode(reading: Reading, out: &mut dyn Write) -> io::Result<()> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(reading));
-    let mut out = String::new();
-    text::encode(&mut out, &registry)?;
-    Ok(out)
+    let mut text = Text {
+        out,
+        result: Ok(()),
+    };
+    let encoded = text::encode(&mut text, &registry);
+    text.result?;
+    encoded.map_err(io::Error::other)
+}
+
+/// Where text goes, and what came of that.
+struct Text<'a> {
+    out: &'a mut dyn Write,
+    result: io::Result<()>,
+}
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.result = self.out.write_all(text.as_bytes());
+        match self.result {
+            Ok(()) => Ok(()),
+            Err(_) => Err(fmt::Error),
+        }
+    }
 }
 
 /// Whether a figure only grows.
@@ -95,10 +116,10 @@ fn single(value: u64) -> impl Iterator<Item = (Labels, u64)> {
 }
 
 /// What is counted of the namespace, of services and of servers alike.
-fn traffic<'a>(
+fn traffic(
     encoder: &mut DescriptorEncoder<'_>,
     of: &str,
-    objects: impl Iterator<Item = (Labels, &'a Traffic)> + Clone,
+    objects: impl Iterator<Item = (Labels, Traffic)> + Clone,
 ) -> fmt::Result {
     let connections = objects
         .clone()
@@ -152,21 +173,26 @@ const OF_SERVERS: [OfServer; 5] = [
 ];
 
 impl Reading {
-    /// Services and servers that have series of their own: the first ones in order of their keys.
-    fn services(&self) -> impl Iterator<Item = &Service> + Clone {
-        self.services.iter().map(|it| &it.service).take(self.limit)
+    /// Services that have series of their own, the first ones, with their labels.
+    fn services<'a>(
+        &'a self,
+        chosen: Chosen<'a>,
+    ) -> impl Iterator<Item = (Labels, Service)> + Clone + 'a {
+        let services = self.services.iter().take(self.limit);
+        services.map(move |it| (of_service(&it.service, chosen), it.service))
     }
 
-    fn servers(&self) -> impl Iterator<Item = (&Service, &Server)> + Clone {
-        let all = self
-            .services
-            .iter()
-            .flat_map(|it| it.servers.iter().map(|server| (&it.service, server)));
-        all.take(self.limit)
-    }
-
-    fn server_count(&self) -> usize {
-        self.services.iter().map(|it| it.servers.len()).sum()
+    /// Servers that have series of their own, the first ones, with their labels.
+    fn servers<'a>(
+        &'a self,
+        chosen: Chosen<'a>,
+    ) -> impl Iterator<Item = (Labels, Server)> + Clone + 'a {
+        let servers = self.services.iter().flat_map(move |it| {
+            let ServiceWithServers { service, servers } = it;
+            let servers = servers.into_iter();
+            servers.map(move |server| (of_server(&service, &server, chosen), server))
+        });
+        servers.take(self.limit)
     }
 
     fn encode_totals(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -175,7 +201,7 @@ impl Reading {
         let about = ("rvs_module", "The version of the loaded module");
         let version = label("version", self.info.version);
         information(encoder, about, std::iter::once(version))?;
-        let counters = &self.totals.statistics.counters;
+        let counters = self.totals.statistics.counters;
         traffic(encoder, "", std::iter::once((Labels::new(), counters)))?;
         let about = ("rvs_connection_entries", "Entries in the connection table");
         family(encoder, Gauge, about, None, single(self.totals.connections))?;
@@ -190,10 +216,9 @@ impl Reading {
             "rvs_servers",
             "Real servers that are configured, over all services",
         );
-        let count = self.server_count();
-        family(encoder, Gauge, about, None, single(count as u64))?;
-        let left_out = self.services.len().saturating_sub(self.limit)
-            + self.server_count().saturating_sub(self.limit);
+        let servers = self.services.server_count();
+        family(encoder, Gauge, about, None, single(servers as u64))?;
+        let left_out = count.saturating_sub(self.limit) + servers.saturating_sub(self.limit);
         let about = (
             "rvs_left_out",
             "Services and servers without series of their own, because there are too many",
@@ -204,11 +229,10 @@ impl Reading {
     /// What services and servers are called, with all of their labels.
     fn encode_identities(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let about = ("rvs_service", "What a service is called, and its labels");
-        let services = self.services().map(|it| of_service(it, Chosen::All));
+        let services = self.services(Chosen::All).map(|(labels, _)| labels);
         information(encoder, about, services)?;
         let about = ("rvs_server", "What a server is called, and its labels");
-        let servers = self.servers();
-        let servers = servers.map(|(service, it)| of_server(service, it, Chosen::All));
+        let servers = self.servers(Chosen::All).map(|(labels, _)| labels);
         information(encoder, about, servers)
     }
 }
@@ -219,20 +243,20 @@ impl Collector for Reading {
         self.encode_totals(encoder)?;
         self.encode_identities(encoder)?;
         let chosen = Chosen::Keys(&self.keys);
-        let services = self.services();
-        let services = services.map(|it| (of_service(it, chosen), &it.statistics.counters));
+        let services = self.services(chosen);
+        let services = services.map(|(labels, it)| (labels, it.statistics.counters));
         traffic(encoder, "service_", services)?;
-        let servers = self.servers();
-        let servers =
-            servers.map(|(service, it)| (of_server(service, it, chosen), &it.statistics.counters));
-        traffic(encoder, "server_", servers)?;
+        let servers = self.servers(chosen);
+        let counters = servers
+            .clone()
+            .map(|(labels, it)| (labels, it.statistics.counters));
+        traffic(encoder, "server_", counters)?;
         for (name, help, value) in OF_SERVERS {
             let name = format!("rvs_server_{name}");
-            let servers = self.servers().map(|(service, server)| {
-                let value = u64::from(value(server));
-                (of_server(service, server, chosen), value)
-            });
-            family(encoder, Kind::Gauge, (&name, help), None, servers)?;
+            let values = servers
+                .clone()
+                .map(|(labels, server)| (labels, value(&server).into()));
+            family(encoder, Kind::Gauge, (&name, help), None, values)?;
         }
         Ok(())
     }
@@ -249,19 +273,23 @@ mod tests {
     }
 
     fn of(services: Vec<ServiceWithServers>, limit: usize, keys: &[&str]) -> String {
-        let info = Info {
-            generation: None,
-            version: Version(0x100),
-            connection_table_slots: 0,
-        };
-        encode(Reading {
-            info,
+        let mut out = Vec::new();
+        encode(reading(services, limit, keys), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn reading(services: Vec<ServiceWithServers>, limit: usize, keys: &[&str]) -> Reading {
+        Reading {
+            info: Info {
+                generation: None,
+                version: Version(0x100),
+                connection_table_slots: 0,
+            },
             totals: totals(),
-            services,
+            services: services.into_iter().collect(),
             limit,
             keys: keys.iter().map(|key| key.to_string()).collect(),
-        })
-        .unwrap()
+        }
     }
 
     #[test]
@@ -326,6 +354,21 @@ mod tests {
                 "{line} is not in\n{text}"
             );
         }
+    }
+
+    #[test]
+    fn an_output_that_fails_ends_the_writing_with_its_error() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = encode(reading(services(), 100, &[]), &mut Full).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]
