@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lab.balancer import Service
+from lab import VIP, Service, eventually
 from lab.netlink import GenericNetlink, attribute, be16, text, u8, u16, u32
 
 pytestmark = pytest.mark.rvs_only
@@ -81,13 +81,18 @@ def test_a_transaction_takes_as_long_as_it_has_operations(writer, balancer):
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_each_operation_goes_by_those_before_it_however_many_they_are(writer, balancer, count):
-    service, numbers = Service("udp", "192.0.2.1", 53), range(count)
+def test_each_operation_goes_by_those_before_it_however_many_they_are(lab, writer, balancer, count):
+    service, numbers = Service("udp", VIP["masquerading"], 53), range(count)
     writer.apply([operation(NEW_SERVICE, KEY + SETTINGS), *(of_server(NEW_DEST, number) for number in numbers)])
+    lab.director.ip("route add 10.2.0.0/16 dev eth1")
+    lab.client.socket(kind=socket.SOCK_DGRAM).sendto(b"one connection", (service.address, service.port))
+    eventually(lambda: sum(inactive for _, inactive in balancer.counts(service).values()), 1)
+    live = balancer.counts(service)
     again = [of_server(command, number, weight) for number in numbers
              for command, weight in ((DEL_DEST, 1), (NEW_DEST, 2), (SET_DEST, 3))]
     writer.apply(again)
     assert [server.weight for server in balancer.servers(service).values()] == [3] * count
+    assert balancer.counts(service) == live  # who goes and returns is the same, and has its connection
     changed = [of_server(SET_DEST, number, 4) for number in numbers]
     for twice, errno_of_second in ((NEW_DEST, errno.EEXIST), (DEL_DEST, errno.ENOENT)):
         first = [of_server(DEL_DEST, 0)] if twice == NEW_DEST else []
