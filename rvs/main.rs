@@ -32,6 +32,7 @@ use control::{CompatibleFamily, NativeFamily};
 use kernel::prelude::*;
 use netns::{Netns, Shared};
 use rules::IpvsMatch;
+use service::FtpPort;
 use sys::{net::PerNetRegistration, netdev::Watch, rcu, xtables};
 
 module! {
@@ -92,6 +93,7 @@ fn register_rules(
 
 impl kernel::Module for Rvs {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        FtpPort::check()?;
         let callbacks = Callbacks;
         let compatible = control::register_compatible(module)?;
         let shared = Shared::new(compatible.is_some())?;

@@ -9,6 +9,7 @@ mod active;
 mod collector;
 mod drain;
 mod hooks;
+mod routes;
 mod shared;
 
 pub use shared::Shared;
@@ -31,6 +32,7 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         rcu::{self, Held},
+        worker::Worker,
         Arc,
     },
     timeouts::Timeouts,
@@ -38,59 +40,29 @@ use crate::{
 use active::{Active, Jobs};
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
-    ops::{Deref, DerefMut},
-    sync::atomic::{self, AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
 };
 use hooks::BothHooks;
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::{lock::mutex::MutexGuard, Mutex},
+    sync::{lock::mutex::MutexGuard, Mutex, SetOnce},
 };
+use routes::RouteReleaser;
 use shared::new_settings;
 
 /// What is changed under one lock.
 struct State {
+    /// Taken away when the namespace is about to go.
+    files: Option<Files>,
     timeouts: proto::Timeouts,
     active: Option<Active>,
     /// How often the configuration has changed.
     generation: u64,
 }
 
-/// The state of a namespace while nobody else has it. Whoever lets go of it, does what those left to be done who could
-/// not wait.
-struct Locked<'a> {
-    // In the order of their drops.
-    guard: MutexGuard<'a, State>,
-    _leftovers: Leftovers<'a>,
-}
-
-impl Deref for Locked<'_> {
-    type Target = State;
-
-    fn deref(&self) -> &State {
-        &self.guard
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut State {
-        &mut self.guard
-    }
-}
-
-/// What is to be done when the state was let go of.
-struct Leftovers<'a>(&'a Netns);
-
-impl Drop for Leftovers<'_> {
-    fn drop(&mut self) {
-        self.0.forget_stale_routes();
-    }
-}
-
 /// The load balancer of a namespace.
 pub struct Netns {
-    files: Option<Files>,
     guard: Arc<Guard>,
     ledger: Ledger,
     net: Net<'static>,
@@ -103,8 +75,8 @@ pub struct Netns {
     settings: Arc<Settings>,
     /// The namespace is about to go: no packet will look for a route any more.
     is_quiesced: AtomicBool,
-    /// A device went while somebody had the state: routes over it may be left.
-    has_stale_routes: AtomicBool,
+    /// Lets go of routes over devices that went; made with what is [`Active`].
+    route_releaser: SetOnce<Worker<RouteReleaser>>,
     /// The balancer, for who meets packets elsewhere than in its hooks.
     published: rcu::Cell<Arc<Balancer>>,
     state: Pin<KBox<Mutex<State>>>,
@@ -120,11 +92,6 @@ impl PerNet for Netns {
     }
 
     fn new(net: Net<'static>, shared: &Shared) -> Result<KBox<Self>> {
-        let state = State {
-            timeouts: proto::Timeouts::default(),
-            active: None,
-            generation: 0,
-        };
         let settings = if net.is_initial() {
             shared.initial_settings.clone()
         } else {
@@ -136,10 +103,15 @@ impl PerNet for Netns {
         } else {
             None
         };
-        let netns = Self {
+        let state = State {
             files,
+            timeouts: proto::Timeouts::default(),
+            active: None,
+            generation: 0,
+        };
+        let netns = Self {
             guard,
-            ledger: Ledger::new()?,
+            ledger: Ledger::new(),
             net,
             connection_memory4: shared.connections4.clone(),
             connection_memory6: shared.connections6.clone(),
@@ -156,7 +128,7 @@ impl PerNet for Netns {
             budget: shared.budget.clone(),
             settings,
             is_quiesced: AtomicBool::new(false),
-            has_stale_routes: AtomicBool::new(false),
+            route_releaser: SetOnce::new(),
             published: rcu::Cell::empty(),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
@@ -165,43 +137,45 @@ impl PerNet for Netns {
 
     fn quiesce(&self) {
         self.is_quiesced.store(true, Ordering::Relaxed);
-        let jobs = {
+        let (files, jobs) = {
             let mut state = self.lock();
-            state.active.as_mut().and_then(|it| it.jobs.take())
+            let jobs = state.active.as_mut().and_then(|it| it.jobs.take());
+            (state.files.take(), jobs)
         };
-        // Waits for the jobs, which lock the state.
-        drop(jobs);
+        // Waits for readers and for jobs, who lock the state.
+        drop((files, jobs));
+        if let Some(releaser) = self.route_releaser.as_ref() {
+            releaser.stop();
+        }
         let mut state = self.lock();
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
             active.config.forget_routes();
         }
     }
-}
 
-impl Drop for Netns {
-    /// Routes count in what the stacks of the namespace free right after this: all are released by then,
-    /// also those that hang on real servers that only a callback of RCU still refers to. Sleeps.
-    fn drop(&mut self) {
-        // Their readers, who are waited for, may be the last to have the balancer.
-        self.files = None;
+    fn dismiss(&mut self) -> bool {
         self.guard.retire();
         let active = self.lock().active.take();
-        if active.is_some() {
-            // Nobody reads it since `quiesce`. What is dropped last is the balancer's own reference.
-            drop(self.published.take());
-            drop(active);
-            rcu::wait_for_callbacks();
-        }
+        // Nobody reads it since `quiesce`. What is dropped last is the balancer's own reference.
+        drop(self.published.take());
+        active.is_some()
+    }
+
+    /// Routes count in what the stacks of the namespaces free right after this: all are released by then,
+    /// also those that hang on real servers that only a callback of RCU still refers to.
+    fn settle() {
+        rcu::wait_for_callbacks();
     }
 }
 
 impl Watcher for Netns {
-    /// Called under RTNL, which all namespaces share: nobody who has the state of one is waited for.
+    /// Called under RTNL, which all namespaces share: the routes of what may be very many real servers are let go of
+    /// elsewhere, once for all devices that go until then.
     fn lost_device(net: Net<'_>) {
-        if let Ok(netns) = Netns::of(net) {
-            netns.has_stale_routes.store(true, Ordering::Relaxed);
-            netns.forget_stale_routes();
+        let _reading = rcu::read_lock();
+        if let Some(releaser) = Self::of(net).ok().and_then(|it| it.route_releaser.as_ref()) {
+            releaser.ask(0);
         }
     }
 }
@@ -218,28 +192,8 @@ impl Netns {
     }
 
     /// Locks the state. Sleeps.
-    fn lock(&self) -> Locked<'_> {
-        Locked {
-            guard: self.state.lock(),
-            _leftovers: Leftovers(self),
-        }
-    }
-
-    /// Lets go of routes if a device has gone, unless somebody has the state, who will do so.
-    fn forget_stale_routes(&self) {
-        // Either we find the state free, or who has it finds the mark after letting go of it.
-        atomic::fence(Ordering::SeqCst);
-        while self.has_stale_routes.load(Ordering::Relaxed) {
-            let Some(state) = self.state.try_lock() else {
-                return;
-            };
-            self.has_stale_routes.store(false, Ordering::Relaxed);
-            if let Some(active) = state.active.as_ref().filter(|_| !self.is_quiesced()) {
-                active.config.forget_routes();
-            }
-            drop(state);
-            atomic::fence(Ordering::SeqCst);
-        }
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 
     /// Whether the namespace is about to go: no packet looks for a route any more.
@@ -259,6 +213,11 @@ impl Netns {
     }
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
+        self.ledger.open()?;
+        if self.route_releaser.as_ref().is_none() {
+            let releaser = Worker::new(RouteReleaser::new(self.net))?;
+            self.route_releaser.populate(releaser);
+        }
         let (table, keeper) =
             Keeper::with_table(self.service_memory.clone(), 1, ()).ok_or(ENOMEM)?;
         let services = Arc::new(Services::new(table), GFP_KERNEL_ACCOUNT)?;

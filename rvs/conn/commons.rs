@@ -2,9 +2,12 @@
 
 //! What the connections of a family have in common in a namespace.
 
-use crate::sys::{
-    conntrack::{self, Flow},
-    net::Net,
+use crate::{
+    service::FtpPort,
+    sys::{
+        conntrack::{self, Flow},
+        net::Net,
+    },
 };
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,8 +16,8 @@ pub struct Commons {
     net: Net<'static>,
     /// Connections that wait for a client whose port is not known.
     unclaimed: AtomicU32,
-    /// Control connections of FTP.
-    ftp_controls: AtomicU32,
+    /// Control connections of FTP, by their ports.
+    ftp_controls: [AtomicU32; FtpPort::MAX],
 }
 
 impl Commons {
@@ -23,7 +26,7 @@ impl Commons {
         Self {
             net,
             unclaimed: AtomicU32::new(0),
-            ftp_controls: AtomicU32::new(0),
+            ftp_controls: [const { AtomicU32::new(0) }; FtpPort::MAX],
         }
     }
 
@@ -48,18 +51,23 @@ impl Commons {
     }
 
     /// Counts a control connection of FTP.
-    pub fn count_ftp_control(&self) {
-        self.ftp_controls.fetch_add(1, Ordering::Relaxed);
+    pub fn count_ftp_control(&self, port: FtpPort) {
+        if let Some(count) = self.ftp_controls.get(port.index()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// One of these has ended.
-    pub fn uncount_ftp_control(&self) {
-        self.ftp_controls.fetch_sub(1, Ordering::Relaxed);
+    pub fn uncount_ftp_control(&self, port: FtpPort) {
+        if let Some(count) = self.ftp_controls.get(port.index()) {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
-    /// How many of these there are.
-    pub fn ftp_controls(&self) -> u32 {
-        self.ftp_controls.load(Ordering::Relaxed)
+    /// How many of these there are at a port.
+    pub fn ftp_controls(&self, port: FtpPort) -> u32 {
+        let count = self.ftp_controls.get(port.index());
+        count.map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     /// Has connection tracking forget a flow that has ended.

@@ -2,7 +2,7 @@
 
 //! What only few connections have, so that the others need not pay for it.
 
-use crate::app::ftp::Passive;
+use crate::{app::ftp::Passive, service::FtpPort};
 use core::sync::atomic::{AtomicU8, Ordering};
 use kernel::prelude::*;
 
@@ -31,17 +31,28 @@ impl Call {
     }
 }
 
-/// What was said last on a control connection of FTP about the data connection to come.
-#[derive(Default)]
-pub struct FtpControl(AtomicU8);
+/// A control connection of FTP, and what was said last on it about the data connection to come.
+pub struct FtpControl {
+    /// The port that it came to.
+    pub port: FtpPort,
+    asked: AtomicU8,
+}
 
 const PLAIN: u8 = 1;
 const EXTENDED: u8 = 2;
 
 impl FtpControl {
+    /// One on which nothing was said yet.
+    pub const fn new(port: FtpPort) -> Self {
+        Self {
+            port,
+            asked: AtomicU8::new(0),
+        }
+    }
+
     /// How the server was asked to listen, if it was; its reply may come more than once.
     pub fn asked(&self) -> Option<Passive> {
-        match self.0.load(Ordering::Relaxed) {
+        match self.asked.load(Ordering::Relaxed) {
             PLAIN => Some(Passive::Plain),
             EXTENDED => Some(Passive::Extended),
             _ => None,
@@ -55,6 +66,6 @@ impl FtpControl {
             Some(Passive::Extended) => EXTENDED,
             None => 0,
         };
-        self.0.store(number, Ordering::Relaxed);
+        self.asked.store(number, Ordering::Relaxed);
     }
 }

@@ -499,8 +499,8 @@ impl<A: Address> Connection<A> {
         if status.is_unclaimed() {
             commons.uncount_unclaimed();
         }
-        if self.ftp_control().is_some() {
-            commons.uncount_ftp_control();
+        if let Some(control) = self.ftp_control() {
+            commons.uncount_ftp_control(control.port);
         }
         if let Some(flow) = self.tracked_flow() {
             commons.forget(&flow);

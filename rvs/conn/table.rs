@@ -6,6 +6,7 @@
 use super::{expiry::Expiry, hash::HashKey, Account, Commons, Connection, Found};
 use crate::{
     packet::{Address, FlowKey},
+    service::FtpPort,
     sys::{
         flow_table::{FlowTable, Hashes, Keeper, Lent, Memory, NotInserted, Pinned},
         net::Net,
@@ -175,9 +176,9 @@ impl<A: Address> Connections<A> {
         self.commons.has_unclaimed()
     }
 
-    /// How many control connections of FTP there are.
-    pub fn ftp_controls(&self) -> u32 {
-        self.commons.ftp_controls()
+    /// How many control connections of FTP there are at a port.
+    pub fn ftp_controls(&self, port: FtpPort) -> u32 {
+        self.commons.ftp_controls(port)
     }
 
     /// Adds a connection or template whose flow has this hash.
@@ -192,7 +193,7 @@ impl<A: Address> Connections<A> {
         }
         // Before others see it, and it changes.
         let is_unclaimed = value.status().is_unclaimed();
-        let is_ftp_control = value.ftp_control().is_some();
+        let ftp_port = value.ftp_control().map(|control| control.port);
         let hashes = Hashes {
             forward: hash,
             reverse: value.answer_key().map(|answer| self.hash(&answer)),
@@ -210,8 +211,8 @@ impl<A: Address> Connections<A> {
         if is_unclaimed {
             self.commons.count_unclaimed();
         }
-        if is_ftp_control {
-            self.commons.count_ftp_control();
+        if let Some(port) = ftp_port {
+            self.commons.count_ftp_control(port);
         }
         if !inserted.is_complete {
             self.end(connection, rcu);

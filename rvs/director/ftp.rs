@@ -11,7 +11,7 @@ use crate::{
     conn::{self, Connection, CreateError, Extension, FtpControl, Plan},
     packet::{tcp, Endpoint, Family, FlowKey, IPPROTO_TCP},
     proto::{tcp::State, Protocol},
-    service::{Method, RealServer, FTP},
+    service::{FtpPort, Method, RealServer},
     stats::drops::Reason,
     sys::{flow_table::Lent, netfilter::Context, skb::Skb},
 };
@@ -23,13 +23,13 @@ pub(super) fn extension_for<A: Balanced>(
     flow: &FlowKey<A>,
     server: &RealServer,
 ) -> Result<Option<KBox<Extension>>, Reason> {
-    let is_control = flow.protocol == IPPROTO_TCP
-        && flow.dst.port == FTP
-        && server.method() == Method::Masquerading;
-    if !is_control {
+    if flow.protocol != IPPROTO_TCP || server.method() != Method::Masquerading {
         return Ok(None);
     }
-    let control = Extension::Ftp(FtpControl::default());
+    let Some(port) = FtpPort::of(flow.dst.port) else {
+        return Ok(None);
+    };
+    let control = Extension::Ftp(FtpControl::new(port));
     let boxed = KBox::new(control, GFP_ATOMIC).map_err(|_| Reason::NoMemory)?;
     Ok(Some(boxed))
 }

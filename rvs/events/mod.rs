@@ -22,7 +22,7 @@ use crate::{
         RealServer, ServiceKey,
     },
     stats::drops::Reason,
-    sys::{genl::Outlet, net::Net},
+    sys::{genl::Outlet, net::Net, rcu},
 };
 use core::net::IpAddr;
 use kernel::{c_str, prelude::*};
@@ -185,6 +185,7 @@ fn emit_if_any<'a>(net: Net<'_>, event: Event, subject: impl FnOnce() -> Option<
     if !group.is_heard(net) {
         return;
     }
+    let _reading = rcu::read_lock();
     let Ok(netns) = Netns::of(net) else {
         return;
     };

@@ -260,11 +260,12 @@ impl Config {
         }
     }
 
-    /// Lets go of all routes to real servers, configured or only remembered.
+    /// Lets go of all routes to real servers, configured or only remembered. Sleeps.
     pub fn forget_routes(&self) {
         for record in self.services.values() {
             for server in record.servers.iter() {
                 server.server.forget_routes();
+                cpu::breathe();
             }
         }
         self.trash.forget_routes();

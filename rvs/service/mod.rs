@@ -6,6 +6,7 @@
 
 pub mod config;
 mod engine;
+mod ftp;
 pub mod identity;
 mod key;
 mod locality;
@@ -17,6 +18,7 @@ mod table;
 mod tunnel;
 
 pub use engine::Engine;
+pub use ftp::FtpPort;
 pub use key::{ServiceKey, FTP, FTP_DATA};
 pub use locality::{Assignment, Crowd, Supply};
 pub use places::{PlaceBook, PlaceEntry, Places};

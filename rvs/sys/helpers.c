@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the kernel offers only as inline functions or macros, one function for
- * each, so that Rust can call it. No logic lives here.
+ * each, so that Rust can call it, and parameters that are lists. No logic
+ * lives here.
  */
 
 #include <linux/cpumask.h>
@@ -10,6 +11,7 @@
 #include <linux/netfilter/x_tables.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
@@ -35,6 +37,17 @@
 #include <linux/seq_file_net.h>
 
 #include "helpers.h"
+
+static unsigned short ftp_ports[RVS_MAX_FTP_PORTS] = { 21 };
+static unsigned int ftp_port_count = 1;
+module_param_array(ftp_ports, ushort, &ftp_port_count, 0444);
+MODULE_PARM_DESC(ftp_ports, "Ports of FTP's control connections, at most 8, separated by commas (default: 21)");
+
+const u16 *rvs_ftp_ports(unsigned int *count)
+{
+	*count = ftp_port_count;
+	return ftp_ports;
+}
 
 #ifdef CONFIG_PREEMPT_RT
 #error "rvs does not run on PREEMPT_RT kernels yet: the lock of a bucket spins"
@@ -258,7 +271,9 @@ void rvs_skb_pull(struct sk_buff *skb, unsigned int len)
 
 unsigned int rvs_ll_reserved_space(const struct dst_entry *dst)
 {
-	return LL_RESERVED_SPACE(dst->dev);
+	const struct net_device *dev = dst_dev_rcu(dst);
+
+	return LL_RESERVED_SPACE(dev);
 }
 
 bool rvs_net_is_of_initial_users(const struct net *net)

@@ -97,6 +97,10 @@ size_t rvs_cpumask_size(void);
 int rvs_cpulist_parse(const char *list, unsigned long *bits);
 void rvs_housekeeping_cpus(unsigned long *bits);
 void rvs_current_cpus(unsigned long *bits);
+/* How many elements the parameter ftp_ports has at most. */
+#define RVS_MAX_FTP_PORTS 8
+
+const u16 *rvs_ftp_ports(unsigned int *count);
 struct nf_conn *rvs_ct_of_tuple(const struct nf_conntrack_tuple_hash *tuple);
 bool rvs_ct_is_in_default_zone(const struct nf_conn *ct);
 unsigned int rvs_ct_confirm(struct sk_buff *skb);

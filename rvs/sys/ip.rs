@@ -24,6 +24,26 @@ impl Stack {
             Self::V6 => bindings::ETH_P_IPV6 as u16,
         }
     }
+
+    /// The length of its network header without options or extensions, bytes.
+    pub(super) const fn header_len(self) -> usize {
+        match self {
+            Self::V4 => size_of::<bindings::iphdr>(),
+            Self::V6 => size_of::<bindings::ipv6hdr>(),
+        }
+    }
+
+    /// The length of the network header, with options but without extensions, that a packet of the stack begins with;
+    /// `None` if `bytes` are no such packet, or end before.
+    pub(super) fn header_of(self, bytes: &[u8]) -> Option<usize> {
+        let first = *bytes.first()?;
+        let (version, len) = match self {
+            Self::V4 => (4, usize::from(first & 0xf) << 2),
+            Self::V6 => (6, self.header_len()),
+        };
+        let is_whole = self.header_len() <= len && len <= bytes.len();
+        (first >> 4 == version && is_whole).then_some(len)
+    }
 }
 
 /// The addresses of a stack, which name it as a type.

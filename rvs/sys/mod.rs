@@ -16,6 +16,7 @@ pub mod memory;
 pub mod net;
 pub mod netdev;
 pub mod netfilter;
+pub mod parameters;
 pub mod per_cpu;
 pub mod procfs;
 pub mod random;

@@ -6,13 +6,15 @@
 //! C header: `include/net/net_namespace.h`
 
 use super::{
-    bindings,
+    bindings, cpu,
     ip::Stack,
     route::{Purpose, Route},
 };
 use core::{
     cell::UnsafeCell,
+    iter,
     marker::PhantomData,
+    mem::offset_of,
     net::IpAddr,
     ptr::{self, NonNull},
     sync::atomic::{AtomicBool, AtomicPtr, Ordering},
@@ -145,6 +147,17 @@ impl<S> NetId<S> {
 }
 
 /// What each namespace owns.
+///
+/// Namespaces go in batches, each of which lives through these steps, one after the other for the whole batch:
+///
+/// 1. [`PerNet::quiesce`] for each value; [`of`] gives it to nobody from then on.
+/// 2. A grace period: packets that were given it earlier are gone.
+/// 3. [`PerNet::dismiss`] for each value.
+/// 4. [`PerNet::settle`], unless no value had need of it.
+/// 5. The values are dropped, which waits for nothing, and the namespaces go on without them.
+///
+/// The kernel carries them out in a single worker for all namespaces of the machine, while nobody can make one if somebody
+/// wants to register operations such as these: what has to be waited for, all of a batch wait for together.
 pub trait PerNet: Send + Sync + 'static {
     /// What the values of all namespaces share.
     type Shared: Send + Sync;
@@ -156,8 +169,17 @@ pub trait PerNet: Send + Sync + 'static {
     fn new(net: Net<'static>, shared: &Self::Shared) -> Result<KBox<Self>>;
 
     /// The namespace is about to go: no new packet may reach the value when this returns, and [`of`] gives it to
-    /// nobody any more. A grace period passes between this and the drop. Sleeps.
+    /// nobody any more. A grace period passes between this and [`PerNet::dismiss`]. Sleeps.
     fn quiesce(&self);
+
+    /// Lets go of everything that depends on the namespace, or leaves it to callbacks of RCU; the value stays where it
+    /// is. Whether there are such callbacks. To wait for them is left to [`PerNet::settle`]. Sleeps.
+    #[must_use]
+    fn dismiss(&mut self) -> bool;
+
+    /// Waits for what the values that were dismissed have left to callbacks of RCU: afterwards nothing of theirs depends on
+    /// a namespace. Sleeps.
+    fn settle();
 }
 
 /// Keeps a `T` for each network namespace until it is dropped.
@@ -192,7 +214,7 @@ impl<T: PerNet> PerNetRegistration<T> {
             Opaque::new(bindings::pernet_operations {
                 init: Some(init::<T>),
                 pre_exit: Some(pre_exit::<T>),
-                exit: Some(exit::<T>),
+                exit_batch: Some(exit_batch::<T>),
                 id: id.index.get(),
                 size: size_of::<Slot<T>>(),
                 ..Default::default()
@@ -241,9 +263,9 @@ unsafe fn slot<T: PerNet>(net: *mut bindings::net) -> *mut Slot<T> {
 
 /// The value of a namespace, `None` while it is being set up or taken down, or the module is.
 ///
-/// To be called only under RCU, for `'a`, with the module held; or from what [`PerNet`] values or the module
-/// itself registered with the kernel and take back before the values go: netlink commands, files below
-/// `/proc/net`.
+/// To be called only under RCU, for `'a`, with the module held; or from what is over by [`PerNet::dismiss`]: jobs and files
+/// below `/proc/net` that the value takes back in [`PerNet::quiesce`], netlink commands, whose sockets hold their namespace, and
+/// which the module takes back before it ends the registration.
 pub fn of<'a, T: PerNet>(net: Net<'a>) -> Option<&'a T> {
     if !T::id().is_registered.load(Ordering::Acquire) {
         return None;
@@ -253,8 +275,8 @@ pub fn of<'a, T: PerNet>(net: Net<'a>) -> Option<&'a T> {
     if value.addr() & LEAVING != 0 {
         return None;
     }
-    // SAFETY: null or the box that lives until `exit`, which comes after the end of our caller: a grace period
-    // after the pointer was tagged, at the earliest.
+    // SAFETY: null or the box, which nobody has alone before `exit_batch`; that comes after the end of our caller: a grace
+    // period after the pointer was tagged, at the earliest.
     unsafe { value.as_ref() }
 }
 
@@ -279,7 +301,7 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
 ///
 /// # Safety
 ///
-/// As for [`init`], once, before [`exit`].
+/// As for [`init`], once, before [`exit_batch`].
 unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
     // SAFETY: the kernel passes a valid namespace whose `init` has run or failed; the slot is null
     // or holds its box.
@@ -294,19 +316,59 @@ unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
     }
 }
 
-/// Drops the value of a namespace.
+/// Dismisses the values of a batch of namespaces, has them settle, and drops them.
 ///
 /// # Safety
 ///
-/// As for [`init`], once, a grace period after [`pre_exit`].
-unsafe extern "C" fn exit<T: PerNet>(net: *mut bindings::net) {
-    // SAFETY: as in `pre_exit`; a grace period has passed since, so no packet refers to the box,
-    // and it is taken only once.
-    unsafe {
-        let value = (*slot::<T>(net)).swap(ptr::null_mut(), Ordering::AcqRel);
-        let value = value.map_addr(|addr| addr & !LEAVING);
-        if !value.is_null() {
-            drop(KBox::from_raw(value));
+/// The kernel calls it once for namespaces whose `init` has run, a grace period after [`pre_exit`] of each, with a list
+/// that links them by `exit_list`.
+unsafe extern "C" fn exit_batch<T: PerNet>(list: *mut bindings::list_head) {
+    let mut wants_to_settle = false;
+    // SAFETY: by the safety requirement.
+    for net in unsafe { batch(list) } {
+        // SAFETY: the namespace is valid and its slot null or a box, tagged. A grace period has passed since it was, so
+        // nobody whom `of` gave it refers to it any more.
+        let value = unsafe {
+            let value = (*slot::<T>(net)).load(Ordering::Acquire);
+            value.map_addr(|addr| addr & !LEAVING).as_mut()
+        };
+        if let Some(value) = value {
+            wants_to_settle |= value.dismiss();
+        }
+        cpu::breathe();
+    }
+    if wants_to_settle {
+        T::settle();
+    }
+    // SAFETY: by the safety requirement.
+    for net in unsafe { batch(list) } {
+        // SAFETY: as above; the box is taken only once.
+        unsafe {
+            let value = (*slot::<T>(net)).swap(ptr::null_mut(), Ordering::AcqRel);
+            let value = value.map_addr(|addr| addr & !LEAVING);
+            if !value.is_null() {
+                drop(KBox::from_raw(value));
+            }
         }
     }
+}
+
+/// The namespaces of a batch.
+///
+/// # Safety
+///
+/// `list` is the head of a list that links valid namespaces by `exit_list`, and stays as it is during the iteration.
+unsafe fn batch(list: *mut bindings::list_head) -> impl Iterator<Item = *mut bindings::net> {
+    // SAFETY: by the safety requirement.
+    let mut at = unsafe { (*list).next };
+    iter::from_fn(move || {
+        if at == list {
+            return None;
+        }
+        // SAFETY: another link than the head is the `exit_list` of a namespace.
+        let net = unsafe { at.byte_sub(offset_of!(bindings::net, exit_list)) };
+        // SAFETY: it is linked.
+        at = unsafe { (*at).next };
+        Some(net.cast())
+    })
 }

@@ -127,7 +127,8 @@ unsafe extern "C" fn trampoline<A: Stacked, T: Handler<A>>(
     state: *const bindings::nf_hook_state,
 ) -> u32 {
     // SAFETY: the kernel passes the `priv` of the registration, a live `T` by the invariants of
-    // `Hooks`; a packet that is ours to decide on; and the state of this call, with RCU held.
+    // `Hooks`; a packet that is ours to decide on, with its network header pulled to `data`; and the state of this call, with
+    // RCU held.
     unsafe {
         let state = &*state;
         let point = match u32::from(state.hook) {

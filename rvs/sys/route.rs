@@ -200,8 +200,9 @@ impl Route {
     }
 
     /// Room that the route's device wants in front of the network header.
-    pub fn device_headroom(&self) -> u32 {
-        // SAFETY: we hold a reference, and with it the device is valid.
+    pub fn device_headroom(&self, _rcu: Held<'_>) -> u32 {
+        // SAFETY: we hold a reference to the route. It may be given another device at any time; the one that it has now
+        // stays while the read side is held.
         unsafe { bindings::rvs_ll_reserved_space(self.as_dst()) }
     }
 

@@ -46,11 +46,12 @@ pub enum ChecksumState {
     Partial,
 }
 
-/// A packet on its way through a hook, in the hands of one function at a time.
+/// A packet, in the hands of one function at a time: one on its way through a hook, or one that was made up here.
 ///
 /// # Invariants
 ///
-/// `ptr` is a valid `sk_buff` that the kernel gave to this hook and that was not given back.
+/// `ptr` is a valid `sk_buff` with its network header at `data`, in one piece, which during `'a` nobody else changes or gives
+/// away; and which whoever owns this may, unless it was lent out by shared reference only.
 pub struct Skb<'a> {
     ptr: NonNull<bindings::sk_buff>,
     _hook: PhantomData<&'a mut bindings::sk_buff>,
@@ -59,8 +60,15 @@ pub struct Skb<'a> {
 impl<'a> Skb<'a> {
     /// # Safety
     ///
-    /// `ptr` is a packet that a hook was called with and has not given a verdict on; `'a` ends
-    /// before the hook returns.
+    /// `ptr` is a valid packet whose network header is at `data`, in one piece, with a control block that is the IP layer's or
+    /// zeroed, and during `'a` it is the caller's alone. It is one of these:
+    ///
+    /// - A packet that a hook was called with and has not given a verdict on. `'a` ends before the hook returns, with
+    ///   what the verdict says.
+    /// - A packet that somebody else decides on, who waits for us until `'a` ends. The caller gives out shared references
+    ///   to the value only, by which a packet is neither changed nor given away.
+    /// - A packet that the caller has made. Nobody acts on a verdict: it is given away by one of the functions that do so
+    ///   themselves ([`Skb::discard`], [`Skb::local_out`], [`Skb::output`]), or never freed.
     #[inline]
     pub(super) unsafe fn from_ptr(ptr: *mut bindings::sk_buff) -> Self {
         // INVARIANT: by the safety requirement.

@@ -116,8 +116,8 @@ unsafe extern "C" fn answer<M: Match>(
     skb: *const bindings::sk_buff,
     asked: *mut bindings::xt_action_param,
 ) -> bool {
-    // SAFETY: the kernel passes a packet that the hook decides on after us, which is not changed through a
-    // shared `Question`; the hook's state, under RCU; and options as long as was registered.
+    // SAFETY: the kernel passes a packet that the hook decides on after us, of which `answer` gets a shared reference, as part of
+    // a `Question`, and no more; the hook's state, under RCU; and options as long as was registered.
     unsafe {
         let asked = &*asked;
         let state = &*asked.state;

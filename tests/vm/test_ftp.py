@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from lab import eventually, module
+from lab import eventually, module, namespace
 from lab.ftp import MODES, FtpServer, FtpSession, transfer
 from lab.programs import pattern
 from lab.tracking import rules
@@ -42,6 +42,21 @@ def servers(lab, balancer):
         server.close()
 
 
+@pytest.fixture
+def two_ports(balancer_name, namespaces_before):
+    """FTP is understood at port 2121 too."""
+    def load(*ports):
+        if balancer_name == "ip_vs":
+            module.reload_beside("ip_vs_ftp", *(f"ports={value}" for value in ports))
+        else:
+            module.unload(balancer_name)
+            module.load(balancer_name, *(f"ftp_ports={value}" for value in ports))
+    load("21,2121")
+    yield
+    namespace.all_gone(namespaces_before)  # C ip_vs_ftp does not leave connections behind
+    load()
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_files_travel_both_ways_in_every_mode(lab, servers, mode):
     for _ in servers:
@@ -69,6 +84,19 @@ def test_a_passive_reply_names_the_virtual_address_and_a_port_is_awaited(lab, ba
                 with pytest.raises(OSError):
                     late.connect((VIP, port))
                     late.recv(1)
+
+
+def test_the_ports_of_ftp_are_a_parameter_of_the_module(two_ports, lab, balancer, servers):
+    lab.director.run("ipvsadm", "-A", "-t", f"{VIP}:2121", "-s", "rr")
+    for server in (lab.rs1, lab.rs2):
+        lab.director.run("ipvsadm", "-a", "-t", f"{VIP}:2121", "-r", f"{server.address}:21", "-m")
+    for mode in ("PASV", "PORT"):
+        assert transfer(lab.client, f"{VIP}:2121", mode) == {PATTERN}
+    with FtpSession(lab.client, VIP, 2121) as session:
+        session.pwd()
+        users = {port: int(count) for _, port, count, _ in (line.split() for line in lab.director.read("/proc/net/ip_vs_app").splitlines())
+                 if port != "port"}
+    assert set(users) == {"21", "2121"} and users["21"] == 0 < users["2121"]
 
 
 def test_only_the_port_of_an_extended_passive_reply_is_kept(lab, balancer, servers):

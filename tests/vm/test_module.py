@@ -106,6 +106,15 @@ def test_it_serves_beside_c_ip_vs_which_keeps_its_names(lab, balancer, reloaded,
 
 
 @pytest.mark.rvs_only
+def test_a_port_of_ftp_that_is_named_twice_is_refused(reloaded, clean_kernel, kernel_log):
+    module.unload("rvs")
+    kernel_log.news()
+    with pytest.raises(CommandFailed):
+        module.load("rvs", "ftp_ports=21,2121,21")
+    assert [message for message in kernel_log.news() if "ftp_ports names port 21 twice" in message]
+
+
+@pytest.mark.rvs_only
 def test_without_the_module_rvsctl_says_that_it_is_not_loaded(lab, reloaded):
     module.unload("rvs")
     refused = lab.director.try_run(Rvsctl.tool, "service", "list")

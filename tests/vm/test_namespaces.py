@@ -3,9 +3,11 @@
 
 import time
 
-from lab import METHODS, VIP, Lab, either_family, eventually, patiently, several_processors, whichever_method
+from lab import (METHODS, VIP, Lab, Namespace, either_family, eventually, namespace, patiently, several_processors,
+                 whichever_method)
 from lab.flood import Flood
 from lab.ipvsadm import Ipvsadm
+from lab.namespace import execute
 from lab.programs import TcpClient, UdpClient
 
 pytestmark = several_processors
@@ -45,6 +47,22 @@ def test_the_directors_namespace_is_deleted_under_traffic(lab, balancer, plan):
         lab.delete(lab.director)
     finally:
         flood.stop()
+
+
+def test_many_namespaces_with_services_go_at_once(lab, balancer):
+    service = balancer.balance("tcp", VIP["direct-routing"], 80, [lab.rs1], "direct-routing")
+    lab.tcp_programs(80)
+    client = TcpClient(lab.client, VIP["direct-routing"], 80)
+    assert client.ask("who") == "rs1"
+    before, rules = namespace.baseline(), balancer.command("-Sn")
+    names = [f"many{number}" for number in range(20)]
+    for made in Namespace.create(*names):
+        made.run("sh", "-c", "ip link set lo up && ipvsadm -R", stdin=rules)
+        made.close()
+    execute(["ip", "-batch", "-"], "".join(f"netns del {name}\n" for name in names))
+    namespace.all_gone(before)
+    assert client.ask("who") == "rs1"
+    assert balancer.counts(service) == {lab.rs1.address: (1, 0)}
 
 
 def test_a_device_is_deleted_under_traffic_and_its_successor_serves(lab, balancer, method):

@@ -2,6 +2,7 @@
 """Transactions of many thousand operations: as long as they are many, and nobody else's business."""
 
 import contextlib
+import errno
 import socket
 import struct
 import threading
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from lab.balancer import Service
 from lab.netlink import GenericNetlink, attribute, be16, text, u8, u16, u32
 
 pytestmark = pytest.mark.rvs_only
@@ -76,6 +78,26 @@ def test_a_transaction_takes_as_long_as_it_has_operations(writer, balancer):
     for name in few:
         assert many[name] < 64 * max(few[name], 0.001), (name, few, many)
     assert balancer.command("-Sn") == ""
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_each_operation_goes_by_those_before_it_however_many_they_are(writer, balancer, count):
+    service, numbers = Service("udp", "192.0.2.1", 53), range(count)
+    writer.apply([operation(NEW_SERVICE, KEY + SETTINGS), *(of_server(NEW_DEST, number) for number in numbers)])
+    again = [of_server(command, number, weight) for number in numbers
+             for command, weight in ((DEL_DEST, 1), (NEW_DEST, 2), (SET_DEST, 3))]
+    writer.apply(again)
+    assert [server.weight for server in balancer.servers(service).values()] == [3] * count
+    changed = [of_server(SET_DEST, number, 4) for number in numbers]
+    for twice, errno_of_second in ((NEW_DEST, errno.EEXIST), (DEL_DEST, errno.ENOENT)):
+        first = [of_server(DEL_DEST, 0)] if twice == NEW_DEST else []
+        with pytest.raises(OSError) as refused:
+            writer.apply([*changed, *first, of_server(twice, 0), of_server(twice, 0)])
+        assert refused.value.errno == errno_of_second
+    assert [server.weight for server in balancer.servers(service).values()] == [3] * count
+    writer.apply([of_server(DEL_DEST, number) for number in numbers])
+    assert balancer.servers(service) == {}
+    writer.apply([operation(DEL_SERVICE)])
 
 
 def test_a_device_goes_while_a_transaction_runs(lab, writer):

@@ -65,12 +65,16 @@ impl PlannedServer {
     }
 }
 
+/// How often real servers are looked for one by one. To index them takes a few times as long as this, since each wants memory
+/// and a place among the others, and most transactions change one or two of a service.
+const USES_WITHOUT_INDEX: u32 = 16;
+
 /// Where a plan finds what it knows of an address and port.
 struct Whereabouts {
     /// The index of the real server that the service has there.
     present: Option<usize>,
-    /// The index of the planned one, if it still is there.
-    planned: usize,
+    /// The index of the planned one that is or was there last.
+    planned: Option<usize>,
 }
 
 /// A service as it will be.
@@ -81,7 +85,10 @@ pub(super) struct Plan {
     pub(super) is_edited: bool,
     /// Oldest first, with gaps where some were taken out.
     servers: KVVec<Option<PlannedServer>>,
-    index: RBTree<Endpoint<IpAddr>, Whereabouts>,
+    /// Where they are, once so much is asked of the plan that it pays.
+    index: Option<RBTree<Endpoint<IpAddr>, Whereabouts>>,
+    /// How often something was asked of it.
+    uses: u32,
     /// Name and labels, if they change.
     pub(super) identity: Option<Identity>,
     pub(super) fingerprint: u64,
@@ -112,7 +119,8 @@ impl Plan {
             settings: record.map(|record| record.settings),
             is_edited: false,
             servers: KVVec::new(),
-            index: RBTree::new(),
+            index: None,
+            uses: 0,
             identity: None,
             fingerprint: 0,
             operation: 0,
@@ -139,29 +147,62 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Notes that something is asked of the plan, for a service whose present state is `record`. `EINTR` if the process is
+    /// being killed. Sleeps.
+    pub(super) fn note_use(&mut self, record: Option<&ServiceRecord>) -> Result<(), Refusal> {
+        self.uses = self.uses.saturating_add(1);
+        if self.uses > USES_WITHOUT_INDEX && self.index.is_none() {
+            self.index = Some(self.index_of(record)?);
+        }
+        Ok(())
+    }
+
+    fn index_of(
+        &self,
+        record: Option<&ServiceRecord>,
+    ) -> Result<RBTree<Endpoint<IpAddr>, Whereabouts>, Refusal> {
+        let mut index = RBTree::new();
+        let present = record.map_or(&[][..], |record| &record.servers);
+        for (at, record) in (0..present.len()).zip(present) {
+            let known = Whereabouts {
+                present: Some(at),
+                planned: None,
+            };
+            index.try_create_and_insert(record.server.endpoint, known, GFP_KERNEL_ACCOUNT)?;
+            if !cpu::breathe() {
+                return Err(EINTR.into());
+            }
+        }
+        for (at, planned) in (0..self.servers.len()).zip(self.servers.iter()) {
+            if let Some(planned) = planned {
+                note_planned(&mut index, planned, at)?;
+            }
+            if !cpu::breathe() {
+                return Err(EINTR.into());
+            }
+        }
+        Ok(index)
+    }
+
     /// Adds a real server that is newer than all others. Sleeps.
     pub(super) fn add(&mut self, planned: PlannedServer) -> Result<(), Refusal> {
-        let endpoint = planned.server.endpoint;
-        let last = self.servers.len();
         self.servers.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        match self.index.get_mut(&endpoint) {
-            Some(known) => known.planned = last,
-            None => {
-                let known = Whereabouts {
-                    present: planned.stays(),
-                    planned: last,
-                };
-                self.index
-                    .try_create_and_insert(endpoint, known, GFP_KERNEL_ACCOUNT)?;
-            }
+        if let Some(index) = &mut self.index {
+            note_planned(index, &planned, self.servers.len())?;
         }
         Ok(self.servers.push(Some(planned), GFP_KERNEL_ACCOUNT)?)
     }
 
     fn position(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
-        let position = self.index.get(&endpoint)?.planned;
-        let planned = self.servers.get(position)?.as_ref()?;
-        (planned.server.endpoint == endpoint).then_some(position)
+        let is_it = |planned: &PlannedServer| planned.server.endpoint == endpoint;
+        if let Some(index) = &self.index {
+            let position = index.get(&endpoint)?.planned?;
+            let planned = self.servers.get(position)?.as_ref()?;
+            return is_it(planned).then_some(position);
+        }
+        let mut newest_first = (0..self.servers.len()).zip(self.servers.iter()).rev();
+        let found = newest_first.find(|(_, planned)| planned.as_ref().is_some_and(is_it));
+        found.map(|(position, _)| position)
     }
 
     /// Whether there will be a real server at this address and port.
@@ -191,9 +232,19 @@ impl Plan {
         self.servers.clear();
     }
 
-    /// The index of the real server that the service has at this address and port.
-    pub(super) fn present(&self, endpoint: Endpoint<IpAddr>) -> Option<usize> {
-        self.index.get(&endpoint)?.present
+    /// The index of the real server that the service, whose present state is `record`, has at this address and port.
+    pub(super) fn present(
+        &self,
+        endpoint: Endpoint<IpAddr>,
+        record: Option<&ServiceRecord>,
+    ) -> Option<usize> {
+        if let Some(index) = &self.index {
+            return index.get(&endpoint)?.present;
+        }
+        let servers = &record?.servers;
+        let mut all = (0..servers.len()).zip(servers.iter());
+        let found = all.find(|(_, record)| record.server.endpoint == endpoint);
+        found.map(|(position, _)| position)
     }
 
     /// The real servers that will be, newest first.
@@ -266,6 +317,9 @@ impl Plan {
                 config.places.enter(planned.place(key))?;
                 planned.is_entered = true;
             }
+            if !cpu::breathe() {
+                return Err(EINTR.into());
+            }
         }
         let draft = Draft::new(settings, servers)?;
         let present = config.services.get(&key);
@@ -331,7 +385,30 @@ impl Plan {
                     return Err(Refusal::ServerNameTaken);
                 }
             }
+            if !cpu::breathe() {
+                return Err(EINTR.into());
+            }
         }
         Ok(())
     }
+}
+
+/// Notes the place of a planned real server.
+fn note_planned(
+    index: &mut RBTree<Endpoint<IpAddr>, Whereabouts>,
+    planned: &PlannedServer,
+    at: usize,
+) -> Result<(), Refusal> {
+    let endpoint = planned.server.endpoint;
+    match index.get_mut(&endpoint) {
+        Some(known) => known.planned = Some(at),
+        None => {
+            let known = Whereabouts {
+                present: None,
+                planned: Some(at),
+            };
+            index.try_create_and_insert(endpoint, known, GFP_KERNEL_ACCOUNT)?;
+        }
+    }
+    Ok(())
 }

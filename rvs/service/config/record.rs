@@ -6,8 +6,8 @@ use super::drain::Drain;
 use crate::{
     packet::Family,
     service::{
-        identity::Identity, places::Place, Method, RealServer, ServerSettings, Service, ServiceKey,
-        ServiceSettings, FTP,
+        identity::Identity, places::Place, FtpPort, Method, RealServer, ServerSettings, Service,
+        ServiceKey, ServiceSettings,
     },
     stats::{Meter, Totals},
     sys::{conntrack::Tracking, ip::Stack, net::Net, Arc},
@@ -54,7 +54,8 @@ impl ServiceRecord {
     /// masqueraded control connections changes its length, and sequence numbers with it. Sleeps.
     pub(super) fn provide_tracking(&mut self, settings: ServerSettings, net: Net<'static>) {
         let key = self.service.key;
-        let is_needed = key.port() == FTP && settings.method == Method::Masquerading;
+        let is_needed =
+            FtpPort::of(key.port()).is_some() && settings.method == Method::Masquerading;
         if is_needed && self.tracking.is_none() {
             let stack = match key.family() {
                 Family::V4 => Stack::V4,

@@ -117,13 +117,15 @@ impl<'c> Transaction<'c> {
 
     /// The plan of a service. Sleeps.
     pub(super) fn plan(&mut self, key: ServiceKey) -> Result<&mut Plan, Refusal> {
+        let record = self.config.services.get(&key);
         if self.plans.get(&key).is_none() {
-            let plan = Plan::of(self.config.services.get(&key))?;
+            let plan = Plan::of(record)?;
             self.plans
                 .try_create_and_insert(key, plan, GFP_KERNEL_ACCOUNT)?;
         }
         let plan = self.plans.get_mut(&key).ok_or(ENOMEM)?;
         plan.operation = self.operation;
+        plan.note_use(record)?;
         Ok(plan)
     }
 
@@ -209,8 +211,7 @@ impl<'c> Transaction<'c> {
         if plan.has_server(endpoint) {
             return Err(Refusal::ServerExists);
         }
-        let present = plan.present(endpoint);
-        let (server, origin) = self.find_server(key, present, endpoint, settings)?;
+        let (server, origin) = self.find_server(key, endpoint, settings)?;
         let planned = PlannedServer {
             server,
             settings,
@@ -228,19 +229,21 @@ impl<'c> Transaction<'c> {
         Ok(())
     }
 
-    /// The real server that is to be added at an address: the one that the service has there, at the index `present`
-    /// of its record; one that was removed; or a new one. Sleeps.
+    /// The real server that is to be added at an address: the one that the service has there; one that was removed; or
+    /// a new one. Sleeps.
     fn find_server(
         &self,
         key: ServiceKey,
-        present: Option<usize>,
         endpoint: Endpoint<IpAddr>,
         settings: ServerSettings,
     ) -> Result<(Arc<RealServer>, Origin), Refusal> {
         let config = &*self.config;
-        if let Some(index) = present {
-            let record = config.record(key)?.servers.get(index).ok_or(ENOMEM)?;
-            return Ok((record.server.clone(), Origin::Kept(index)));
+        let record = config.services.get(&key);
+        let plan = self.plans.get(&key);
+        if let Some(index) = plan.and_then(|plan| plan.present(endpoint, record)) {
+            let servers = &record.ok_or(ENOMEM)?.servers;
+            let present = servers.get(index).ok_or(ENOMEM)?;
+            return Ok((present.server.clone(), Origin::Kept(index)));
         }
         if let Some(removed) = config.trash.find(key, endpoint) {
             return Ok((removed.clone(), Origin::Returning));

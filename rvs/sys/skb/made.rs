@@ -5,27 +5,30 @@
 //! C header: `include/linux/skbuff.h`
 
 use super::Skb;
-use crate::sys::{bindings, ip::Stack, net::Net, route::Route};
+use crate::sys::{
+    bindings,
+    net::Net,
+    rcu::{self, Held},
+    route::Route,
+};
 
 /// Sends a packet, given from its network header on, along a route, as if a socket of this host had sent
 /// it. No load balancer of this host handles it, nor does connection tracking. Nobody is told if it
-/// does not arrive. Never sleeps.
+/// does not arrive, or if it is no packet of the route's stack. Never sleeps.
 pub fn send(net: Net<'_>, route: Route, bytes: &[u8]) {
     let stack = route.stack();
-    let headroom = route.device_headroom();
-    let Ok(len) = u32::try_from(bytes.len()) else {
+    // The stack believes the header: its lengths lie within the packet, and it fits the field that tells it.
+    let (Some(header_len), Ok(len)) = (stack.header_of(bytes), u16::try_from(bytes.len())) else {
         return;
     };
-    let header_len = match stack {
-        Stack::V4 => 20,
-        Stack::V6 => 40,
-    };
-    // SAFETY: `bytes` is readable for its length.
+    let guard = rcu::read_lock();
+    let headroom = route.device_headroom(Held::from(&guard));
+    // SAFETY: `bytes` is readable for its length, of which the header is a part.
     let skb = unsafe {
         bindings::rvs_skb_of_bytes(
             bytes.as_ptr().cast(),
-            len,
-            header_len,
+            u32::from(len),
+            header_len as u32,
             headroom,
             stack.ethernet(),
         )
@@ -33,7 +36,8 @@ pub fn send(net: Net<'_>, route: Route, bytes: &[u8]) {
     if skb.is_null() {
         return;
     }
-    // SAFETY: a fresh packet that nobody else has.
+    // SAFETY: a fresh packet that nobody else has, with its network header in one piece at `data`. What follows needs no
+    // more: no control block but an empty one, no socket, no hook. It is given to the stack at the end.
     let mut skb = unsafe { Skb::from_ptr(skb) };
     skb.mark_balanced();
     skb.untrack();

@@ -64,10 +64,6 @@ impl<'a> Skb<'a> {
 
     /// Whether a network header without options can stand at `offset`, in one piece.
     fn has_header<A: Stacked>(&self, offset: usize) -> bool {
-        let len = match A::STACK {
-            Stack::V4 => size_of::<bindings::iphdr>(),
-            Stack::V6 => size_of::<bindings::ipv6hdr>(),
-        };
-        offset.saturating_add(len) <= self.linear().len()
+        offset.saturating_add(A::STACK.header_len()) <= self.linear().len()
     }
 }

@@ -6,7 +6,7 @@
 //! C headers: `include/net/ip_tunnels.h`, `include/net/udp.h`
 
 use super::Skb;
-use crate::sys::{bindings, ip::Stack, net::Net, route::Route};
+use crate::sys::{bindings, ip::Stack, net::Net, rcu::Held, route::Route};
 
 /// Protocol number of IPv4 in IP.
 const IPPROTO_IPIP: u8 = 4;
@@ -109,9 +109,10 @@ impl<'a> Skb<'a> {
         room: usize,
         between: Between,
         inner: Stack,
+        rcu: Held<'_>,
     ) -> Option<Wrapping<'_, 'a>> {
         let headroom = route
-            .device_headroom()
+            .device_headroom(rcu)
             .checked_add(u32::try_from(room).ok()?)?;
         // SAFETY: the packet is ours. Both functions leave it valid, whatever they return.
         unsafe {

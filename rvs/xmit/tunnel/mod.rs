@@ -149,7 +149,7 @@ pub(super) fn wrap<A: Balanced>(
     }
     let inner = inner_protocol(A::FAMILY);
     let mut wrapping = skb
-        .wrap(route, room, layer.between(), A::STACK)
+        .wrap(route, room, layer.between(), A::STACK, context.rcu)
         .ok_or(Reason::NoMemory)?;
     let protocol = match layer {
         Layer::Ipip => Some(inner),

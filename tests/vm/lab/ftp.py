@@ -92,9 +92,10 @@ def transfer(node, host, mode):
 class FtpSession(ftplib.FTP):
     """A control connection, logged in, from a machine of the lab."""
 
-    def __init__(self, node, host):
+    def __init__(self, node, host, port=21):
+        super().__init__(timeout=20)
         with node:
-            super().__init__(host, timeout=20)
+            self.connect(host, port)
             self.login()
 
     def passive(self, command="PASV"):

@@ -84,6 +84,12 @@ def beside(balancer, name):
         execute(["rmmod", name])
 
 
+def reload_beside(name, *parameters):
+    """Load a module that is loaded beside C ip_vs anew, with other parameters."""
+    execute(["rmmod", name])
+    execute(["modprobe", name, *parameters])
+
+
 def slab_caches(balancer):
     """The names of the balancer's slab caches that exist."""
     with open("/proc/slabinfo", encoding="ascii") as file:
