@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """rvs is loaded when somebody asks for it: by opening a netlink family, or by the names of the modules of ip_vs."""
 
-import os
 import pathlib
 import shutil
 
@@ -16,26 +15,13 @@ pytestmark = pytest.mark.rvs_only
 
 CONFIGURATION = module.PROJECT / "dist/modprobe.d/rvs.conf"
 INSTALLED = pathlib.Path("/etc/modprobe.d/rvs.conf")
-MODULES = pathlib.Path("/lib/modules") / os.uname().release
-OF_IP_VS = ["ip_vs", *(f"ip_vs_{name}" for name in "rr wrr lc wlc fo ovf lblc lblcr dh sh mh sed nq twos ftp pe_sip".split())]
 
 
 @pytest.fixture(scope="module")
 def installed(loaded_module, tmp_path_factory):
-    """A module tree that has rvs installed, beside ip_vs and what either needs, in the place of the real one."""
-    tree = tmp_path_factory.mktemp("tree")
-    place = tree / "lib/modules" / MODULES.name
-    place.mkdir(parents=True)
-    needed = execute(["modprobe", "--show-depends", "-a", *OF_IP_VS]).split()
-    for path in {word for word in needed if word.startswith("/")}:
-        shutil.copy(path, place)
-    shutil.copy(module.file(), place / "rvs.ko")
-    for path in MODULES.glob("modules.builtin*"):
-        shutil.copy(path, place)
-    execute(["depmod", "--basedir", tree, MODULES.name])
-    execute(["mount", "--bind", place, MODULES])
-    yield
-    execute(["umount", MODULES])
+    """A module tree that has rvs installed, in the place of the real one."""
+    with module.installed(tmp_path_factory.mktemp("tree")):
+        yield
 
 
 @pytest.fixture
@@ -83,9 +69,9 @@ def test_keepalived_loads_rvs_if_it_is_preferred(lab, preferred):
 
 
 def test_every_module_of_ip_vs_means_rvs_if_it_is_preferred(preferred):
-    assert {path.name.partition(".")[0] for path in MODULES.glob("ip_vs*")} == set(OF_IP_VS)
-    would = execute(["modprobe", "--show-depends", "-a", *OF_IP_VS, "xt_ipvs"])
-    assert would.count("install /sbin/modprobe rvs") > len(OF_IP_VS) and "ip_vs" not in would
+    assert {path.name.partition(".")[0] for path in module.TREE.glob("ip_vs*")} == set(module.OF_IP_VS)
+    would = execute(["modprobe", "--show-depends", "-a", *module.OF_IP_VS, "xt_ipvs"])
+    assert would.count("install /sbin/modprobe rvs") > len(module.OF_IP_VS) and "ip_vs" not in would
     execute(["modprobe", "ip_vs_rr"])
     assert which() == ["rvs"]
     execute(["modprobe", "-va", "ip_vs"])  # when it is loaded already, in kube-proxy's way

@@ -3,6 +3,7 @@
 that are ended at both ends."""
 
 import collections
+import contextlib
 import errno
 import json
 import struct
@@ -19,7 +20,7 @@ from lab.topology import VIP6
 pytestmark = [pytest.mark.rvs_only, several_processors]
 
 RESIDENTS, GUESTS = 2000, 12_000
-COUNT, KILL, FILTER, ENTRIES, CURSOR = 26, 28, 13, 14, 21
+COUNT, KILL, FILTER, ENTRIES, CURSOR, LIMIT = 26, 28, 13, 14, 21, 16
 
 
 @pytest.fixture
@@ -125,17 +126,20 @@ def test_wrong_filters_are_refused_with_what_would_be_right(rvsctl):
         assert words in refused.value.stderr, filters
 
 
-def test_a_kill_refuses_a_filter_that_may_mean_more_than_is_known(lab, rvsctl):
+def test_a_kill_refuses_what_may_mean_fewer_connections_than_it_would_end(lab, rvsctl):
     rvsctl.command("service", "add", "udp", f"{VIP['direct-routing']}:53")
     with lab.director:
         rvs = GenericNetlink("RVS")
-    tcp, unknown, short_cursor = u16(2, 6), u32(4000, 1), attribute(CURSOR, bytes(20))
-    for command, body in (KILL, attribute(FILTER, tcp + unknown)), (KILL, attribute(FILTER, tcp) + short_cursor), (COUNT, short_cursor):
-        with pytest.raises(OSError) as refused:
-            rvs.command(command, body)
-        assert refused.value.errno == errno.EINVAL
-    assert struct.unpack("=Q", rvs.command(COUNT, attribute(FILTER, tcp + unknown))[0][ENTRIES]) == (0,)
-    rvs.close()
+    tcp, unknown, short_cursor, limit = u16(2, 6), u32(4000, 1), attribute(CURSOR, bytes(20)), attribute(LIMIT, bytes(8))
+    with contextlib.closing(rvs):
+        for command, body in [
+            (KILL, attribute(FILTER, tcp + unknown)), (KILL, attribute(FILTER, tcp) + short_cursor), (COUNT, short_cursor),
+            (KILL, attribute(FILTER, tcp + limit)), (KILL, attribute(FILTER, b"")),
+        ]:
+            with pytest.raises(OSError) as refused:
+                rvs.command(command, body)
+            assert refused.value.errno == errno.EINVAL
+        assert struct.unpack("=Q", rvs.command(COUNT, attribute(FILTER, tcp + unknown))[0][ENTRIES]) == (0,)
 
 
 def test_a_listing_meets_every_connection_once_while_the_table_grows_and_shrinks(lab, balancer, rvsctl):

@@ -98,6 +98,9 @@ def test_at_the_deadline_what_is_left_is_reset_and_the_server_removed_whoever_wa
     with pytest.raises(CommandFailed) as refused:
         rvsctl.command("server", "drain", *web.split(), lab.rs1.address)
     assert refused.value.status == 3
+    with pytest.raises(CommandFailed) as refused:
+        rvsctl.command("server", "drain", *web.split(), lab.rs2.address, "--timeout", "100d")
+    assert refused.value.status == 1 and "use less than 99 days" in refused.value.stderr
     rvsctl.command("server", "undrain", *web.split(), lab.rs2.address)
     with pytest.raises(CommandFailed) as refused:
         rvsctl.command("server", "undrain", *web.split(), lab.rs2.address)

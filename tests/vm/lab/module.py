@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import shutil
 import tempfile
 
 from .namespace import execute
@@ -14,6 +15,8 @@ RVS_KO = os.environ.get("RVS_KO", str(PROJECT / "rvs.ko"))
 
 _SCHEDULERS = "rr wrr lc wlc fo ovf lblc lblcr dh sh mh sed nq twos".split()
 _IP_VS = [*(f"ip_vs_{name}" for name in _SCHEDULERS), "ip_vs"]  # in the order in which they can be removed
+OF_IP_VS = ["ip_vs", *(f"ip_vs_{name}" for name in [*_SCHEDULERS, "ftp", "pe_sip"])]
+TREE = pathlib.Path("/lib/modules") / os.uname().release
 _ON_DEMAND = ["xt_ipvs", "ip_vs_pe_sip", "ip_vs_ftp"]  # modules of C ip_vs that it, or somebody, may have loaded
 
 
@@ -49,6 +52,26 @@ def unload(balancer):
     for name in _ON_DEMAND + _IP_VS if balancer == "ip_vs" else ["rvs"]:
         if loaded(name):
             execute(["rmmod", name])
+
+
+@contextlib.contextmanager
+def installed(folder):
+    """A module tree that has rvs installed, beside ip_vs and what either needs, in the place of the real one for as long as the block
+    lasts. The folder is for its files."""
+    place = folder / "lib/modules" / TREE.name
+    place.mkdir(parents=True)
+    needed = execute(["modprobe", "--show-depends", "-a", *OF_IP_VS]).split()
+    for path in {word for word in needed if word.startswith("/")}:
+        shutil.copy(path, place)
+    shutil.copy(file(), place / "rvs.ko")
+    for path in TREE.glob("modules.builtin*"):
+        shutil.copy(path, place)
+    execute(["depmod", "--basedir", folder, TREE.name])
+    execute(["mount", "--bind", place, TREE])
+    try:
+        yield
+    finally:
+        execute(["umount", TREE])
 
 
 @contextlib.contextmanager

@@ -24,10 +24,16 @@ const ENVIRONMENT: [(&str, &str); 3] = [
          far as it goes.",
     ),
 ];
-const FILES: [(&str, &str); 1] = [(
-    "/run/netns/NAME",
-    "The network namespace that --netns NAME means.",
-)];
+const FILES: [(&str, &str); 2] = [
+    (
+        "/etc/rvs/rvs.toml",
+        "What the systemd unit rvs.service applies at boot, and again on reload.",
+    ),
+    (
+        "/run/netns/NAME",
+        "The network namespace that --netns NAME means.",
+    ),
+];
 const SEE_ALSO: &str = "rvs(4), ip-netns(8), ipvsadm(8), keepalived(8)";
 
 /// What everything that is rendered begins with; a page needs it once.

@@ -326,7 +326,14 @@ impl<'a> Attributes<'a> {
 
     /// The attributes inside a container.
     pub fn require_nest(&self, id: AttributeId) -> Result<Attributes<'a>, DecodeError> {
-        Attributes::parse(self.set_of(id)?, self.require(id, self.value(id))?)
+        self.require(id, self.nest(id)?)
+    }
+
+    /// The attributes inside a container that may be absent.
+    pub fn nest(&self, id: AttributeId) -> Result<Option<Attributes<'a>>, DecodeError> {
+        let set = self.set_of(id)?;
+        let value = self.value(id);
+        value.map(|value| Attributes::parse(set, value)).transpose()
     }
 
     /// The containers inside a container that numbers them; none if it is absent.

@@ -19,11 +19,11 @@ enum Item {
 
 fn decode(body: &[u8]) -> Result<Item, DecodeError> {
     let top = Attributes::parse(&rvs::SET, body)?;
-    match top.nests(rvs::DEST)?.last() {
+    match top.nest(rvs::DEST)? {
         None => decode_service(&top.require_nest(rvs::SERVICE)?).map(Item::Service),
         Some(server) => {
             let key = decode_service_key(&top)?;
-            Ok(Item::Server(key, decode_server(server, key.family())?))
+            Ok(Item::Server(key, decode_server(&server, key.family())?))
         }
     }
 }

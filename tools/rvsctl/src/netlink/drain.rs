@@ -21,7 +21,7 @@ pub fn encode_stop() -> Attribute {
 
 /// How far a server is drained, if it is.
 pub fn decode_draining(of_server: &Attributes<'_>) -> Result<Option<Draining>, DecodeError> {
-    let Some(attributes) = of_server.nests(server::DRAIN)?.pop() else {
+    let Some(attributes) = of_server.nest(server::DRAIN)? else {
         return Ok(None);
     };
     Ok(Some(Draining {

@@ -50,7 +50,7 @@ fn decode_subject(
         EventKind::SERVICE_ADDED | EventKind::SERVICE_CHANGED => Subject::Service {
             service: Box::new(decode_service(body)?),
         },
-        EventKind::ZEROED if top.nests(rvs::SERVICE)?.is_empty() => Subject::Everything {},
+        EventKind::ZEROED if top.nest(rvs::SERVICE)?.is_none() => Subject::Everything {},
         EventKind::SERVICE_REMOVED | EventKind::ZEROED => Subject::ServiceKey {
             service: decode_service_key(top)?,
         },
@@ -131,7 +131,6 @@ fn decode_packet(attributes: &Attributes<'_>) -> Result<Packet, DecodeError> {
 #[cfg(test)]
 pub mod tests {
     use super::super::attribute::{encode, Attribute};
-    use super::super::numbers::AttributeId;
     use super::super::server::tests::{endpoint, server_body};
     use super::super::service::tests::{key, service_body};
     use super::super::{server as servers, service as services, ServerSettings};
@@ -197,7 +196,7 @@ pub mod tests {
                     Attribute::u16(event::FAMILY, AF_INET6),
                     Attribute::u32(event::SLOTS_BEFORE, 1024),
                     Attribute::u32(event::SLOTS, 2048),
-                    u64(event::ENTRIES, 1500),
+                    Attribute::u64(event::ENTRIES, 1500),
                 ],
                 Self::Dropped => vec![
                     Attribute::u32(event::LEFT_OUT, 17),
@@ -245,10 +244,6 @@ pub mod tests {
         }
     }
 
-    fn u64(id: AttributeId, value: u64) -> Attribute {
-        Attribute::bytes(id, &value.to_ne_bytes())
-    }
-
     fn packet_attributes() -> Vec<Attribute> {
         vec![
             Attribute::u16(packet::AF, 2),
@@ -265,7 +260,7 @@ pub mod tests {
     pub fn event_body(sample: Sample) -> Vec<u8> {
         let mut attributes = vec![
             Attribute::u32(event::TYPE, sample.kind().0),
-            u64(event::TIME, 1_795_356_202_123_456_789),
+            Attribute::u64(event::TIME, 1_795_356_202_123_456_789),
         ];
         attributes.extend(sample.details());
         let event = encode(&[Attribute::nest(rvs::EVENT, attributes)]);
@@ -292,7 +287,7 @@ pub mod tests {
             rvs::EVENT,
             vec![
                 Attribute::u32(event::TYPE, 7),
-                u64(event::TIME, 0),
+                Attribute::u64(event::TIME, 0),
                 Attribute::u32(event::PID, 1),
                 Attribute::bytes(event::PROGRAM, b"\xffx\0junk"),
             ],

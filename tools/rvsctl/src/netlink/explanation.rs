@@ -25,29 +25,23 @@ pub fn encode_flow(asked: &Flow) -> Attribute {
     )
 }
 
-/// The only occurrence of a container that may be absent.
-fn nest<'a>(
-    attributes: &Attributes<'a>,
-    id: super::numbers::AttributeId,
-) -> Result<Option<Attributes<'a>>, DecodeError> {
-    Ok(attributes.nests(id)?.pop())
-}
-
 /// Reads the body of the answer.
 pub fn decode_explanation(body: &[u8]) -> Result<Explanation, DecodeError> {
     let top = Attributes::parse(&rvs::SET, body)?;
     let told = top.require_nest(rvs::EXPLANATION)?;
-    let service = nest(&top, rvs::SERVICE)?
+    let service = top
+        .nest(rvs::SERVICE)?
         .map(|attributes| service::decode_attributes(&attributes))
         .transpose()?;
     let entry = |of: &Attributes<'_>, id| {
-        let found = nest(of, id)?;
+        let found = of.nest(id)?;
         found
             .map(|attributes| connection::decode_attributes(&attributes))
             .transpose()
     };
     let template = entry(&told, explanation::TEMPLATE)?;
-    let server = nest(&told, explanation::SERVER)?
+    let server = told
+        .nest(explanation::SERVER)?
         .map(|attributes| {
             Ok(Endpoint {
                 address: attributes
@@ -62,7 +56,8 @@ pub fn decode_explanation(body: &[u8]) -> Result<Explanation, DecodeError> {
             1 => Outcome::Passed,
             _ => Outcome::Dropped,
         },
-        dropped: nest(&told, explanation::DROP)?
+        dropped: told
+            .nest(explanation::DROP)?
             .map(|attributes| {
                 Ok(Dropped {
                     reason: attributes.require_string(drop::REASON)?,

@@ -90,8 +90,8 @@ fn client_attributes(client: Client) -> impl Iterator<Item = Attribute> {
     .flatten()
 }
 
-/// Reads the body of an answer that says how many entries there are.
-/// How many entries were meant in the part of a pass that is over, and the cursor to go on with if it is not through.
+/// Reads the body of an answer that says how many entries were meant in the part of a pass that is over,
+/// with the cursor to go on with if it is not through.
 pub fn decode_count(body: &[u8]) -> Result<(u64, Option<Vec<u8>>), DecodeError> {
     let answer = Attributes::parse(&rvs::SET, body)?;
     let cursor = answer.bytes(rvs::CURSOR).map(<[u8]>::to_vec);

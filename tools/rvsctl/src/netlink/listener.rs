@@ -81,7 +81,7 @@ fn is_overrun(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::NOBUFS)
 }
 
-/// The events in a datagram. [`Error::NoFamily`] if it says that the family with this number is gone.
+/// The events in a datagram. [`Error::Unloaded`] if it says that the family with this number is gone.
 pub fn events(datagram: &[u8], family: u16) -> Result<Vec<Event>, Error> {
     let mut events = Vec::new();
     for message in split(datagram) {

@@ -33,10 +33,10 @@ pub fn statistics_if_any(
     attributes: &Attributes<'_>,
     id: AttributeId,
 ) -> Result<Statistics, DecodeError> {
-    let nests = attributes.nests(id)?;
-    nests
-        .last()
-        .map_or(Ok(Statistics::default()), decode_statistics)
+    match attributes.nest(id)? {
+        Some(attributes) => decode_statistics(&attributes),
+        None => Ok(Statistics::default()),
+    }
 }
 
 fn decode_drop(attributes: &Attributes<'_>) -> Result<DropReason, DecodeError> {
@@ -67,17 +67,13 @@ pub mod tests {
     use super::super::attribute::{encode, Attribute};
     use super::*;
 
-    fn u64(id: AttributeId, value: u64) -> Attribute {
-        Attribute::bytes(id, &value.to_ne_bytes())
-    }
-
     /// A `stats64` container whose ten figures, and the time, count up from `first`.
     pub fn statistics_counting_from(id: AttributeId, first: u64) -> Attribute {
         let ids = stats64::SET.attributes.iter();
         Attribute::nest(
             id,
             ids.zip(first..)
-                .map(|(id, value)| u64(*id, value))
+                .map(|(id, value)| Attribute::u64(*id, value))
                 .collect(),
         )
     }
@@ -103,7 +99,7 @@ pub mod tests {
             totals::DROP,
             vec![
                 Attribute::string(drop::REASON, reason),
-                u64(drop::COUNT, count),
+                Attribute::u64(drop::COUNT, count),
                 Attribute::string(drop::MEANING, meaning),
             ],
         )
@@ -114,7 +110,7 @@ pub mod tests {
             rvs::TOTALS,
             vec![
                 statistics_counting_from(totals::STATS64, 1 << 40),
-                u64(totals::CONNECTIONS, 12),
+                Attribute::u64(totals::CONNECTIONS, 12),
                 drop_attribute("no-memory", 3, "Memory ran out."),
                 drop_attribute("no-server", 0, "No server was available."),
             ],
@@ -137,8 +133,8 @@ pub mod tests {
         let body = encode(&[Attribute::nest(
             rvs::TOTALS,
             vec![
-                u64(totals::CONNECTIONS, 12),
-                Attribute::nest(totals::STATS64, vec![u64(stats64::CONNS, 1)]),
+                Attribute::u64(totals::CONNECTIONS, 12),
+                Attribute::nest(totals::STATS64, vec![Attribute::u64(stats64::CONNS, 1)]),
             ],
         )]);
         assert_eq!(

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::json;
 use super::services::{method, server_notes, server_title, service_notes, title};
 use super::table::Style;
 use crate::model::{Event, EventKind, Family, Packet, ServerLoad, Subject, Timeouts};
@@ -32,8 +33,7 @@ impl Printer {
 
     pub fn print(&mut self, out: &mut dyn Write, event: &Event) -> io::Result<()> {
         if self.json {
-            serde_json::to_writer(&mut *out, event)?;
-            return writeln!(out);
+            return json::print_line(out, event);
         }
         let time = event.time.to_zoned(self.zone.clone());
         if self.day != Some(time.date()) {
