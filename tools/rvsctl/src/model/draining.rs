@@ -3,10 +3,11 @@
 
 use std::fmt;
 
+use bitcode::{Decode, Encode};
 use serde::{Serialize, Serializer};
 
 /// What becomes of connections that are left at the deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 pub enum Leftovers {
     /// Those of TCP are reset at both ends.
     #[default]
@@ -57,7 +58,7 @@ pub struct DrainPlan {
 }
 
 /// How far a server is drained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Encode, Decode)]
 pub struct Draining {
     /// Those that were not over a moment ago.
     #[serde(rename = "connections_left")]

@@ -1,56 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! All services with their servers, to be gone through as often as it takes. What `packed` makes of
-//! them is held, some fifty bytes for a server; one service at a time is as it was.
+//! All services with their servers, to be gone through as often as it takes. They are held encoded,
+//! in some dozens of bytes for a server; one service at a time is as it was.
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::packed::{Packer, Unpacker};
 use super::{ServiceKey, ServiceWithServers};
 
-/// A service with its servers, packed.
+/// A service with its servers, encoded.
 #[derive(Debug)]
-struct Packed {
+struct Encoded {
     servers: usize,
     bytes: Box<[u8]>,
-}
-
-impl Packed {
-    fn unpacked(&self, key: ServiceKey) -> ServiceWithServers {
-        let mut packed = Unpacker(&self.bytes);
-        let service = packed.service(key);
-        let mut servers = Vec::with_capacity(self.servers);
-        servers.extend((0..self.servers).map(|_| packed.server()));
-        ServiceWithServers { service, servers }
-    }
 }
 
 /// Services in the order of their keys, each with its servers in the order of their addresses.
 #[derive(Debug, Default)]
 pub struct Listing {
-    services: BTreeMap<ServiceKey, Packed>,
-    packer: Packer,
+    services: BTreeMap<ServiceKey, Encoded>,
 }
 
 impl Listing {
     /// Adds a service, in place of one with the same key.
-    pub fn add(&mut self, added: ServiceWithServers) {
-        let ServiceWithServers {
-            service,
-            mut servers,
-        } = added;
-        servers.sort_by_key(|server| server.endpoint);
-        self.packer.clear();
-        self.packer.service(&service);
-        for server in &servers {
-            self.packer.server(server);
-        }
-        let packed = Packed {
-            servers: servers.len(),
-            bytes: self.packer.bytes().into(),
+    pub fn add(&mut self, mut added: ServiceWithServers) {
+        added.servers.sort_by_key(|server| server.endpoint);
+        let encoded = Encoded {
+            servers: added.servers.len(),
+            bytes: bitcode::encode(&added).into(),
         };
-        self.services.insert(service.key, packed);
+        self.services.insert(added.service.key, encoded);
     }
 
     /// How many services there are.
@@ -64,12 +43,12 @@ impl Listing {
 
     /// How many servers there are, over all services.
     pub fn server_count(&self) -> usize {
-        self.services.values().map(|packed| packed.servers).sum()
+        self.services.values().map(|encoded| encoded.servers).sum()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = ServiceWithServers> + Clone + '_ {
-        let services = self.services.iter();
-        services.map(|(key, packed)| packed.unpacked(*key))
+        let services = self.services.values();
+        services.map(|encoded| bitcode::decode(&encoded.bytes).expect("this process encoded it"))
     }
 }
 
@@ -173,7 +152,7 @@ mod tests {
             listing
                 .services
                 .values()
-                .map(|packed| packed.bytes.len())
+                .map(|encoded| encoded.bytes.len())
                 .sum::<usize>()
         };
         assert!(held(2) - held(1) < 50, "{} bytes", held(2) - held(1));

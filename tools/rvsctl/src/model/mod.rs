@@ -10,7 +10,6 @@ mod draining;
 mod event;
 mod explanation;
 mod listing;
-mod packed;
 mod reading;
 mod scheduler;
 mod service;
@@ -20,6 +19,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bitcode::{Decode, Encode};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -36,14 +36,14 @@ pub use service::{Misfit, Netmask, Service, ServiceFlags, ServiceKey, ServiceWit
 pub type Labels = BTreeMap<String, String>;
 
 /// What people call a service or a real server.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Encode, Decode)]
 pub struct Identity {
     pub name: Option<String>,
     pub labels: Labels,
 }
 
 /// Transport protocol of a service or connection, an IP protocol number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct Protocol(pub u16);
 
 impl Protocol {
@@ -74,7 +74,7 @@ impl Serialize for Protocol {
 
 /// An address and a port, written `192.0.2.10:80` or `[2001:db8::1]:80`. Port 0 stands for any, or
 /// for one that is not known, and is written `192.0.2.10:any`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
 pub struct Endpoint {
     pub address: IpAddr,
     /// Host byte order.
@@ -95,7 +95,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// Address family of a firewall-mark service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     Ipv4,
@@ -112,7 +112,7 @@ impl Family {
 }
 
 /// Counters since creation or the last zeroing, and how fast they grow now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Encode, Decode)]
 pub struct Statistics {
     pub counters: Traffic,
     /// Per second.
@@ -123,7 +123,7 @@ pub struct Statistics {
 }
 
 /// An amount of traffic. "In" is from clients to real servers, "out" the replies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Encode, Decode)]
 pub struct Traffic {
     pub connections: u64,
     pub packets_in: u64,
@@ -134,7 +134,7 @@ pub struct Traffic {
 }
 
 /// How packets reach a real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum ForwardingMethod {
     Masquerading,
     LocalNode,
@@ -194,7 +194,7 @@ impl Serialize for ForwardingMethod {
 
 /// The tunnel to a server as the kernel reports it, to be handed back unchanged where nothing else
 /// is said. Servers that are reached otherwise have one too, which means nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Encapsulation {
     pub kind: u8,
     pub port: u16,
@@ -255,7 +255,7 @@ impl Serialize for Encapsulation {
 }
 
 /// A real server of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Encode, Decode)]
 pub struct Server {
     #[serde(flatten)]
     pub identity: Identity,

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use bitcode::{Decode, Encode};
 use serde::{Serialize, Serializer};
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 };
 
 /// What identifies a virtual service: a protocol and an endpoint, or a firewall mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
 #[serde(untagged)]
 pub enum ServiceKey {
     Endpoint {
@@ -94,7 +95,7 @@ impl fmt::Display for ServiceKey {
 }
 
 /// Service flags as on the wire. JSON shows the names of those a person may set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 pub struct ServiceFlags(pub u32);
 
 impl ServiceFlags {
@@ -134,7 +135,7 @@ impl Serialize for ServiceFlags {
 }
 
 /// Which part of a client's address persistence goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Encode, Decode)]
 #[serde(untagged)]
 pub enum Netmask {
     Ipv4(Ipv4Addr),
@@ -176,7 +177,7 @@ impl fmt::Display for Netmask {
 }
 
 /// A virtual service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Service {
     pub key: ServiceKey,
     /// Scheduler name, `none` if the service has none.
@@ -240,7 +241,7 @@ impl Serialize for Service {
 }
 
 /// A service with its real servers, as listings show them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Encode, Decode)]
 pub struct ServiceWithServers {
     #[serde(flatten)]
     pub service: Service,
