@@ -6,7 +6,7 @@ import pathlib
 
 _DEBUGFS = pathlib.Path("/sys/kernel/debug")
 _MODULES = 0xFFFF_FFFF_A000_0000, 0xFFFF_FFFF_FF00_0000  # where x86-64 loads modules
-_MODPROBE = pathlib.Path("/proc/sys/kernel/modprobe")
+_NOT_LOADED = pathlib.Path("/etc/modprobe.d/not-ip_vs.conf")
 _ALWAYS = 1 << 30
 
 AVAILABLE = (_DEBUGFS / "failslab" / "require-start").exists()
@@ -22,9 +22,8 @@ class Faults:
         first, last = _text_of(module) or _MODULES
         self._set(**{"ignore-gfp-wait": "N", "cache-filter": "N", "verbose": 0, "stacktrace-depth": 32, "interval": 1,
                      "space": 0, "probability": 0, "require-start": first, "require-end": last})
-        # A tool that is refused takes the balancer for missing and has C ip_vs loaded, whose names in /proc are ours.
-        self._modprobe = _MODPROBE.read_text("ascii")
-        _MODPROBE.write_text("/bin/false", "ascii")
+        # A tool that is refused takes the balancer for missing and loads C ip_vs by itself, whose names in /proc are ours.
+        _NOT_LOADED.write_text("install ip_vs /bin/false\n", "ascii")
         # Pages fail with a complaint of the kernel, which is none of the module's.
         (_DEBUGFS / "fail_page_alloc" / "min-order").write_text("20", "ascii")
 
@@ -44,7 +43,7 @@ class Faults:
             self._set(probability=0)
 
     def close(self):
-        _MODPROBE.write_text(self._modprobe, "ascii")
+        _NOT_LOADED.unlink()
         self._set(probability=0, **{"ignore-gfp-wait": "Y", "stacktrace-depth": 0, "require-start": 0,
                                     "require-end": (1 << 64) - 1})
 
