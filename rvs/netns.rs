@@ -9,6 +9,7 @@ mod active;
 mod collector;
 mod drain;
 mod hooks;
+mod jobs;
 mod routes;
 mod shared;
 
@@ -32,23 +33,22 @@ use crate::{
         net::{self, Net, NetId, PerNet},
         netdev::Watcher,
         rcu::{self, Held},
-        worker::Worker,
         Arc,
     },
     timeouts::Timeouts,
 };
-use active::{Active, Jobs};
+use active::Active;
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicBool, Ordering},
 };
 use hooks::BothHooks;
+use jobs::Jobs;
 use kernel::{
     new_mutex,
     prelude::*,
     sync::{lock::mutex::MutexGuard, Mutex, SetOnce},
 };
-use routes::RouteReleaser;
 use shared::new_settings;
 
 /// What is changed under one lock.
@@ -75,8 +75,8 @@ pub struct Netns {
     settings: Arc<Settings>,
     /// The namespace is about to go: no packet will look for a route any more.
     is_quiesced: AtomicBool,
-    /// Lets go of routes over devices that went; made with what is [`Active`].
-    route_releaser: SetOnce<Worker<RouteReleaser>>,
+    /// Made with what is [`Active`].
+    jobs: SetOnce<Jobs>,
     /// The balancer, for who meets packets elsewhere than in its hooks.
     published: rcu::Cell<Arc<Balancer>>,
     state: Pin<KBox<Mutex<State>>>,
@@ -128,7 +128,7 @@ impl PerNet for Netns {
             budget: shared.budget.clone(),
             settings,
             is_quiesced: AtomicBool::new(false),
-            route_releaser: SetOnce::new(),
+            jobs: SetOnce::new(),
             published: rcu::Cell::empty(),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
         };
@@ -137,15 +137,11 @@ impl PerNet for Netns {
 
     fn quiesce(&self) {
         self.is_quiesced.store(true, Ordering::Relaxed);
-        let (files, jobs) = {
-            let mut state = self.lock();
-            let jobs = state.active.as_mut().and_then(|it| it.jobs.take());
-            (state.files.take(), jobs)
-        };
-        // Waits for readers and for jobs, who lock the state.
-        drop((files, jobs));
-        if let Some(releaser) = self.route_releaser.as_ref() {
-            releaser.stop();
+        let files = self.lock().files.take();
+        // Waits for readers, as is then waited for jobs: they lock the state.
+        drop(files);
+        if let Some(jobs) = self.jobs.as_ref() {
+            jobs.stop();
         }
         let mut state = self.lock();
         if let Some(active) = state.active.as_mut() {
@@ -174,8 +170,8 @@ impl Watcher for Netns {
     /// elsewhere, once for all devices that go until then.
     fn lost_device(net: Net<'_>) {
         let _reading = rcu::read_lock();
-        if let Some(releaser) = Self::of(net).ok().and_then(|it| it.route_releaser.as_ref()) {
-            releaser.ask(releaser.job().pause());
+        if let Some(jobs) = Self::of(net).ok().and_then(|it| it.jobs.as_ref()) {
+            jobs.release_routes();
         }
     }
 }
@@ -214,9 +210,8 @@ impl Netns {
 
     fn activate(&self, timeouts: &proto::Timeouts) -> Result<Active> {
         self.ledger.open()?;
-        if self.route_releaser.as_ref().is_none() {
-            let releaser = Worker::new(RouteReleaser::new(self.net))?;
-            self.route_releaser.populate(releaser);
+        if self.jobs.as_ref().is_none() {
+            self.jobs.populate(Jobs::new(self.net)?);
         }
         let (table, keeper) =
             Keeper::with_table(self.service_memory.clone(), 1, ()).ok_or(ENOMEM)?;
@@ -247,7 +242,6 @@ impl Netns {
             self.settings.clone(),
         )?;
         let active = Active {
-            jobs: Some(Jobs::new(self.net)?),
             hooks: BothHooks::NONE,
             config,
             balancer: Arc::new(balancer, GFP_KERNEL_ACCOUNT)?,
@@ -304,7 +298,7 @@ impl Netns {
         }
         drop(state);
         if outcome.has_removed {
-            self.sweep_if_asked();
+            self.follow_removal();
         }
         Ok(())
     }
@@ -314,8 +308,11 @@ impl Netns {
         self.lock().generation
     }
 
-    /// Has the connections of removed real servers end, if the settings say so. Sleeps.
-    fn sweep_if_asked(&self) {
+    /// Has removed real servers be forgotten some day, and their connections end if the settings say so. Sleeps.
+    fn follow_removal(&self) {
+        if let Some(jobs) = self.jobs.as_ref() {
+            jobs.remember_removed();
+        }
         if !self.settings.expire_nodest_conn.is_on() {
             return;
         }
@@ -332,13 +329,12 @@ impl Netns {
             let had_services = active.config.key_after(None).is_some();
             active.config.flush();
             active.hooks.drop_idle(&active.config);
-            active.remember_removed();
             if had_services {
                 state.generation = state.generation.wrapping_add(1);
             }
         }
         drop(state);
-        self.sweep_if_asked();
+        self.follow_removal();
     }
 
     /// Zeroes the statistics of one service, or all. Sleeps.

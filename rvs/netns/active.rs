@@ -3,40 +3,17 @@
 //! What a namespace has from its first service on, and how its configuration
 //! changes.
 
-use super::{
-    collector::{self, Collector},
-    drain::Drainer,
-    hooks::BothHooks,
-};
+use super::hooks::BothHooks;
 use crate::{
     director::Balancer,
     packet::Family,
     service::config::{Config, Refusal, Rejection, Transaction},
-    sys::{net::Net, worker::Worker, Arc},
+    sys::{net::Net, Arc},
 };
-use kernel::prelude::*;
-
-/// The jobs of a namespace with services.
-pub(super) struct Jobs {
-    pub(super) drainer: Worker<Drainer>,
-    pub(super) collector: Worker<Collector>,
-}
-
-impl Jobs {
-    /// Those of `net`, whose [`Netns`](super::Netns) stops them before it goes. Sleeps.
-    pub(super) fn new(net: Net<'static>) -> Result<Self> {
-        Ok(Self {
-            drainer: Worker::new(Drainer::new(net))?,
-            collector: Worker::new(Collector::new(net))?,
-        })
-    }
-}
 
 /// What exists from a namespace's first service on.
 pub(super) struct Active {
     // In the order of their drops: nothing may find what goes next.
-    /// Taken away when the namespace is about to go.
-    pub(super) jobs: Option<Jobs>,
     pub(super) hooks: BothHooks,
     pub(super) config: Config,
     pub(super) balancer: Arc<Balancer>,
@@ -75,17 +52,7 @@ impl Active {
         };
         hooks.drop_idle(config);
         committed?;
-        if outcome.has_removed {
-            self.remember_removed();
-        }
         Ok(outcome)
-    }
-
-    /// Sees to it that real servers that were removed are forgotten when nobody has wanted them back for long enough.
-    pub(super) fn remember_removed(&self) {
-        if let Some(jobs) = &self.jobs {
-            jobs.collector.ask(collector::LOOK_TICKS);
-        }
     }
 }
 

@@ -109,9 +109,7 @@ impl Netns {
         plan: DrainPlan,
     ) -> Result<(), Refusal> {
         self.change(|transaction| transaction.start_drain(key, endpoint, plan))?;
-        let state = self.lock();
-        let jobs = state.active.as_ref().and_then(|it| it.jobs.as_ref());
-        if let Some(jobs) = jobs {
+        if let Some(jobs) = self.jobs.as_ref() {
             jobs.drainer.hurry();
         }
         Ok(())
