@@ -15,13 +15,16 @@ AVAILABLE = (_DEBUGFS / "failslab" / "require-start").exists()
 class Faults:
     """Failing allocations of the slab allocator that are made by, or below, the code of a module.
 
-    With the module loaded, of its own; without (it is about to be loaded), of any module's.
+    With the module loaded, of its own; without (it is about to be loaded), of any module's. Those that kmemleak makes for
+    its notes about the others succeed: it has a reserve, and nobody learns of it.
     """
 
     def __init__(self, module):
         first, last = _text_of(module) or _MODULES
+        notes, after_notes = _function("__alloc_object")
         self._set(**{"ignore-gfp-wait": "N", "cache-filter": "N", "verbose": 0, "stacktrace-depth": 32, "interval": 1,
-                     "space": 0, "probability": 0, "require-start": first, "require-end": last})
+                     "space": 0, "probability": 0, "require-start": first, "require-end": last,
+                     "reject-start": notes, "reject-end": after_notes})
         # A tool that is refused takes the balancer for missing and loads C ip_vs by itself, whose names in /proc are ours.
         _NOT_LOADED.write_text("install ip_vs /bin/false\n", "ascii")
         # Pages fail with a complaint of the kernel, which is none of the module's.
@@ -45,7 +48,7 @@ class Faults:
     def close(self):
         _NOT_LOADED.unlink()
         self._set(probability=0, **{"ignore-gfp-wait": "Y", "stacktrace-depth": 0, "require-start": 0,
-                                    "require-end": (1 << 64) - 1})
+                                    "require-end": (1 << 64) - 1, "reject-start": 0, "reject-end": 0})
 
     def _failed(self):
         """How many allocations were made to fail since `times` was set."""
@@ -65,3 +68,10 @@ def _text_of(module):
     with open("/proc/modules", encoding="ascii") as file:
         size, start = next((int(words[1]), int(words[5], 16)) for words in map(str.split, file) if words[0] == module)
     return start, start + size
+
+
+def _function(name):
+    """The first address of a function of the kernel and the one that follows its last."""
+    symbols = [line.split() for line in pathlib.Path("/proc/kallsyms").read_text("ascii").splitlines()]
+    start = next(int(address, 16) for address, _, symbol, *_ in symbols if symbol == name)
+    return start, min(address for address in (int(words[0], 16) for words in symbols) if address > start)
