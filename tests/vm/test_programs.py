@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Everyday programs through the balancer, by each method and family: iperf3 with all offloads on, a DNS server and its client."""
+"""Everyday programs through the balancer, by each method and family.
+
+iperf3 with all offloads on, a DNS server and its client, the test program of the tools for SCTP.
+"""
 
 import itertools
 import json
+import re
 
 from lab import IPV4, IPV6, METHODS, CommandFailed, dual_stack, eventually, namespace, patiently
 from lab.programs import TcpClient
 
 pytestmark = dual_stack
 
-IPERF, DNS = 5201, 53
+IPERF, DNS, SCTP = 5201, 53, 7000
+MESSAGES_BY_SIZE = 4  # the case of sctp_test that sends
+SIZES = [1, 1000, 2000, 3000, 5000, 10000, 15000, 20000, 25000, 32768]
 MEGABYTES, DATAGRAMS, DATAGRAM = 3 << 20, 300, 1000  # bytes, number, bytes
 LONG = "".join(f"{number:04}" for number in range(500))  # more than an answer over UDP may be without EDNS
 
@@ -101,3 +107,33 @@ def test_names_are_asked_of_each_server_in_turn_over_udp_and_tcp(lab, balancer):
     # An answer too long for a datagram: the client asks again over TCP, perhaps another server.
     answer = lab.client.run("dig", f"@{IPV4.vip['masquerading']}", "+noedns", "+short", "long.example", "TXT")
     assert len(answer.replace('"', "").replace("\n", "")) == len(LONG)
+
+
+class SctpTest:
+    """The receiving side of `sctp_test`, which tells of each message."""
+
+    def __init__(self, node, address, folder):
+        self._told = folder / f"sctp_test-{address}"
+        with open(self._told, "wb") as told:
+            self._process = node.start("stdbuf", "-oL", "sctp_test", "-H", address, "-P", SCTP, "-l", stdout=told)
+        eventually(lambda: "Receiving packets" in self._told.read_text("ascii"), within=20)
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait(patiently(20))
+
+    def received(self):
+        """Bytes until now; long messages may be told of in parts."""
+        return sum(map(int, re.findall(r"recvmsg\(.*\) Data (\d+) bytes", self._told.read_text("ascii"))))
+
+
+def test_sctp_test_sends_messages_of_all_sizes_by_each_method(lab, balancer, tmp_path):
+    namespace.execute(["modprobe", "sctp"])
+    for method, plan in each_way():
+        vip = plan.vip[method]
+        own = lab.rs1.address_like(vip) if method == "masquerading" else vip
+        server = lab.run_program(SctpTest(lab.rs1, own, tmp_path))
+        service = balancer.balance("sctp", vip, SCTP, [lab.rs1], method)
+        lab.client.run("sctp_test", "-H", plan.client, "-P", 0, "-h", vip, "-p", SCTP, "-s", "-c", MESSAGES_BY_SIZE, "-x", 2)
+        eventually(server.received, 2 * sum(SIZES), within=20)
+        assert balancer.stats(service)[None].connections == 1, (method, plan.name)
