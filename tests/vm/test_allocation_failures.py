@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Memory that runs out at any point leaves everything as it was, or done. On a kernel that can make allocations fail."""
 
+import contextlib
 import itertools
 
 import pytest
@@ -32,9 +33,15 @@ CHANGES = {
 
 @pytest.fixture
 def failing(loaded_module):
-    made = Faults("rvs")
-    yield made
-    made.close()
+    with contextlib.closing(Faults("rvs")) as made:
+        yield made
+
+
+@pytest.fixture
+def failing_in_packets(loaded_module):
+    # What notes who has references to devices and routes cannot wait for memory here, and says so if it has none.
+    with contextlib.closing(Faults("rvs", spared="ref_tracker_alloc")) as made:
+        yield made
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -82,7 +89,8 @@ def test_a_namespace_without_memory_is_not_made(lab, failing):
 
 def test_the_module_without_memory_is_not_loaded(lab):
     module.unload("rvs")
-    failing = Faults("rvs")
+    # Where one is missing for a cache itself, the kernel prints a stack, as for a bug.
+    failing = Faults("rvs", spared="__kmem_cache_create_args")
     try:
         for nth in itertools.count(1):
             done, has_failed = failing.run(lab.client, nth, "insmod", module.file())
@@ -99,10 +107,10 @@ def test_the_module_without_memory_is_not_loaded(lab):
             module.load("rvs")
 
 
-def test_packets_without_memory_are_dropped_and_counted_and_the_next_are_served(lab, balancer, failing, method):
+def test_packets_without_memory_are_dropped_and_counted_and_the_next_are_served(lab, balancer, failing_in_packets, method):
     service = balancer.balance("udp", VIP[method], 53, lab.servers, method)
     flows = 2000
-    with failing.at_random(40) as failed:
+    with failing_in_packets.at_random(40) as failed:
         flood = Flood(lab.client, service, lab.director.mac("eth0"), ports=flows, count=flows, processors=1)
         flood.wait()
         flood.stop()

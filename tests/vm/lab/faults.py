@@ -15,16 +15,16 @@ AVAILABLE = (_DEBUGFS / "failslab" / "require-start").exists()
 class Faults:
     """Failing allocations of the slab allocator that are made by, or below, the code of a module.
 
-    With the module loaded, of its own; without (it is about to be loaded), of any module's. Those that kmemleak makes for
-    its notes about the others succeed: it has a reserve, and nobody learns of it.
+    With the module loaded, of its own; without (it is about to be loaded), of any module's. Those below `spared`, a function
+    of the kernel, succeed: as a rule kmemleak's, which notes all others, has a reserve, and tells nobody.
     """
 
-    def __init__(self, module):
-        first, last = _text_of(module) or _MODULES
-        notes, after_notes = _function("__alloc_object")
+    def __init__(self, module, spared="__alloc_object"):
+        symbols = _symbols()
+        first, last = _text_of(module, symbols) or _MODULES
         self._set(**{"ignore-gfp-wait": "N", "cache-filter": "N", "verbose": 0, "stacktrace-depth": 32, "interval": 1,
                      "space": 0, "probability": 0, "require-start": first, "require-end": last,
-                     "reject-start": notes, "reject-end": after_notes})
+                     **dict(zip(("reject-start", "reject-end"), _function(spared, symbols)))})
         # A tool that is refused takes the balancer for missing and loads C ip_vs by itself, whose names in /proc are ours.
         _NOT_LOADED.write_text("install ip_vs /bin/false\n", "ascii")
         # Pages fail with a complaint of the kernel, which is none of the module's.
@@ -60,18 +60,23 @@ class Faults:
             (_DEBUGFS / "failslab" / name).write_text(str(value), "ascii")
 
 
-def _text_of(module):
-    """The first and the last address of a loaded module, or None."""
-    sections = pathlib.Path("/sys/module", module, "sections")
-    if not sections.is_dir():
-        return None
-    with open("/proc/modules", encoding="ascii") as file:
-        size, start = next((int(words[1]), int(words[5], 16)) for words in map(str.split, file) if words[0] == module)
-    return start, start + size
+def _symbols():
+    """Every symbol of the kernel and of its modules: address, kind, name, module."""
+    lines = pathlib.Path("/proc/kallsyms").read_text("ascii").splitlines()
+    return [(int(address, 16), kind, *name) for address, kind, *name in map(str.split, lines)]
 
 
-def _function(name):
-    """The first address of a function of the kernel and the one that follows its last."""
-    symbols = [line.split() for line in pathlib.Path("/proc/kallsyms").read_text("ascii").splitlines()]
-    start = next(int(address, 16) for address, _, symbol, *_ in symbols if symbol == name)
-    return start, min(address for address in (int(words[0], 16) for words in symbols) if address > start)
+def _text_of(module, symbols):
+    """The first address of a loaded module's code and one that follows its last, or None. Beyond it there may be other modules."""
+    own = [address for address, kind, _, *owner in symbols if kind in "tT" and owner == [f"[{module}]"]]
+    return (min(own), _next(max(own), symbols)) if own else None
+
+
+def _function(name, symbols):
+    """The first address of a function of the kernel and one that follows its last."""
+    start = next(symbol[0] for symbol in symbols if symbol[2:] == (name,))
+    return start, _next(start, symbols)
+
+
+def _next(address, symbols):
+    return min(symbol[0] for symbol in symbols if symbol[0] > address)

@@ -72,9 +72,8 @@ class Systemd:
 
     def _child(self):
         """The process that is the first one in there."""
-        pid = self._process.pid
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
-        return eventually(lambda: children.read_text("ascii").split())[0]
+        search = ["pgrep", "--parent", str(self._process.pid)]
+        return eventually(lambda: subprocess.run(search, capture_output=True, text=True).stdout.split())[0]
 
     def _await(self, ready):
         """Wait until it has booted."""
