@@ -14,7 +14,7 @@ from lab.programs import TcpClient
 pytestmark = dual_stack
 
 IPERF, DNS, SCTP = 5201, 53, 7000
-WINDOW = 128 << 10  # bytes; what is under way when the client ends does not count as received
+WINDOW = 64 << 10  # bytes; Linux takes twice as many at each end, and what is there when the client ends counts as sent only
 MESSAGES_BY_SIZE = 4  # the case of sctp_test that sends
 SIZES = [1, 1000, 2000, 3000, 5000, 10000, 15000, 20000, 25000, 32768]
 MEGABYTES, DATAGRAMS, DATAGRAM = 3 << 20, 300, 1000  # bytes, number, bytes
@@ -76,7 +76,7 @@ def test_iperf3_over_tcp_udp_and_sctp_arrives_whole_by_each_method(lab, balancer
         way = method, plan.name
         end, counted = iperf.run(plan, method, "tcp", "--bytes", MEGABYTES, "--bidir", "--window", WINDOW)
         received = end["sum_received"]["bytes"]
-        assert received >= MEGABYTES * 0.9 and end["sum_received_bidir_reverse"]["bytes"] > 0, (way, end)
+        assert received >= MEGABYTES - 4 * WINDOW and end["sum_received_bidir_reverse"]["bytes"] > 0, (way, end)
         # Nobody has cut what the client's device was to cut.
         assert counted.bytes_in >= received and counted.bytes_in > 3000 * counted.packets_in, (way, counted)
 
@@ -84,9 +84,10 @@ def test_iperf3_over_tcp_udp_and_sctp_arrives_whole_by_each_method(lab, balancer
         assert end["sum"]["packets"] >= DATAGRAMS and end["sum"]["lost_packets"] == 0, (way, end)
         assert counted.packets_in >= end["sum"]["packets"] and counted.connections == 1, (way, counted)
 
-        end, counted = iperf.run(plan, method, "sctp", "--sctp", "--bytes", MEGABYTES // 8)
-        assert end["sum_received"]["bytes"] >= MEGABYTES // 8 * 0.9, (way, end)
-        assert counted.bytes_in >= MEGABYTES // 8 and counted.connections == 1, (way, counted)
+        end, counted = iperf.run(plan, method, "sctp", "--sctp", "--bytes", MEGABYTES // 4, "--window", WINDOW)
+        received = end["sum_received"]["bytes"]
+        assert received >= MEGABYTES // 4 - 4 * WINDOW, (way, end)
+        assert counted.bytes_in >= received and counted.connections == 1, (way, counted)
 
 
 def test_names_are_asked_of_each_server_in_turn_over_udp_and_tcp(lab, balancer):
