@@ -39,6 +39,7 @@ _SYSCTLS = {
     "net/ipv6/conf/all/disable_ipv6": 0, "net/ipv6/conf/default/disable_ipv6": 0,
     "net/ipv6/conf/all/forwarding": 1, "net/ipv6/conf/default/forwarding": 1, "net/ipv6/icmp/ratelimit": 0,
     "net/ipv6/conf/default/accept_dad": 0, "net/ipv6/conf/default/addr_gen_mode": 1, "net/ipv6/auto_flowlabels": 0,
+    "net/ipv4/vs/conn_lfactor": 8,  # ip_vs's table never grows: that turns round which of several connections is found first
 }
 _home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 

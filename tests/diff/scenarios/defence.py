@@ -66,7 +66,7 @@ def _drop_entry():
 _SETTINGS = ("amemthresh am_droprate drop_entry drop_packet secure_tcp conntrack snat_reroute sync_version sync_ports sync_persist_mode "
              "sync_sock_size sync_threshold sync_refresh_period sync_retries cache_bypass expire_nodest_conn expire_quiescent_template "
              "sloppy_tcp sloppy_sctp nat_icmp_send pmtu_disc backup_only conn_reuse_mode schedule_icmp ignore_tunneled run_estimation "
-             "est_cpulist est_nice conn_lfactor svc_lfactor lblc_expiration lblcr_expiration conn_max").split()
+             "est_cpulist est_nice svc_lfactor lblc_expiration lblcr_expiration conn_max").split()
 _MODES = ("drop_entry", "drop_packet", "secure_tcp")
 
 SCENARIOS = [

@@ -113,7 +113,9 @@ def _tunnels(f):
                            sysctls={"pmtu_disc": 0}, **more)
         yield scenario(f"{kind} over a link that takes less than {f.word} must", "§6.7 tunnels subtract",
                        udp_service(f.VIP, 53, Server(f.NARROW, method=TUNNEL, **fields)),
-                       FromClient(udp(f.CLIENT, 4000, f.VIP, 53, b"a"), udp(f.CLIENT, 4000, f.VIP, 53, b"a", **_dont_fragment(f))), **more)
+                       FromClient(udp(f.CLIENT, 4000, f.VIP, 53, b"a"), udp(f.CLIENT, 4000, f.VIP, 53, b"a", **_dont_fragment(f)),
+                                  udp(f.CLIENT, 4000, f.VIP, 53, bytes(1240)),
+                                  udp(f.CLIENT, 4000, f.VIP, 53, bytes(1240), **_dont_fragment(f))), **more)
         yield scenario(f"{kind} of a server whose tunnel is edited goes on by the new one over {f.word}", "§5.4 tunnel data read live",
                        udp_service(f.VIP, 53, near), FromClient(udp(f.CLIENT, 1, f.VIP, 53, b"a")),
                        EditServer(udp_service(f.VIP, 53), Server(f.RS1, method=TUNNEL)), FromClient(udp(f.CLIENT, 1, f.VIP, 53, b"a")), **more)
