@@ -202,6 +202,10 @@ BALANCED = (
     _IPV6.answers(),
     _IPV6.requests("tunneling", pktgen.ESTABLISHED6),
     _IPV6.requests("tunneling", pktgen.NEW6),
+    _IPV6.requests("gue", pktgen.ESTABLISHED6),
+    _IPV6.requests("gue", pktgen.NEW6),
+    _IPV6.requests("gre", pktgen.ESTABLISHED6),
+    _IPV6.requests("gre", pktgen.NEW6),
 )
 
 BALANCERS = (balancers.IpVs.name, balancers.Rvs.name)
