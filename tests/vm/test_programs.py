@@ -24,8 +24,8 @@ LONG = "".join(f"{number:04}" for number in range(500))  # more than an answer o
 class Process:
     """A program that runs until the lab is closed."""
 
-    def __init__(self, node, *command):
-        self._process = node.start(*command)
+    def __init__(self, node, *command, **options):
+        self._process = node.start(*command, **options)
 
     def close(self):
         self._process.terminate()
@@ -34,6 +34,11 @@ class Process:
 
 def each_way():
     return itertools.product(METHODS, (IPV4, IPV6))
+
+
+def own_address(server, method, vip):
+    """Where a server takes what comes by a method."""
+    return server.address_like(vip) if method == "masquerading" else vip
 
 
 def is_served(node, address, port):
@@ -52,7 +57,7 @@ class Iperf3:
         self._lab, self._balancer, self._services = lab, balancer, {}
         for method, plan in each_way():
             vip = plan.vip[method]
-            own = lab.rs1.address_like(vip) if method == "masquerading" else vip
+            own = own_address(lab.rs1, method, vip)
             lab.run_program(Process(lab.rs1, "iperf3", "--server", "--bind", own, "--port", IPERF, "--logfile", "/dev/null"))
             eventually(lambda: is_served(lab.rs1, own, IPERF), within=20)
             for protocol in ("tcp", "udp", "sctp"):
@@ -113,18 +118,14 @@ def test_names_are_asked_of_each_server_in_turn_over_udp_and_tcp(lab, balancer):
     assert len(answer.replace('"', "").replace("\n", "")) == len(LONG)
 
 
-class SctpTest:
+class SctpTest(Process):
     """The receiving side of `sctp_test`, which tells of each message."""
 
     def __init__(self, node, address, folder):
         self._told = folder / f"sctp_test-{address}"
         with open(self._told, "wb") as told:
-            self._process = node.start("stdbuf", "-oL", "sctp_test", "-H", address, "-P", SCTP, "-l", stdout=told)
+            super().__init__(node, "stdbuf", "-oL", "sctp_test", "-H", address, "-P", SCTP, "-l", stdout=told)
         eventually(lambda: "Receiving packets" in self._told.read_text("ascii"), within=20)
-
-    def close(self):
-        self._process.terminate()
-        self._process.wait(patiently(20))
 
     def received(self):
         """Bytes until now; long messages may be told of in parts."""
@@ -135,8 +136,7 @@ def test_sctp_test_sends_messages_of_all_sizes_by_each_method(lab, balancer, tmp
     namespace.execute(["modprobe", "sctp"])
     for method, plan in each_way():
         vip = plan.vip[method]
-        own = lab.rs1.address_like(vip) if method == "masquerading" else vip
-        server = lab.run_program(SctpTest(lab.rs1, own, tmp_path))
+        server = lab.run_program(SctpTest(lab.rs1, own_address(lab.rs1, method, vip), tmp_path))
         service = balancer.balance("sctp", vip, SCTP, [lab.rs1], method)
         lab.client.run("sctp_test", "-H", plan.client, "-P", 0, "-h", vip, "-p", SCTP, "-s", "-c", MESSAGES_BY_SIZE, "-x", 2)
         eventually(server.received, 2 * sum(SIZES), within=20)

@@ -22,9 +22,10 @@ class Faults:
     def __init__(self, module, spared="__alloc_object"):
         symbols = _symbols()
         first, last = _text_of(module, symbols) or _MODULES
+        spared_from, spared_to = _function(spared, symbols)
         self._set(**{"ignore-gfp-wait": "N", "cache-filter": "N", "verbose": 0, "stacktrace-depth": 32, "interval": 1,
                      "space": 0, "probability": 0, "require-start": first, "require-end": last,
-                     **dict(zip(("reject-start", "reject-end"), _function(spared, symbols)))})
+                     "reject-start": spared_from, "reject-end": spared_to})
         # A tool that is refused takes the balancer for missing and loads C ip_vs by itself, whose names in /proc are ours.
         _NOT_LOADED.write_text("install ip_vs /bin/false\n", "ascii")
         # Pages fail with a complaint of the kernel, which is none of the module's.
