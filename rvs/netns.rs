@@ -30,7 +30,7 @@ use crate::{
     stats::drops::Drops,
     sys::{
         flow_table::{Keeper, Memory},
-        net::{self, Net, NetId, PerNet},
+        net::{self, Net, NetId, PerNet, Visit},
         netdev::Watcher,
         rcu::{self, Held},
         Arc,
@@ -91,7 +91,7 @@ impl PerNet for Netns {
         &ID
     }
 
-    fn new(net: Net<'static>, shared: &Shared) -> Result<KBox<Self>> {
+    fn new(net: Net<'static>, shared: &Shared) -> Result<Self> {
         let settings = if net.is_initial() {
             shared.initial_settings.clone()
         } else {
@@ -109,7 +109,7 @@ impl PerNet for Netns {
             active: None,
             generation: 0,
         };
-        let netns = Self {
+        Ok(Self {
             guard,
             ledger: Ledger::new(),
             net,
@@ -131,8 +131,7 @@ impl PerNet for Netns {
             jobs: SetOnce::new(),
             published: rcu::Cell::empty(),
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL_ACCOUNT)?,
-        };
-        Ok(KBox::new(netns, GFP_KERNEL_ACCOUNT)?)
+        })
     }
 
     fn quiesce(&self) {
@@ -169,8 +168,9 @@ impl Watcher for Netns {
     /// Called under RTNL, which all namespaces share: the routes of what may be very many real servers are let go of
     /// elsewhere, once for all devices that go until then.
     fn lost_device(net: Net<'_>) {
-        let _reading = rcu::read_lock();
-        if let Some(jobs) = Self::of(net).ok().and_then(|it| it.jobs.as_ref()) {
+        let reading = rcu::read_lock();
+        let netns = Self::of(net, Held::from(&reading));
+        if let Some(jobs) = netns.and_then(|it| it.jobs.as_ref()) {
             jobs.release_routes();
         }
     }
@@ -179,12 +179,17 @@ impl Watcher for Netns {
 impl Netns {
     /// The balancer of a namespace, if there is one. To be called with the module held.
     pub fn balancer_of<'a>(net: Net<'a>, rcu: Held<'a>) -> Option<&'a Balancer> {
-        Some(net::of::<Self>(net)?.published.read(rcu)?)
+        Some(Self::of(net, rcu)?.published.read(rcu)?)
     }
 
-    /// The load balancer of a namespace.
-    pub fn of(net: Net<'_>) -> Result<&Self> {
-        net::of(net).ok_or(ENODEV)
+    /// The load balancer of a namespace, unless it is about to go.
+    pub fn of<'a>(net: Net<'a>, rcu: Held<'a>) -> Option<&'a Self> {
+        net::of(net, rcu)
+    }
+
+    /// As [`Netns::of`], for whoever may sleep meanwhile: commands, files and jobs.
+    pub fn visit(net: Net<'_>) -> Result<Visit<'_, Self>> {
+        net::visit(net).ok_or(ENODEV)
     }
 
     /// Locks the state. Sleeps.

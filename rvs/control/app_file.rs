@@ -37,7 +37,8 @@ impl Contents for AppFile {
         let Some(port) = place else {
             return text.write_str("prot port    usecnt name\n");
         };
-        let balancer = Netns::of(net).ok().and_then(Netns::balancer);
+        let netns = Netns::visit(net).ok();
+        let balancer = netns.as_deref().and_then(Netns::balancer);
         let users = balancer.map_or(0, |balancer| {
             let (v4, v6) = (&balancer.connections4, &balancer.connections6);
             v4.ftp_controls(port).saturating_add(v6.ftp_controls(port))

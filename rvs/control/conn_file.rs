@@ -35,7 +35,8 @@ pub enum Place {
 impl Place {
     /// The place behind this one.
     pub fn after(self, net: Net<'_>) -> Option<Self> {
-        let balancer = Netns::of(net).ok().and_then(Netns::balancer)?;
+        let netns = Netns::visit(net).ok()?;
+        let balancer = netns.balancer()?;
         let (v4, v6) = (&balancer.connections4, &balancer.connections6);
         let bucket4 = |bucket| (bucket < v4.table().buckets()).then_some(Self::V4(bucket));
         let bucket6 = |bucket| (bucket < v6.table().buckets()).then_some(Self::V6(bucket));
@@ -76,16 +77,18 @@ impl<C: Columns> Contents for Listed<C> {
     }
 
     fn show(net: Net<'_>, place: Place, text: &mut Text<'_>) -> fmt::Result {
-        let balancer = || Netns::of(net).ok().and_then(Netns::balancer);
+        let Ok(netns) = Netns::visit(net) else {
+            return Ok(());
+        };
         match place {
             Place::Headings => text.write_bytes(C::HEADINGS.as_bytes()),
             Place::V4(bucket) => {
-                if let Some(balancer) = balancer() {
+                if let Some(balancer) = netns.balancer() {
                     show_bucket::<C, _>(&balancer.connections4, bucket, text);
                 }
             }
             Place::V6(bucket) => {
-                if let Some(balancer) = balancer() {
+                if let Some(balancer) = netns.balancer() {
                     show_bucket::<C, _>(&balancer.connections6, bucket, text);
                 }
             }

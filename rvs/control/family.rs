@@ -144,25 +144,25 @@ impl<D: Dialect> Answers for Dispatcher<D> {
     }
 
     fn run(request: &Request<'_>) -> Result {
-        let netns = Netns::of(request.net)?;
-        explained(request, run::<D>(netns, request))
+        let netns = Netns::visit(request.net)?;
+        explained(request, run::<D>(&netns, request))
     }
 
     fn list(request: &Request<'_>, position: &mut Position, listing: &mut Listing<'_>) -> Result {
-        let netns = Netns::of(request.net)?;
+        let netns = Netns::visit(request.net)?;
         match request.command {
             cmd::GET_SERVICE => {
                 let detail = detail::<D>(request);
-                list_services::<D>(netns, detail, position, listing);
+                list_services::<D>(&netns, detail, position, listing);
                 Ok(())
             }
             cmd::GET_DEST if D::STYLE.is_native && !names_service(request) => {
                 let detail = detail::<D>(request);
-                configuration::list(netns, D::STYLE, detail, position, listing);
+                configuration::list(&netns, D::STYLE, detail, position, listing);
                 Ok(())
             }
             cmd::GET_DEST => {
-                let listed = list_servers::<D>(netns, request, position, listing);
+                let listed = list_servers::<D>(&netns, request, position, listing);
                 if D::REFUSES_UNKNOWN {
                     explained(request, listed)
                 } else {
@@ -170,7 +170,7 @@ impl<D: Dialect> Answers for Dispatcher<D> {
                 }
             }
             cmd::GET_CONNECTION => {
-                let listed = connections::list(netns, request, D::STYLE, position, listing);
+                let listed = connections::list(&netns, request, D::STYLE, position, listing);
                 explained(request, listed)
             }
             // No synchronisation daemon runs, so there is none to list.

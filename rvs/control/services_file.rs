@@ -26,7 +26,7 @@ type Place = Option<ServiceKey>;
 
 fn next_service(net: Net<'_>, place: Place) -> Option<Place> {
     let next = |config: &mut Config| config.key_after(place);
-    let key = Netns::of(net).ok()?.read_config(next)??;
+    let key = Netns::visit(net).ok()?.read_config(next)??;
     Some(Some(key))
 }
 
@@ -44,11 +44,11 @@ impl Contents for ServicesFile {
     }
 
     fn show(net: Net<'_>, place: Place, text: &mut Text<'_>) -> fmt::Result {
-        let Ok(netns) = Netns::of(net) else {
+        let Ok(netns) = Netns::visit(net) else {
             return Ok(());
         };
         match place {
-            None => show_headings(netns, text),
+            None => show_headings(&netns, text),
             Some(key) => netns
                 .read_config(|config| show_service(config, key, text))
                 .unwrap_or(Ok(())),

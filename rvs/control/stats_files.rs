@@ -28,14 +28,14 @@ fn row(totals: Totals) -> Row {
 }
 
 fn sums(net: Net<'_>) -> Shown {
-    let netns = Netns::of(net).ok();
+    let netns = Netns::visit(net).ok();
     netns
         .and_then(|netns| netns.read_config(|config| config.stats()))
         .unwrap_or_default()
 }
 
 fn counted_on(net: Net<'_>, cpu: Cpu) -> Totals {
-    let netns = Netns::of(net).ok();
+    let netns = Netns::visit(net).ok();
     netns
         .and_then(|netns| netns.read_config(|config| config.counted_on(cpu)))
         .unwrap_or_default()

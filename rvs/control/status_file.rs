@@ -85,7 +85,8 @@ impl Contents for StatusFile {
     }
 
     fn show(net: Net<'_>, _place: (), text: &mut Text<'_>) -> fmt::Result {
-        let netns = Netns::of(net).ok();
+        let visit = Netns::visit(net).ok();
+        let netns = visit.as_deref();
         let services = netns.and_then(|netns| netns.read_config(|config| config.count()));
         match netns.and_then(Netns::balancer) {
             None => write!(text, "Conns:\t0\nConn buckets:\t0\n")?,

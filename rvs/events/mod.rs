@@ -22,7 +22,11 @@ use crate::{
         RealServer, ServiceKey,
     },
     stats::drops::Reason,
-    sys::{genl::Outlet, net::Net, rcu},
+    sys::{
+        genl::Outlet,
+        net::Net,
+        rcu::{self, Held},
+    },
 };
 use core::net::IpAddr;
 use kernel::{c_str, prelude::*};
@@ -185,8 +189,8 @@ fn emit_if_any<'a>(net: Net<'_>, event: Event, subject: impl FnOnce() -> Option<
     if !group.is_heard(net) {
         return;
     }
-    let _reading = rcu::read_lock();
-    let Ok(netns) = Netns::of(net) else {
+    let reading = rcu::read_lock();
+    let Some(netns) = Netns::of(net, Held::from(&reading)) else {
         return;
     };
     let ledger = netns.ledger();

@@ -34,7 +34,7 @@ impl Job for Collector {
     }
 
     fn run(&self) -> Option<u32> {
-        let netns = Netns::of(self.net).ok()?;
+        let netns = Netns::visit(self.net).ok()?;
         let now = time::jiffies();
         let mut place = None;
         loop {

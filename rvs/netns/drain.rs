@@ -51,7 +51,7 @@ impl Job for Drainer {
     }
 
     fn run(&self) -> Option<u32> {
-        let netns = Netns::of(self.net).ok()?;
+        let netns = Netns::visit(self.net).ok()?;
         let balancer = netns.balancer()?;
         let began = time::jiffies();
         let Some(Ok(mut drains)) = netns.read_config(|config| config.drains(began)) else {

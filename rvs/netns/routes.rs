@@ -44,7 +44,7 @@ impl Job for RouteReleaser {
     }
 
     fn run(&self) -> Option<u32> {
-        let netns = Netns::of(self.net).ok()?;
+        let netns = Netns::visit(self.net).ok()?;
         let began = time::jiffies();
         if let Some(active) = netns.lock().active.as_ref() {
             active.config.forget_routes(|| !netns.is_quiesced());

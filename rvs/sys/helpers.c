@@ -17,6 +17,7 @@
 #include <linux/sched/isolation.h>
 #include <linux/timekeeping.h>
 #include <linux/user_namespace.h>
+#include <linux/wait_bit.h>
 #include <net/dst.h>
 #include <net/icmp.h>
 #include <net/ip.h>
@@ -154,6 +155,16 @@ unsigned int rvs_raw_smp_processor_id(void)
 void *rvs_net_generic(const struct net *net, unsigned int id)
 {
 	return net_generic(net, id);
+}
+
+void rvs_wait_until_unvisited(u32 *visits)
+{
+	wait_var_event(visits, !smp_load_acquire(visits));
+}
+
+void rvs_wake_up_visited(u32 *visits)
+{
+	wake_up_var(visits);
 }
 
 void rvs_init_delayed_work(struct delayed_work *work, work_func_t func,

@@ -31,6 +31,8 @@ unsigned int rvs_next_possible_cpu(int cpu);
 unsigned int rvs_nr_cpu_ids(void);
 unsigned int rvs_raw_smp_processor_id(void);
 void *rvs_net_generic(const struct net *net, unsigned int id);
+void rvs_wait_until_unvisited(u32 *visits);
+void rvs_wake_up_visited(u32 *visits);
 void rvs_init_delayed_work(struct delayed_work *work, work_func_t func, const char *name, struct lock_class_key *key);
 struct xt_match;
 int rvs_xt_register_match(struct xt_match *match);

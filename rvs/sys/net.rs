@@ -8,6 +8,7 @@
 use super::{
     bindings, cpu,
     ip::Stack,
+    rcu::{self, Held},
     route::{Purpose, Route},
 };
 use core::{
@@ -16,8 +17,9 @@ use core::{
     marker::PhantomData,
     mem::offset_of,
     net::IpAddr,
+    ops::Deref,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicBool, AtomicPtr, Ordering},
+    sync::atomic::{fence, AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
 use kernel::{
     error::{from_result, to_result},
@@ -150,9 +152,9 @@ impl<S> NetId<S> {
 ///
 /// Namespaces go in batches, each of which lives through these steps, one after the other for the whole batch:
 ///
-/// 1. [`PerNet::quiesce`] for each value; [`of`] gives it to nobody from then on.
-/// 2. A grace period: packets that were given it earlier are gone.
-/// 3. [`PerNet::dismiss`] for each value.
+/// 1. [`PerNet::quiesce`] for each value; [`of`] and [`visit`] give it to nobody from then on.
+/// 2. A grace period: whoever was given it under RCU is gone.
+/// 3. For each value the end of all visits, then [`PerNet::dismiss`].
 /// 4. [`PerNet::settle`], unless no value had need of it.
 /// 5. The values are dropped, which waits for nothing, and the namespaces go on without them.
 ///
@@ -166,10 +168,13 @@ pub trait PerNet: Send + Sync + 'static {
     fn id() -> &'static NetId<Self::Shared>;
 
     /// Makes the value for a namespace, which outlives it. Sleeps.
-    fn new(net: Net<'static>, shared: &Self::Shared) -> Result<KBox<Self>>;
+    fn new(net: Net<'static>, shared: &Self::Shared) -> Result<Self>
+    where
+        Self: Sized;
 
-    /// The namespace is about to go: no new packet may reach the value when this returns, and [`of`] gives it to
-    /// nobody any more. A grace period passes between this and [`PerNet::dismiss`]. Sleeps.
+    /// The namespace is about to go: no new packet may reach the value when this returns, and [`of`] and [`visit`] give
+    /// it to nobody any more. Whoever visits it for long is to be stopped here, since the end of all visits is waited
+    /// for, and a grace period passes, between this and [`PerNet::dismiss`]. Sleeps.
     fn quiesce(&self);
 
     /// Lets go of everything that depends on the namespace, or leaves it to callbacks of RCU; the value stays where it
@@ -197,11 +202,17 @@ unsafe impl<T: PerNet> Send for PerNetRegistration<T> {}
 // SAFETY: as above.
 unsafe impl<T: PerNet> Sync for PerNetRegistration<T> {}
 
+/// A value, and how many [`Visit`]s of it there are.
+struct Kept<T> {
+    visits: AtomicU32,
+    value: T,
+}
+
 /// The memory that the kernel gives each namespace for us: a pointer to the boxed value, tagged
 /// [`LEAVING`] once the namespace is about to go.
-type Slot<T> = AtomicPtr<T>;
+type Slot<T> = AtomicPtr<Kept<T>>;
 
-/// Tag of a slot's pointer: [`of`] gives the value to nobody any more.
+/// Tag of a slot's pointer: the value is given to nobody any more.
 const LEAVING: usize = 1;
 
 impl<T: PerNet> PerNetRegistration<T> {
@@ -261,23 +272,79 @@ unsafe fn slot<T: PerNet>(net: *mut bindings::net) -> *mut Slot<T> {
     unsafe { bindings::rvs_net_generic(net, *T::id().index.get()).cast() }
 }
 
-/// The value of a namespace, `None` while it is being set up or taken down, or the module is.
+/// The value of a namespace, for as long as the read side of RCU is held; `None` while the namespace is being set up or
+/// taken down, or the module is.
 ///
-/// To be called only under RCU, for `'a`, with the module held; or from what is over by [`PerNet::dismiss`]: jobs and files
-/// below `/proc/net` that the value takes back in [`PerNet::quiesce`], netlink commands, whose sockets hold their namespace, and
-/// which the module takes back before it ends the registration.
-pub fn of<'a, T: PerNet>(net: Net<'a>) -> Option<&'a T> {
+/// A [`Net`] whose namespace has been taken down already does not reach this: packets, sockets and open files hold
+/// theirs, and what a value owns has ended with it.
+pub fn of<'a, T: PerNet>(net: Net<'a>, rcu: Held<'a>) -> Option<&'a T> {
+    Some(&kept(net, rcu)?.value)
+}
+
+/// The value of a namespace, for whoever may sleep meanwhile; `None` as with [`of`]. Takes an atomic that all visitors
+/// share: not for packets.
+pub fn visit<T: PerNet>(net: Net<'_>) -> Option<Visit<'_, T>> {
+    let reading = rcu::read_lock();
+    let kept = kept(net, Held::from(&reading))?;
+    kept.visits.fetch_add(1, Ordering::Relaxed);
+    // INVARIANT: counted just now, and before the end of a read side that found the pointer untagged.
+    Some(Visit {
+        kept: NonNull::from(kept),
+        _net: PhantomData,
+    })
+}
+
+fn kept<'a, T: PerNet>(net: Net<'a>, _rcu: Held<'a>) -> Option<&'a Kept<T>> {
     if !T::id().is_registered.load(Ordering::Acquire) {
         return None;
     }
-    // SAFETY: the index is assigned.
-    let value = unsafe { (*slot::<T>(net.as_ptr())).load(Ordering::Acquire) };
-    if value.addr() & LEAVING != 0 {
+    // SAFETY: the index is assigned: it is given back only by the end of the registration, which waits for a grace period
+    // after it made the above `false`. The kernel frees the slot after `exit_batch`, a grace period after it was tagged;
+    // callers later than that there are none (see `of`).
+    let kept = unsafe { (*slot::<T>(net.as_ptr())).load(Ordering::Acquire) };
+    if kept.addr() & LEAVING != 0 {
         return None;
     }
-    // SAFETY: null or the box, which nobody has alone before `exit_batch`; that comes after the end of our caller: a grace
-    // period after the pointer was tagged, at the earliest.
-    unsafe { value.as_ref() }
+    // SAFETY: null or the box, which nobody has alone before `exit_batch`; that comes a grace period after the pointer was
+    // tagged, and the read side is held for `'a`.
+    unsafe { kept.as_ref() }
+}
+
+/// A stay with the value of a namespace, which is neither dismissed nor dropped before this is dropped. The module's text
+/// is held by other means: whoever takes back a command, a file or a job waits for all of it.
+///
+/// # Invariants
+///
+/// `kept` is the box of a namespace, and this one of its `visits`. It was counted under the read side of RCU that found
+/// the slot's pointer untagged, so `exit_batch`, a grace period after the tag, waits for it.
+pub struct Visit<'a, T: PerNet> {
+    kept: NonNull<Kept<T>>,
+    _net: PhantomData<(Net<'a>, &'a T)>,
+}
+
+impl<T: PerNet> Deref for Visit<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: by the type invariants the box lives, and nobody has it alone, as long as we do.
+        unsafe { &(*self.kept.as_ptr()).value }
+    }
+}
+
+impl<T: PerNet> Drop for Visit<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: by the type invariants the box lives until we are counted out. The counter is an atomic, which may go
+        // during the call that lets it go.
+        let visits = unsafe { &raw const (*self.kept.as_ptr()).visits };
+        // SAFETY: as above.
+        if unsafe { (*visits).fetch_sub(1, Ordering::Release) } != 1 {
+            return;
+        }
+        // The count is seen before we look for who waits for it.
+        fence(Ordering::SeqCst);
+        // SAFETY: the address only tells waiters apart, it is not read: who sleeps on what is there by now wakes in vain.
+        unsafe { bindings::rvs_wake_up_visited(visits.cast_mut().cast()) };
+    }
 }
 
 /// Makes the value of a namespace.
@@ -291,8 +358,13 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> c_int {
         let shared = unsafe { T::id().shared.load(Ordering::Acquire).as_ref() }.ok_or(EINVAL)?;
         // SAFETY: the kernel passes a valid namespace, which outlives the value by `PerNet`.
         let value = T::new(unsafe { Net::from_ptr(net) }, shared)?;
+        let kept = Kept {
+            visits: AtomicU32::new(0),
+            value,
+        };
+        let kept = KBox::into_raw(KBox::new(kept, GFP_KERNEL_ACCOUNT)?);
         // SAFETY: registered, or we would not be called; the slot is ours to write.
-        unsafe { (*slot::<T>(net)).store(KBox::into_raw(value), Ordering::Release) };
+        unsafe { (*slot::<T>(net)).store(kept, Ordering::Release) };
         Ok(0)
     })
 }
@@ -306,13 +378,13 @@ unsafe extern "C" fn pre_exit<T: PerNet>(net: *mut bindings::net) {
     // SAFETY: the kernel passes a valid namespace whose `init` has run; the slot is null
     // or holds its box.
     let slot = unsafe { &*slot::<T>(net) };
-    let value = slot.load(Ordering::Acquire);
+    let kept = slot.load(Ordering::Acquire);
     // SAFETY: as above.
-    if let Some(value) = unsafe { value.as_ref() } {
-        value.quiesce();
+    if let Some(kept) = unsafe { kept.as_ref() } {
+        kept.value.quiesce();
     }
-    if !value.is_null() {
-        slot.store(value.map_addr(|addr| addr | LEAVING), Ordering::Release);
+    if !kept.is_null() {
+        slot.store(kept.map_addr(|addr| addr | LEAVING), Ordering::Release);
     }
 }
 
@@ -326,11 +398,11 @@ unsafe extern "C" fn exit_batch<T: PerNet>(list: *mut bindings::list_head) {
     let mut wants_to_settle = false;
     // SAFETY: by the safety requirement.
     for net in unsafe { batch(list) } {
-        // SAFETY: the namespace is valid and its slot null or a box, tagged. A grace period has passed since it was, so
-        // nobody whom `of` gave it refers to it any more.
+        // SAFETY: the namespace is valid and its slot null or a box, tagged. Visits that began before a grace period ago are
+        // counted, none has begun since; when they have ended, nobody else refers to the value.
         let value = unsafe {
-            let value = (*slot::<T>(net)).load(Ordering::Acquire);
-            value.map_addr(|addr| addr & !LEAVING).as_mut()
+            let kept = (*slot::<T>(net)).load(Ordering::Acquire);
+            end_of_visits(kept.map_addr(|addr| addr & !LEAVING))
         };
         if let Some(value) = value {
             wants_to_settle |= value.dismiss();
@@ -344,13 +416,29 @@ unsafe extern "C" fn exit_batch<T: PerNet>(list: *mut bindings::list_head) {
     for net in unsafe { batch(list) } {
         // SAFETY: as above; the box is taken only once.
         unsafe {
-            let value = (*slot::<T>(net)).swap(ptr::null_mut(), Ordering::AcqRel);
-            let value = value.map_addr(|addr| addr & !LEAVING);
-            if !value.is_null() {
-                drop(KBox::from_raw(value));
+            let kept = (*slot::<T>(net)).swap(ptr::null_mut(), Ordering::AcqRel);
+            let kept = kept.map_addr(|addr| addr & !LEAVING);
+            if !kept.is_null() {
+                drop(KBox::from_raw(kept));
             }
         }
     }
+}
+
+/// Waits for the end of all visits: the value is the caller's alone then. Sleeps.
+///
+/// # Safety
+///
+/// `kept` is null or valid for `'a`. No visit begins any more, and nobody but visitors refers to it.
+unsafe fn end_of_visits<'a, T: PerNet>(kept: *mut Kept<T>) -> Option<&'a mut T> {
+    // SAFETY: by the safety requirement.
+    let visits = unsafe { &kept.as_ref()?.visits };
+    // SAFETY: the counter lives throughout the call, and is read like an atomic; the caller may sleep.
+    unsafe { bindings::rvs_wait_until_unvisited(visits.as_ptr()) };
+    // What visitors did is over before what comes now.
+    fence(Ordering::Acquire);
+    // SAFETY: nobody else is left to refer to it.
+    Some(unsafe { &mut (*kept).value })
 }
 
 /// The namespaces of a batch.
