@@ -65,15 +65,16 @@ pub use rcu::read_lock;
 /// A value that readers see whole: the old one or the new one.
 ///
 /// A replaced value is dropped after every reader that might see it has finished, from the RCU
-/// callback (softirq), so dropping `T` must not sleep. Replacing does not wait. Writers that must
-/// not overtake each other hold a lock of their own. A value may own cells, whose values then may
-/// not: [`wait_for_callbacks`] counts on [`NESTING`] levels.
+/// callback (softirq), so dropping `T` must neither sleep nor replace other values. Replacing does not wait. Writers that must
+/// not overtake each other hold a lock of their own. The last value is dropped with the cell, whose
+/// readers borrow it: they have finished by then.
 ///
 /// # Invariants
 ///
 /// The pointer is null or comes from `KBox::into_raw` of a [`Boxed`], published with release order,
-/// and is given back only to [`defer_drop`] after another pointer took its place, or by `drop`.
-pub struct Cell<T: Send + 'static> {
+/// and is given back only after another pointer took its place: to [`defer_drop`], or at once by
+/// whoever has the cell alone.
+pub struct Cell<T: Send + Sync + 'static> {
     ptr: AtomicPtr<Boxed<T>>,
 }
 
@@ -147,11 +148,9 @@ impl<T> Spare<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Cell<T> {
+impl<T: Send + Sync + 'static> Drop for Cell<T> {
     fn drop(&mut self) {
-        // SAFETY: the cell goes away, so no new reader can find the value, and `defer_drop` waits
-        // for the old ones.
-        unsafe { defer_drop(*self.ptr.get_mut()) };
+        drop(self.take());
     }
 }
 
@@ -181,16 +180,10 @@ unsafe extern "C" fn drop_boxed<T>(head: *mut bindings::callback_head) {
     drop(unsafe { KBox::from_raw(head.cast::<Boxed<T>>()) });
 }
 
-/// Levels of cells within the values of cells: dropping a value of one level queues the callbacks
-/// of the next.
-const NESTING: usize = 2;
-
-/// Waits until all values that were replaced so far have been dropped, and those that they owned.
-/// Sleeps.
+/// Waits until all values that were replaced or cleared so far have been dropped, with those of the cells that they
+/// owned. Sleeps.
 pub fn wait_for_callbacks() {
-    for _ in 0..NESTING {
-        rcu::rcu_barrier();
-    }
+    rcu::rcu_barrier();
 }
 
 /// A moment after which everything unlinked before it can be freed.

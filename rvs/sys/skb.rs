@@ -328,7 +328,7 @@ impl<'a> Skb<'a> {
     }
 
     /// Replaces the attached route by one that stays alive at least until the read side of RCU,
-    /// which every hook holds, is released.
+    /// which every hook holds, is released: the kernel itself frees routes only a grace period after the last reference.
     #[inline]
     pub fn attach_route(&mut self, route: &Route) {
         // SAFETY: packets in hooks use this member of the union for the route.
