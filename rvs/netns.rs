@@ -146,6 +146,7 @@ impl PerNet for Netns {
         if let Some(active) = state.active.as_mut() {
             active.hooks = BothHooks::NONE;
             active.config.forget_routes(|| true);
+            active.config.retire();
         }
     }
 

@@ -274,6 +274,15 @@ impl Config {
         }
     }
 
+    /// Has nothing be waited for, service by service, when the configuration is dropped, once a grace period has passed.
+    /// Sleeps. No packet may come any more.
+    pub fn retire(&self) {
+        for record in self.services.values() {
+            record.service.localities.retire();
+            cpu::breathe();
+        }
+    }
+
     /// The key of the first service, or of the first behind another.
     pub fn key_after(&self, key: Option<ServiceKey>) -> Option<ServiceKey> {
         let Some(key) = key else {

@@ -319,6 +319,12 @@ impl Locality {
         self.worker.job().forget();
         self.worker.hurry();
     }
+
+    /// Drops all destinations without freeing them yet: see [`Keeper::retire`]. Sleeps. No packet may come any more.
+    fn retire(&self) {
+        self.worker.stop();
+        self.worker.job().state.lock().keeper.retire();
+    }
 }
 
 /// The job that drops destinations.
@@ -487,10 +493,18 @@ impl Localities {
 
     /// Drops all destinations. Those that packets bring in at this very moment may stay. Sleeps.
     pub fn forget(&self) {
-        for locality in [&self.single, &self.replicated] {
-            if let Some(locality) = locality.as_ref() {
-                locality.forget();
-            }
-        }
+        self.present().for_each(Locality::forget);
+    }
+
+    /// Has the caches drop all destinations, so that to drop the caches themselves waits for nothing once a grace period
+    /// has passed. Sleeps. No packet may come any more.
+    pub fn retire(&self) {
+        self.present().for_each(Locality::retire);
+    }
+
+    fn present(&self) -> impl Iterator<Item = &Locality> {
+        [&self.single, &self.replicated]
+            .into_iter()
+            .filter_map(|it| it.as_ref())
     }
 }

@@ -78,6 +78,28 @@ impl<T> Batch<T> {
         self.nodes = node.as_ptr();
     }
 
+    /// Takes over all of another batch.
+    fn append(&mut self, other: Self) {
+        match NonNull::new(self.nodes) {
+            None => self.nodes = other.nodes,
+            Some(first) => {
+                // SAFETY: nodes of a batch are live and linked by `next`.
+                let next = |node: NonNull<Node<T>>| unsafe { &node.as_ref().next };
+                let last = last_of(first, |node| next(node).load(Ordering::Relaxed));
+                next(last).store(other.nodes, Ordering::Relaxed);
+            }
+        }
+        match NonNull::new(self.buckets) {
+            None => self.buckets = other.buckets,
+            Some(first) => {
+                // SAFETY: buckets of a batch are live.
+                let live = |bucket: NonNull<Bucket<T>>| unsafe { bucket.as_ref() };
+                let last = last_of(first, |bucket| live(bucket).next_retired());
+                live(last).set_next_retired(other.buckets);
+            }
+        }
+    }
+
     /// # Safety
     ///
     /// A grace period has passed since the last of it was unlinked, and no letter refers to it.
@@ -109,6 +131,20 @@ impl<T> Batch<T> {
             }
         }
     }
+}
+
+/// The last of a null-terminated list. Sleeps.
+fn last_of<N>(first: NonNull<N>, next: impl Fn(NonNull<N>) -> *mut N) -> NonNull<N> {
+    let mut last = first;
+    let mut passed = 0u32;
+    while let Some(next) = NonNull::new(next(last)) {
+        last = next;
+        passed = passed.wrapping_add(1);
+        if passed % BREATH == 0 {
+            cpu::breathe();
+        }
+    }
+    last
 }
 
 /// Overflow buckets that left their chains and wait for the last reader.
@@ -345,6 +381,22 @@ impl<T: Entry> Keeper<T> {
         }
     }
 
+    /// Removes all entries that are not pinned, and has the grace period begin after which they can be freed: whoever is
+    /// about to drop several keepers retires all of them first, and has one to wait for instead of one for each. Whether
+    /// anything is left. Sleeps. Nothing may be inserted any more.
+    pub fn retire(&mut self) -> bool {
+        self.collect(|_, _| Fate::Remove);
+        for list in 0..self.list_count {
+            self.visit(list, |_| Fate::Remove);
+        }
+        if !self.fresh.is_empty() {
+            // Those that wait already wait a little longer.
+            self.waiting.append(mem::take(&mut self.fresh));
+            self.grace_period = Some(GracePeriod::start());
+        }
+        self.entries != 0 || self.has_waiting()
+    }
+
     /// Removes an entry. `false` if it was not in the keeper's table, or is not there any more. One
     /// that has not arrived yet, or is pinned, is only hidden: what becomes of it is decided as for any
     /// other.
@@ -397,28 +449,9 @@ impl<T: Entry> Drop for Keeper<T> {
     /// Removes and frees all entries; waits for those that something outside the table has pinned.
     /// Sleeps. Nothing may be inserted any more.
     fn drop(&mut self) {
-        loop {
-            self.collect(|_, _| Fate::Remove);
-            if self.entries == 0 && !self.has_waiting() {
-                break;
-            }
-            for list in 0..self.list_count {
-                self.visit(list, |_| Fate::Remove);
-            }
-            GracePeriod::start().wait();
-            for desk in self.table.desks() {
-                // SAFETY: nothing is freed before this loop ends. The letters are the last, since no
-                // reader is left.
-                unsafe { desk.take_letters(|_| {}) };
-            }
-            // SAFETY: everything was unlinked before the grace period that just passed.
-            unsafe {
-                self.waiting.free(self.table.memory());
-                self.fresh.free(self.table.memory());
-            }
-            self.grace_period = None;
-            // What entries had pinned among themselves is free to go now.
-            cpu::breathe();
+        // What entries had pinned among themselves is free to go when these are freed.
+        while self.retire() {
+            self.grace_period.unwrap_or_else(GracePeriod::start).wait();
         }
         // SAFETY: the array of heads came from `into_raw`.
         unsafe { drop(Array::from_raw(self.lists.as_ptr(), self.list_count)) };

@@ -42,6 +42,12 @@ impl Reader {
 
 thread_local! {
     static READER: Reader = Reader::enrol();
+    static WAITS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How often this thread has waited for the end of a grace period.
+pub fn waits() -> u32 {
+    WAITS.get()
 }
 
 /// Proof that the RCU read side is held for `'a`.
@@ -111,6 +117,7 @@ impl GracePeriod {
     /// Waits until they have. Sleeps.
     pub fn wait(self) {
         cpu::might_sleep();
+        WAITS.set(WAITS.get() + 1);
         while !self.is_over() {
             thread::yield_now();
         }

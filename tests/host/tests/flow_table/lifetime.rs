@@ -2,9 +2,11 @@
 
 //! Who keeps an entry alive, and how long; and what a table needs when little happens.
 
+use std::{sync::Barrier, thread};
+
 use rvs_host_tests::sys::{
     flow_table::{Fate, Link, Occasion},
-    rcu::{read_lock, Held},
+    rcu::{self, read_lock, GracePeriod, Held},
 };
 
 use crate::world::{crowded, even, World};
@@ -99,6 +101,84 @@ fn a_keeper_frees_what_it_never_collected() {
         world.end(number);
     }
     world.close();
+}
+
+/// Waits as the kernel does before the owners of several keepers go, and ends the table, which then waits for nothing.
+fn close_without_waiting(world: World) {
+    GracePeriod::start().wait();
+    let waits = rcu::waits();
+    world.close();
+    assert_eq!(rcu::waits(), waits);
+}
+
+#[test]
+fn a_keeper_that_retired_a_grace_period_ago_goes_without_waiting() {
+    let mut world = World::new(crowded);
+    for number in 0..1000 {
+        world.add(number, Some(number));
+        if number == 500 {
+            world.collect();
+        }
+    }
+    assert!(world.keeper.retire(), "readers may still be there");
+    assert_eq!(world.keeper.entries(), 0);
+    close_without_waiting(world);
+
+    let mut empty = World::new(even);
+    assert!(!empty.keeper.retire());
+    close_without_waiting(empty);
+}
+
+#[test]
+fn what_waits_already_is_freed_with_what_is_retired() {
+    let mut world = World::new(crowded);
+    for number in 0..100 {
+        world.add(number, Some(number));
+    }
+    world.collect();
+    let guard = read_lock();
+    for number in 0..50 {
+        world.end(number);
+    }
+    world.collect();
+    assert!(world.keeper.has_waiting(), "for this reader");
+    assert!(world.keeper.retire());
+    assert_eq!(world.census.alive(), 100);
+    drop(guard);
+    close_without_waiting(world);
+}
+
+#[test]
+fn what_is_retired_is_not_freed_under_a_reader_that_came_after_what_waits_already() {
+    let mut world = World::new(even);
+    world.add(1, None);
+    world.add(2, None);
+    world.collect();
+    let (is_reading, is_over) = (Barrier::new(2), Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _earlier_reader = read_lock();
+            is_reading.wait();
+            is_over.wait();
+        });
+        is_reading.wait();
+        world.end(1);
+        world.collect();
+        assert!(world.keeper.has_waiting(), "for the earlier reader");
+        let of_earlier_readers = GracePeriod::start();
+        let view = world.view();
+        let guard = read_lock();
+        let flow = view.find(2, Link::Forward, Held::from(&guard)).unwrap();
+        assert!(world.keeper.retire());
+        is_over.wait();
+        while !of_earlier_readers.is_over() {
+            thread::yield_now();
+        }
+        world.collect();
+        flow.check();
+        assert_eq!(world.census.alive(), 2);
+    });
+    close_without_waiting(world);
 }
 
 #[test]

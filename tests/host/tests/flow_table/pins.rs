@@ -101,6 +101,24 @@ fn an_entry_that_its_keeper_let_go_cannot_be_pinned() {
 }
 
 #[test]
+fn a_keeper_that_retires_leaves_what_is_pinned_for_later() {
+    let mut world = World::new(even);
+    let view = world.view();
+    world.add(1, None);
+    world.add(2, None);
+    let pinned = pin(&view, 1).unwrap();
+    assert!(world.keeper.retire());
+    assert_eq!(world.keeper.entries(), 1);
+    assert!(world.has(1, Link::Forward) && !world.has(2, Link::Forward));
+    world.settle();
+    pinned.check();
+    assert!(world.keeper.retire(), "one is still there");
+    drop(pinned);
+    drop(view);
+    world.close();
+}
+
+#[test]
 fn a_keeper_that_goes_frees_entries_that_hold_each_other() {
     let mut world = World::new(even);
     let view = world.view();
