@@ -8,7 +8,7 @@ import pytest
 
 from lab import VIP, eventually, faults, module
 from lab.faults import Faults
-from lab.flood import Flood
+from lab.flood import Flood, provide_generator
 from lab.programs import UdpClient
 from lab.rvsctl import Rvsctl
 
@@ -39,6 +39,8 @@ def failing(loaded_module):
 
 @pytest.fixture
 def failing_in_packets(loaded_module):
+    # Loaded later, its code could stand right behind the module's, where the next known function ends the range that fails.
+    provide_generator()
     # What notes who has references to devices and routes cannot wait for memory here, and says so if it has none.
     with contextlib.closing(Faults("rvs", spared="ref_tracker_alloc")) as made:
         yield made

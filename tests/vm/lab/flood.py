@@ -16,6 +16,11 @@ def long_queues():
     return kernel_setting("/proc/sys/net/core/netdev_max_backlog", 300_000)
 
 
+def provide_generator():
+    """Load what sends floods, for whoever must not have modules loaded later."""
+    execute(["modprobe", "pktgen"])
+
+
 class Flood:
     """UDP datagrams of many flows from `node` to a service, by the kernel's packet generator on some or all processors.
 
@@ -27,7 +32,7 @@ class Flood:
 
     def __init__(self, node, service, towards, device="eth0", source=None, ports=10000, first_port=20000, count=0, gap=200_000,
                  processors=os.cpu_count(), sources=1, more=()):
-        execute(["modprobe", "pktgen"])
+        provide_generator()
         self._node, self._processors = node, processors
         for cpu in range(processors):
             generator = f"{device}@{cpu}"
