@@ -270,6 +270,16 @@ impl Scheduler {
         }
     }
 
+    /// The cursor to begin with when a service takes this scheduler; `prepared` is what
+    /// [`prepare`](Scheduler::prepare) gave for the servers that it has then.
+    #[must_use]
+    pub fn start(self, prepared: Prepared) -> Cursor {
+        match self {
+            Scheduler::WeightedRoundRobin => wrr::start(prepared),
+            _ => Cursor::default(),
+        }
+    }
+
     /// The cursor to go on with after changes of configuration, in their order; `prepared` is what
     /// [`prepare`](Scheduler::prepare) gave for the servers as they are after them.
     #[must_use]

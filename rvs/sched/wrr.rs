@@ -29,6 +29,15 @@ fn threshold_of(weight: u32, step: u32) -> u32 {
     weight.saturating_sub(step.saturating_sub(1))
 }
 
+/// The head of the list, in the first lap by the weights at this moment: servers that come before the first turn
+/// find the threshold where it is.
+pub(super) fn start(prepared: Prepared) -> Cursor {
+    Cursor {
+        passed: 0,
+        threshold: prepared.top,
+    }
+}
+
 #[inline]
 pub(super) fn pick<C: Candidate>(
     servers: &[C],

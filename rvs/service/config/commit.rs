@@ -182,7 +182,7 @@ impl ServiceRecord {
     fn publish(&self, draft: Draft, spare: Spare<Snapshot>, changes: impl Iterator<Item = Change>) {
         let is_other_scheduler = self.settings.scheduler != draft.scheduler();
         let adapt = |cursor: Cursor, snapshot: &Snapshot| match snapshot.settings.scheduler {
-            _ if is_other_scheduler => Cursor::default(),
+            Some(scheduler) if is_other_scheduler => scheduler.start(snapshot.prepared),
             Some(scheduler) => scheduler.after_changes(cursor, changes, snapshot.prepared),
             None => cursor,
         };

@@ -65,6 +65,20 @@ def _edits(f):
                        service.but(scheduler=one), _from_many(f, 4), EditService(service.but(scheduler=other)), _from_many(f, 8, 4))
 
 
+def _turns(f):
+    """Where wrr stands."""
+    one = tcp_service(f.VIP, 80, *_servers(f, 1), scheduler="lc")
+    none = tcp_service(f.VIP, 80, *_servers(f, 0), scheduler="lc")
+    for service, words in ((one, "one server"), (none, "no server that takes connections")):
+        taken = service.but(scheduler="wrr")
+        yield scenario(f"a service of {words} takes wrr, then a heavier server comes ({f.word})",
+                       "§4.3 wrr; §5.4 SET_SERVICE scheduler", service, EditService(taken),
+                       AddServer(taken, Server(f.RS2, 80, DIRECT, 3)), _from_many(f, 8))
+    yield scenario(f"a service takes wrr, then its server becomes heavier than another ({f.word})",
+                   "§4.3 wrr; §5.4 SET_SERVICE scheduler; §5.4 SET_DEST", one, AddServer(one, Server(f.RS2, 80, DIRECT)),
+                   EditService(one.but(scheduler="wrr")), EditServer(one, Server(f.RS1, 80, DIRECT, 4)), _from_many(f, 10))
+
+
 def _hashing(f):
     """Flags of sh and mh."""
     for scheduler in ("sh", "mh"):
@@ -189,7 +203,7 @@ def _maglev_vectors():
 
 SCENARIOS = [
     *(one for f in FAMILIES for scheduler in ALL for one in _one(f, scheduler)),
-    *(one for f in FAMILIES for make in (_edits, _hashing, _thresholds, _nobody, _by_destination, _twos) for one in make(f)),
+    *(one for f in FAMILIES for make in (_edits, _turns, _hashing, _thresholds, _nobody, _by_destination, _twos) for one in make(f)),
     *_maglev_vectors(),
     scenario("an unknown scheduler is refused, and editing a service to one leaves it", "§4.1 Scheduler name",
              [tcp_service(VIP, 80, Server(RS1), scheduler="rr")],

@@ -117,6 +117,19 @@ fn a_change_keeps_the_threshold_in_step_with_the_new_weights() {
     assert_eq!(picks(WRR, &after, clamped, 4), "ABAA");
 }
 
+#[test]
+fn a_service_that_takes_the_scheduler_begins_with_the_weights_it_has_then() {
+    let start = |weights| WRR.start(Preparation::new(WRR, &weighted(weights)).prepared);
+    let after = weighted(&[('N', 3), ('A', 1)]);
+    let change = [Change::Added];
+    let prepared = Preparation::new(WRR, &after).prepared;
+    let cursor = &mut WRR.after_changes(start(&[('A', 1)]), change, prepared);
+    assert_eq!(picks(WRR, &after, cursor, 6), "NANNNA");
+    // None of weight above 0 then: the first that comes decides.
+    let cursor = &mut WRR.after_changes(start(&[('A', 0)]), change, prepared);
+    assert_eq!(picks(WRR, &after, cursor, 6), "NNNANN");
+}
+
 /// The rule of IPVS taken literally: walk the list lap by lap, lowering the threshold after each.
 struct LapByLap {
     position: usize,
