@@ -219,8 +219,8 @@ impl Scheduler {
         Prepared::default()
     }
 
-    /// Chooses the real server of a new flow. `None` if the rule has none for it; then the cursor to keep is
-    /// the old one.
+    /// Chooses the real server of a new flow. `None` if the rule has none for it; then the cursor to go on with is
+    /// [another one](Scheduler::after_nobody).
     ///
     /// `random` gives 64 random bits each time. For `lblc` and `lblcr` this is the choice for a destination that the
     /// cache does not have; see [`lblc::keeps`] and [`lblcr::decide`].
@@ -267,6 +267,16 @@ impl Scheduler {
             Scheduler::RoundRobin => Some(rr::pick(servers, cursor)),
             Scheduler::WeightedRoundRobin => Some(wrr::pick(servers, prepared, cursor)),
             _ => None,
+        }
+    }
+
+    /// The cursor to go on with after a pick from this one that found nobody.
+    #[inline]
+    #[must_use]
+    pub fn after_nobody(self, prepared: Prepared, cursor: Cursor) -> Cursor {
+        match self {
+            Scheduler::WeightedRoundRobin => wrr::after_nobody(prepared, cursor),
+            _ => cursor,
         }
     }
 

@@ -38,6 +38,15 @@ pub(super) fn start(prepared: Prepared) -> Cursor {
     }
 }
 
+/// The threshold of the lap that the cursor is in.
+#[inline]
+fn current_threshold(cursor: Cursor, top: u32) -> u32 {
+    match cursor.threshold {
+        0 => top,
+        threshold => threshold.min(top),
+    }
+}
+
 #[inline]
 pub(super) fn pick<C: Candidate>(
     servers: &[C],
@@ -56,10 +65,7 @@ pub(super) fn pick<C: Candidate>(
             .position(|server| server.weight() >= threshold && !server.is_overloaded())?;
         Some(picked(from.wrapping_add(offset), threshold))
     };
-    let current = match cursor.threshold {
-        0 => top,
-        threshold => threshold.min(top),
-    };
+    let current = current_threshold(cursor, top);
     if current == 0 {
         return None;
     }
@@ -73,6 +79,18 @@ pub(super) fn pick<C: Candidate>(
             let (index, weight) = extreme::heaviest(servers, |_| true)?;
             Some(picked(index, threshold_of(weight, step).max(1)))
         })
+}
+
+/// Where IPVS stands when it has looked at everybody in vain: begun in the midst of the last lap, it ends there one
+/// round later; else it ends behind that lap, where the next cycle begins.
+#[cold]
+pub(super) fn after_nobody(prepared: Prepared, cursor: Cursor) -> Cursor {
+    let Prepared { step, top, .. } = prepared;
+    let is_in_last_lap = cursor.passed > 0 && current_threshold(cursor, top) <= step;
+    match is_in_last_lap {
+        true => cursor,
+        false => start(prepared),
+    }
 }
 
 /// Any change goes back to the head of the list; the threshold stays where it was if it still is one.

@@ -135,21 +135,24 @@ impl Service {
         let snapshot = self.snapshot.read(rcu)?;
         let scheduler = snapshot.settings.scheduler?;
         let servers = &snapshot.servers;
-        let mut bits = self.cursor.load(Ordering::Relaxed);
-        while let Some(turn) = scheduler.turn(servers, snapshot.prepared, Cursor::from_bits(bits)) {
-            let pick = turn?;
-            if MODE == PEEKS {
-                return servers.get(pick.index);
+        let mut cursor = Cursor::from_bits(self.cursor.load(Ordering::Relaxed));
+        while let Some(turn) = scheduler.turn(servers, snapshot.prepared, cursor) {
+            let (chosen, next) = match turn {
+                Some(pick) => (servers.get(pick.index), pick.cursor),
+                None => (None, scheduler.after_nobody(snapshot.prepared, cursor)),
+            };
+            if MODE == PEEKS || next == cursor {
+                return chosen;
             }
             let swapped = self.cursor.compare_exchange_weak(
-                bits,
-                pick.cursor.to_bits(),
+                cursor.to_bits(),
+                next.to_bits(),
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             );
             match swapped {
-                Ok(_) => return servers.get(pick.index),
-                Err(now) => bits = now,
+                Ok(_) => return chosen,
+                Err(now) => cursor = Cursor::from_bits(now),
             }
         }
         self.select_for::<MODE, A>(snapshot, scheduler, packet, rcu)

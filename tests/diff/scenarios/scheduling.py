@@ -77,6 +77,15 @@ def _turns(f):
     yield scenario(f"a service takes wrr, then its server becomes heavier than another ({f.word})",
                    "§4.3 wrr; §5.4 SET_SERVICE scheduler; §5.4 SET_DEST", one, AddServer(one, Server(f.RS2, 80, DIRECT)),
                    EditService(one.but(scheduler="wrr")), EditServer(one, Server(f.RS1, 80, DIRECT, 4)), _from_many(f, 10))
+    def full(upper):
+        return udp_service(f.VIP, 53, Server(f.RS1, 53, DIRECT, 2, upper=1), Server(f.RS2, 53, DIRECT, 3, upper=upper), scheduler="wrr")
+
+    def requests(count):
+        return FromClient(*(udp(f.CLIENT, 4000 + number, f.VIP, 53, b"request") for number in range(count)))
+    yield scenario(f"wrr begins a new cycle when it found all servers at their thresholds ({f.word})", "§4.3 wrr; §4.2 total falls",
+                   full(2), Timeouts(0, 0, 2), requests(4), UntilGone(), requests(3), needs=("timers",))
+    yield scenario(f"wrr goes on in its last lap when it found all servers at their thresholds there ({f.word})",
+                   "§4.3 wrr; §4.2 total falls", full(4), Timeouts(0, 0, 2), requests(6), UntilGone(), requests(3), needs=("timers",))
 
 
 def _hashing(f):

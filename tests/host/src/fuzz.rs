@@ -473,9 +473,12 @@ pub fn scheduler(data: &[u8]) {
                 }
                 if let Some(pick) = pick {
                     assert!(servers[pick.index].takes_flows());
-                    assert_eq!(Cursor::from_bits(pick.cursor.to_bits()), pick.cursor);
-                    cursor = pick.cursor;
                 }
+                cursor = match pick {
+                    Some(pick) => pick.cursor,
+                    None => scheduler.after_nobody(prepared, cursor),
+                };
+                assert_eq!(Cursor::from_bits(cursor.to_bits()), cursor);
                 continue;
             }
         };

@@ -2,6 +2,8 @@
 
 //! Weighted round-robin.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use rvs_host_tests::sched::{Change, Cursor, Scheduler};
 
@@ -130,7 +132,28 @@ fn a_service_that_takes_the_scheduler_begins_with_the_weights_it_has_then() {
     assert_eq!(picks(WRR, &after, cursor, 6), "NNNANN");
 }
 
-/// The rule of IPVS taken literally: walk the list lap by lap, lowering the threshold after each.
+#[test]
+fn a_round_that_finds_nobody_begins_a_new_cycle() {
+    let servers = weighted(&[('A', 3), ('B', 2)]);
+    let full: Vec<Server> = servers.iter().map(|server| server.overloaded()).collect();
+    let mut cursor = Cursor::default();
+    assert_eq!(picks(WRR, &servers, &mut cursor, 3), "AAB");
+    assert_eq!(picks(WRR, &full, &mut cursor, 1), "-");
+    assert_eq!(picks(WRR, &servers, &mut cursor, 3), "AAB");
+}
+
+#[test]
+fn a_round_that_finds_nobody_from_the_midst_of_the_last_lap_leaves_the_turn_with_the_next() {
+    let servers = weighted(&[('A', 3), ('B', 2)]);
+    let full: Vec<Server> = servers.iter().map(|server| server.overloaded()).collect();
+    let mut cursor = Cursor::default();
+    assert_eq!(picks(WRR, &servers, &mut cursor, 4), "AABA");
+    assert_eq!(picks(WRR, &full, &mut cursor, 2), "--");
+    assert_eq!(picks(WRR, &servers, &mut cursor, 3), "BAA");
+}
+
+/// The rule of IPVS taken literally: walk the list lap by lap, lowering the threshold after each, until everybody was
+/// passed over in the last one.
 struct LapByLap {
     position: usize,
     threshold: u32,
@@ -138,25 +161,33 @@ struct LapByLap {
 
 impl LapByLap {
     fn pick(&mut self, servers: &[Server], step: u32, top: u32) -> Option<usize> {
-        if !servers.iter().any(Server::is_available) {
-            return None;
-        }
-        loop {
-            while self.position < servers.len() {
-                let index = self.position;
-                self.position += 1;
-                let server = &servers[index];
-                if !server.overloaded && server.weight >= self.threshold {
-                    return Some(index);
-                }
+        let mut passed_over = BTreeSet::new();
+        while passed_over.len() < servers.len() && top > 0 {
+            if self.position == servers.len() {
+                self.begin_lap(step, top);
             }
-            self.position = 0;
-            self.threshold = if self.threshold > step {
-                self.threshold - step
-            } else {
-                top
-            };
+            let index = self.position;
+            self.position += 1;
+            let server = &servers[index];
+            if !server.overloaded && server.weight >= self.threshold {
+                return Some(index);
+            }
+            if self.threshold <= step {
+                passed_over.insert(index);
+            }
         }
+        if self.position == servers.len() {
+            self.begin_lap(step, top);
+        }
+        None
+    }
+
+    fn begin_lap(&mut self, step: u32, top: u32) {
+        self.position = 0;
+        self.threshold = match self.threshold > step {
+            true => self.threshold - step,
+            false => top,
+        };
     }
 }
 
@@ -218,7 +249,7 @@ proptest! {
                     pick.map(|pick| pick.index),
                     model.pick(&servers, step, top)
                 );
-                cursor = pick.map_or(cursor, |pick| pick.cursor);
+                cursor = preparation.after(pick, cursor);
             }
         }
     }

@@ -144,6 +144,14 @@ impl Preparation {
         self.pick_with(servers, cursor, &Flow::default(), || 0)
     }
 
+    /// The cursor to go on with after a pick from `cursor`.
+    pub(crate) fn after(&self, pick: Option<Pick>, cursor: Cursor) -> Cursor {
+        match pick {
+            Some(pick) => pick.cursor,
+            None => self.scheduler.after_nobody(self.prepared, cursor),
+        }
+    }
+
     /// The name of the server for a flow; `-` is none.
     pub(crate) fn name(&self, servers: &[Server], flow: &Flow) -> char {
         self.pick_with(servers, Cursor::default(), flow, || 0)
@@ -169,12 +177,10 @@ pub(crate) fn picks(
 ) -> String {
     let preparation = Preparation::new(scheduler, servers);
     (0..count)
-        .map(|_| match preparation.pick(servers, *cursor) {
-            Some(pick) => {
-                *cursor = pick.cursor;
-                servers[pick.index].name
-            }
-            None => '-',
+        .map(|_| {
+            let pick = preparation.pick(servers, *cursor);
+            *cursor = preparation.after(pick, *cursor);
+            pick.map_or('-', |pick| servers[pick.index].name)
         })
         .collect()
 }
@@ -281,11 +287,10 @@ proptest! {
                 let preparation = Preparation::new(scheduler, prepared_for);
                 let mut cursor = Cursor::from_bits(bits);
                 for _ in 0..10 {
-                    match preparation.pick_with(&servers, cursor, &flow, || random) {
-                        Some(pick) => {
-                            prop_assert!(servers[pick.index].is_available());
-                            cursor = pick.cursor;
-                        }
+                    let pick = preparation.pick_with(&servers, cursor, &flow, || random);
+                    cursor = preparation.after(pick, cursor);
+                    match pick {
+                        Some(pick) => prop_assert!(servers[pick.index].is_available()),
                         // `wrr` prepared while every weight was 0 waits for its new preparation.
                         None => prop_assert!(
                             !servers.iter().any(Server::is_available)
@@ -310,7 +315,7 @@ proptest! {
             }
             let preparation = Preparation::new(scheduler, &servers);
             let pick = preparation.pick_with(&servers, cursor, &Flow::default(), || random);
-            prop_assert!(pick.is_none_or(|pick| pick.cursor == cursor));
+            prop_assert_eq!(preparation.after(pick, cursor), cursor);
             prop_assert_eq!(scheduler.after_changes(cursor, [Change::Added], preparation.prepared), cursor);
         }
     }
